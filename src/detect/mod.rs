@@ -1,0 +1,1 @@
+//! Which rules does this record satisfy? Which of those together?

@@ -1,0 +1,115 @@
+//! Here is a frame: which bytes of which conversation?
+
+use crate::time::Timestamp;
+use std::net::IpAddr;
+
+/// An address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// The IP address.
+    pub ip: IpAddr,
+    /// The TCP or UDP port.
+    pub port: u16,
+}
+
+/// What carries the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// A TCP connection.
+    Tcp,
+    /// UDP datagrams between two endpoints.
+    Udp,
+}
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From client to server: queries.
+    ToServer,
+    /// From server to client: answers.
+    ToClient,
+}
+
+/// One conversation: a TCP connection from its opening to its close, or the datagrams of two UDP endpoints.
+///
+/// The same four addresses used again after a close are another conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow {
+    /// Its place in the flow table, small and used again: the index for per-flow state of later rooms.
+    pub slot: u32,
+    /// Which conversation this is, counted from 1 within its shard, never used again.
+    pub serial: u64,
+    /// TCP or UDP.
+    pub transport: Transport,
+    /// Who asks.
+    pub client: Endpoint,
+    /// Who answers.
+    pub server: Endpoint,
+}
+
+/// What is known of the frame that delivered some bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Carrier {
+    /// The frame's number, counted from 1.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Source and destination MAC address where the link layer has them.
+    pub mac: Option<MacPair>,
+    /// VLAN ids from the outermost inward; 0xFFFF where there is none.
+    pub vlan: [u16; 2],
+    /// TCP flag byte (CWR ECE URG ACK PSH RST SYN FIN from the high bit down); 0 for UDP.
+    pub tcp_flags: u8,
+}
+
+/// The two MAC addresses of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MacPair {
+    /// Who sent it.
+    pub src: [u8; 6],
+    /// To whom.
+    pub dst: [u8; 6],
+}
+
+/// Something that happened to a conversation, in order within each direction.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// The conversation.
+    pub flow: &'a Flow,
+    /// The direction of the bytes.
+    pub direction: Direction,
+    /// The frame that delivered them.
+    pub carrier: &'a Carrier,
+    /// What happened.
+    pub event: Event<'a>,
+}
+
+/// What happened to a conversation.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// It began. Always the first event of a flow; `handshake` tells whether its SYN was seen.
+    Open {
+        /// Whether the capture holds the opening of the connection.
+        handshake: bool,
+    },
+    /// The next bytes of a TCP direction. `conflict`: a retransmission of these bytes differed (the first copy is here).
+    Data {
+        /// The bytes.
+        bytes: &'a [u8],
+        /// Whether a later copy of some bytes since the last chunk differed from the first.
+        conflict: bool,
+        /// Whether a snap length cut the segment after these bytes.
+        truncated: bool,
+    },
+    /// One whole UDP datagram.
+    Datagram {
+        /// The payload.
+        bytes: &'a [u8],
+        /// Whether a snap length cut it.
+        truncated: bool,
+    },
+    /// Bytes of this direction were lost; what follows starts at a segment boundary.
+    Gap,
+    /// It ended (FIN in both directions, RST, the same addresses used anew, expiry, eviction, end of input).
+    Close,
+}

@@ -1,0 +1,104 @@
+//! What are its flat facts?
+//!
+//! Everything downstream of here sees a record as [`Facts`]: a [`Fact`] for each [`Slot`]. A slot is a field name
+//! that some rule, scoreboard or alert asked for when the rules were loaded ([`Slots`]); a field of the one schema
+//! table ([`schema`]) or, in a stored log, any name at all.
+
+use crate::time::Timestamp;
+use std::net::IpAddr;
+
+/// A field that somebody asked for at load: an index into [`Slots`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub u16);
+
+/// What a record says of one field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fact<'a> {
+    /// The record has no such field.
+    Absent,
+    /// JSON null: present without a value.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer that fits.
+    Int(i64),
+    /// An integer above `i64::MAX`.
+    Uint(u64),
+    /// A number with a fraction or exponent.
+    Float(f64),
+    /// A text.
+    Text(&'a str),
+    /// A text out of a closed vocabulary: word `1` of the vocabulary.
+    Word(&'static Vocabulary, u16),
+    /// An IP address.
+    Addr(IpAddr),
+    /// A moment; its text form is RFC 3339 in UTC with nanoseconds.
+    Time(Timestamp),
+    /// Several values: a predicate holds if it holds for any of them.
+    List(List<'a>),
+    /// A JSON object: present, equal to nothing.
+    Object,
+}
+
+/// Several values, lent by the record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum List<'a> {
+    /// Big-endian 16-bit registers; a last odd byte is not counted.
+    Registers(&'a [u8]),
+    /// The first `count` bits of these bytes, least significant first.
+    Bits {
+        /// The bytes.
+        bytes: &'a [u8],
+        /// How many bits count.
+        count: u16,
+    },
+    /// The words of a vocabulary whose bits are set.
+    Words(&'static Vocabulary, u32),
+    /// Values of a stored log.
+    Facts(&'a [Fact<'a>]),
+}
+
+/// A closed set of texts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// What it holds, for messages: `function code`.
+    pub name: &'static str,
+    /// The texts; a word is an index into them.
+    pub words: &'static [&'static str],
+}
+
+/// What can be asked for its facts.
+pub trait Facts {
+    /// What it says of the field at `slot`.
+    fn fact(&self, slot: Slot) -> Fact<'_>;
+
+    /// Calls `visit` with every value it has, of all fields, lists taken apart: what keywords search.
+    fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>));
+}
+
+/// The range of values that a schema field can have, known when rules are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// True or false.
+    Bool,
+    /// 0 to 255.
+    U8,
+    /// 0 to 65,535.
+    U16,
+    /// Any 64-bit integer.
+    Int,
+    /// A fraction.
+    Float,
+    /// One word.
+    Word(&'static Vocabulary),
+    /// A set of words.
+    Words(&'static Vocabulary),
+    /// A list of 16-bit numbers (registers or bits).
+    U16List,
+    /// An IP address.
+    Addr,
+    /// A moment.
+    Time,
+    /// Any text.
+    Text,
+}

@@ -1,0 +1,314 @@
+//! What rules mean, free of YAML: the input of the matcher (`detect`), compiled or naive.
+//!
+//! All value modifiers are worked into the values here, lists are `Any` or `All`, `neq` and `exists: false` are
+//! `Not`: an [`Expr`] has only Boolean structure and leaves that ask one thing of one field.
+
+use crate::time::Span;
+use std::sync::Arc;
+
+/// All that was loaded, in input order.
+#[derive(Clone, Debug, Default)]
+pub struct Ruleset {
+    /// Detection rules.
+    pub rules: Vec<Rule>,
+    /// Correlation rules; they refer to rules by index.
+    pub correlations: Vec<Correlation>,
+}
+
+/// What a rule says about itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meta {
+    /// `id`, as written.
+    pub id: Option<Arc<str>>,
+    /// `name`.
+    pub name: Option<Arc<str>>,
+    /// `title`.
+    pub title: Arc<str>,
+    /// `level`; rules without one count as medium.
+    pub level: Level,
+    /// `tags`, as written.
+    pub tags: Vec<Arc<str>>,
+    /// `description`.
+    pub description: Option<Arc<str>>,
+    /// `status`.
+    pub status: Option<Arc<str>>,
+    /// `falsepositives`.
+    pub false_positives: Vec<Arc<str>>,
+    /// `references`.
+    pub references: Vec<Arc<str>>,
+    /// Where it was read.
+    pub origin: Origin,
+    /// `sigmabus: {mask: [FIELD, ...]}`: fields whose values must not appear in findings and alerts.
+    pub mask: Vec<Arc<str>>,
+}
+
+/// The place of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// File name as given, or `builtin:NAME`.
+    pub file: Arc<str>,
+    /// Line of the document's first key, counted from 1.
+    pub line: u32,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// `informational`
+    Informational,
+    /// `low`
+    Low,
+    /// `medium`
+    Medium,
+    /// `high`
+    High,
+    /// `critical`
+    Critical,
+}
+
+/// Which logs a rule is for. `definition` and custom keys are not kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LogSource {
+    /// `category`
+    pub category: Option<Arc<str>>,
+    /// `product`
+    pub product: Option<Arc<str>>,
+    /// `service`
+    pub service: Option<Arc<str>>,
+}
+
+/// A detection rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// What it says about itself.
+    pub meta: Meta,
+    /// Which logs it is for.
+    pub source: LogSource,
+    /// When a record satisfies it.
+    pub condition: Expr,
+}
+
+/// A Boolean function of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expr {
+    /// All of them; true when empty.
+    All(Vec<Expr>),
+    /// Any of them; false when empty.
+    Any(Vec<Expr>),
+    /// Not it.
+    Not(Box<Expr>),
+    /// A leaf.
+    Test(Predicate),
+}
+
+/// One question about one field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predicate {
+    /// Of what.
+    pub target: Target,
+    /// What is asked. On a list it holds if it holds for any element.
+    pub test: Test,
+}
+
+/// What a predicate looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A field by its exact name.
+    Field(Arc<str>),
+    /// Every value of the record (keywords).
+    AnyValue,
+}
+
+/// What is asked of a value. An absent field satisfies only `Null`; JSON null satisfies only `Null` and `Exists`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// The field is there, even null or empty.
+    Exists,
+    /// The field is absent or null.
+    Null,
+    /// Equal to true or false, or to that text in any case.
+    Bool(bool),
+    /// Equal as a number, or a text that is exactly this number's decimal form.
+    Number(Number),
+    /// The whole text form of the value matches. Matches numbers and Booleans by their text form.
+    Text(Pattern),
+    /// The regular expression is found in the text form.
+    Regex(Regex),
+    /// The value is an address, or a text that is one, within the network. Families never mix.
+    Cidr(ipnet::IpNet),
+    /// The value is a number, or a text that is one, and compares so.
+    Compare(Order, Number),
+    /// Another field's text form relates so to this one's.
+    FieldRef {
+        /// The other field.
+        field: Arc<str>,
+        /// How its content lies in this value.
+        place: Place,
+        /// Whether case counts.
+        cased: bool,
+    },
+    /// The part of the value read as a time (written clock, epoch numbers as UTC) compares so.
+    TimePart {
+        /// Which part.
+        part: TimePart,
+        /// How it compares; `None` is equality.
+        order: Option<Order>,
+        /// With what.
+        value: i64,
+    },
+}
+
+/// A number as a rule wrote it; integers are exact.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// An integer of 64 bits, signed or not.
+    Int(i128),
+    /// Any other number, finite.
+    Float(f64),
+}
+
+/// `<`, `<=`, `>`, `>=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// `lt`
+    Lt,
+    /// `lte`
+    Lte,
+    /// `gt`
+    Gt,
+    /// `gte`
+    Gte,
+}
+
+/// Where a referenced text must lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// It is the whole value.
+    Whole,
+    /// Anywhere.
+    Contains,
+    /// At the start.
+    Start,
+    /// At the end.
+    End,
+}
+
+/// A part of a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimePart {
+    /// 0 to 59
+    Minute,
+    /// 0 to 23
+    Hour,
+    /// Day of the month, 1 to 31
+    Day,
+    /// ISO 8601 week, 1 to 53
+    Week,
+    /// 1 to 12
+    Month,
+    /// All four digits
+    Year,
+}
+
+/// A text with wildcards, anchored at both ends.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// The pieces in order; no two `Many` and no two `Literal` stand side by side. No pieces: the empty text.
+    pub pieces: Vec<Piece>,
+    /// Whether case counts. If not, literals are still as written; comparison folds case (Unicode simple folding).
+    pub cased: bool,
+}
+
+/// A piece of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// This text.
+    Literal(Box<str>),
+    /// `*`: any text, also none, line breaks included.
+    Many,
+    /// `?`: exactly one character, line breaks included.
+    One,
+    /// `windash`: one of `-` `/` `–` `—` `―`.
+    Dash,
+}
+
+/// A regular expression, checked when it was lowered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Regex {
+    /// The pattern text for the `regex` crate, flags not included.
+    pub pattern: Box<str>,
+    /// `i`
+    pub ignore_case: bool,
+    /// `m`: `^` and `$` at line ends.
+    pub multi_line: bool,
+    /// `s`: `.` also matches a line break.
+    pub dot_all: bool,
+}
+
+/// A correlation rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correlation {
+    /// What it says about itself.
+    pub meta: Meta,
+    /// What it counts.
+    pub kind: CorrelationKind,
+    /// The rules it refers to.
+    pub rules: Vec<RuleRef>,
+    /// Fields whose values make a group; for each referred rule, the field to read (aliases resolved).
+    pub group_by: Vec<GroupKey>,
+    /// The window.
+    pub timespan: Span,
+    /// `generate`: referred rules also speak for themselves.
+    pub generate: bool,
+}
+
+/// What a correlation refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RuleRef {
+    /// Index into [`Ruleset::rules`].
+    Rule(usize),
+    /// Index into [`Ruleset::correlations`].
+    Correlation(usize),
+}
+
+/// One part of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKey {
+    /// Its name in the output: the field or the alias.
+    pub name: Arc<str>,
+    /// The field to read, for each of [`Correlation::rules`] in order.
+    pub fields: Vec<Arc<str>>,
+}
+
+/// What a correlation counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CorrelationKind {
+    /// How many hits.
+    EventCount(Vec<Criterion>),
+}
+
+/// One bound of a condition; several must all hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Criterion {
+    /// How.
+    pub relation: Relation,
+    /// With what.
+    pub value: Number,
+}
+
+/// How a count compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// `lt`
+    Lt,
+    /// `lte`
+    Lte,
+    /// `gt`
+    Gt,
+    /// `gte`
+    Gte,
+    /// `eq`
+    Eq,
+    /// `neq`
+    Neq,
+}
