@@ -102,3 +102,8 @@ pub enum Domain {
     /// Any text.
     Text,
 }
+
+pub mod schema;
+mod slots;
+
+pub use slots::Slots;

@@ -1,0 +1,76 @@
+//! Which fields are wanted: filled while rules, scoreboards and alerts are compiled, fixed from then on.
+
+use super::schema::{self, Field};
+use super::{Domain, Slot};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Every field that somebody asked for, once each.
+#[derive(Clone, Debug, Default)]
+pub struct Slots {
+    wanted: Vec<Wanted>,
+    by_name: FxHashMap<Arc<str>, Slot>,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    name: Arc<str>,
+    field: Option<Field>,
+}
+
+impl Slots {
+    /// Nothing wanted yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The slot of the field called `name`, made if nobody wanted it before. `None` after 65,536 fields.
+    pub fn want(&mut self, name: &str) -> Option<Slot> {
+        if let Some(slot) = self.by_name.get(name) {
+            return Some(*slot);
+        }
+        let slot = Slot(u16::try_from(self.wanted.len()).ok()?);
+        let name: Arc<str> = name.into();
+        self.wanted.push(Wanted { name: Arc::clone(&name), field: schema::find(&name) });
+        self.by_name.insert(name, slot);
+        Some(slot)
+    }
+
+    /// The slot of `name`, if somebody wanted it.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Slot> {
+        self.by_name.get(name).copied()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// Whether nobody wanted anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// The name somebody asked by.
+    #[must_use]
+    pub fn name(&self, slot: Slot) -> &Arc<str> {
+        &self.wanted[usize::from(slot.0)].name
+    }
+
+    /// The schema field behind the name; `None` for a name that only a stored log can have.
+    #[must_use]
+    pub fn field(&self, slot: Slot) -> Option<Field> {
+        self.wanted[usize::from(slot.0)].field
+    }
+
+    /// What values the field has in our own records; `None` for a name that only a stored log can have. A stored
+    /// log may hold any other value under the same name.
+    #[must_use]
+    pub fn domain(&self, slot: Slot) -> Option<Domain> {
+        self.field(slot).map(Field::domain)
+    }
+}
