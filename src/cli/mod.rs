@@ -1,1 +1,4 @@
-//! cli
+//! What did the operator ask?
+
+pub mod args;
+pub mod config;

@@ -66,6 +66,29 @@ pub enum Level {
     Critical,
 }
 
+impl Level {
+    /// Every level, least first.
+    pub const ALL: [Self; 5] = [Self::Informational, Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// Its word in rules and in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The level of this word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.word() == word)
+    }
+}
+
 /// Which logs a rule is for. `definition` and custom keys are not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogSource {

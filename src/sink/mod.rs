@@ -1,1 +1,36 @@
-//! sink
+//! Where does it go, and did it arrive?
+
+mod json_lines;
+
+pub use json_lines::JsonLines;
+
+use crate::alert::Alert;
+use crate::detect::{Catalogue, Finding};
+use std::io;
+
+/// Something that takes what the engine says, in order.
+pub trait Sink {
+    /// A record as a line that is ready to be written.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn record(&mut self, line: &[u8]) -> io::Result<()>;
+
+    /// A finding.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// An alert.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// Hands on what is still held back.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
+}

@@ -3,6 +3,10 @@
 //! Time is always data here: it comes from the record and is passed as an argument, so that a file read
 //! twice gives the same answers twice. Nothing in this room reads a clock.
 
+mod clock;
+
+pub use clock::Clock;
+
 use std::fmt;
 
 /// Nanoseconds in a second.
@@ -38,6 +42,12 @@ impl Timestamp {
     #[must_use]
     pub const fn nanos(self) -> i64 {
         self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn second(self) -> i64 {
+        self.0.div_euclid(NANOS)
     }
 
     /// The span from `earlier` to this moment, held at the ends of the range.

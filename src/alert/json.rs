@@ -1,0 +1,210 @@
+//! The JSON lines of findings and alerts, as `docs/json-lines.md` promises them.
+
+use super::{Alert, Cause};
+use crate::detect::{Catalogue, Finding, Named, Place};
+use crate::sigma::ir::{Meta, RuleRef};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// How many findings an alert lists; the counts by rule cover all.
+const LISTED: usize = 100;
+
+/// Appends a finding as one line.
+pub fn write_finding(finding: &Finding<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"type\":\"finding\",");
+    finding_fields(finding, catalogue, out);
+    out.extend_from_slice(b"}\n");
+}
+
+/// Appends an alert as one line.
+pub fn write_alert(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"type\":\"alert\",\"id\":\"");
+    text(out, &alert.id.to_string());
+    out.extend_from_slice(b"\",\"time\":");
+    time(out, alert.time);
+    key(out, "kind");
+    string(out, alert.kind.word());
+    key(out, "title");
+    string(out, &alert.title);
+    key(out, "level");
+    string(out, alert.level.word());
+    key(out, "entity");
+    object(out, &alert.entity);
+    key(out, "score");
+    text(out, &alert.score.to_string());
+    key(out, "threshold");
+    match alert.threshold {
+        None => text(out, "null"),
+        Some(threshold) => {
+            let (word, bound) = threshold.parts();
+            text(out, &format!("{{\"{word}\":{bound}}}"));
+        }
+    }
+    key(out, "window");
+    match alert.window {
+        None => text(out, "null"),
+        Some(window) => {
+            text(out, "{\"from\":");
+            time(out, window.from);
+            key(out, "to");
+            time(out, window.to);
+            key(out, "span");
+            string(out, &window.span.to_string());
+            out.push(b'}');
+        }
+    }
+    points_by_rule(alert, catalogue, out);
+    key(out, "findings");
+    out.push(b'[');
+    let first = alert.causes.len().saturating_sub(LISTED);
+    for (index, cause) in alert.causes.iter().skip(first).enumerate() {
+        out.extend_from_slice(if index == 0 { b"{" } else { b",{" });
+        cause_fields(alert, cause, catalogue, out);
+        out.push(b'}');
+    }
+    out.push(b']');
+    key(out, "source");
+    source(out, alert.place, catalogue);
+    out.extend_from_slice(b"}\n");
+}
+
+/// How often each rule is in it, and what that was worth; most points first.
+fn points_by_rule(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
+    key(out, "points_by_rule");
+    out.push(b'[');
+    for (index, sum) in sums_by_rule(alert, catalogue).iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        text(out, "{\"title\":");
+        string(out, &sum.title);
+        text(out, &format!(",\"count\":{},\"points\":{}}}", sum.count, sum.points));
+    }
+    out.push(b']');
+}
+
+/// How often a rule is among an alert's causes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSum {
+    /// The rule's title.
+    pub title: String,
+    /// How many findings.
+    pub count: u64,
+    /// Their points together.
+    pub points: u64,
+}
+
+/// The causes of an alert by rule, most points first, then by title.
+#[must_use]
+pub fn sums_by_rule(alert: &Alert, catalogue: &Catalogue) -> Vec<RuleSum> {
+    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for cause in &alert.causes {
+        let (count, points) = sums.entry(&catalogue.meta(cause.rule).title).or_default();
+        *count += 1;
+        *points += u64::from(cause.points);
+    }
+    let mut sums: Vec<_> =
+        sums.into_iter().map(|(title, (count, points))| RuleSum { title: title.to_owned(), count, points }).collect();
+    sums.sort_by(|a, b| b.points.cmp(&a.points).then_with(|| a.title.cmp(&b.title)));
+    sums
+}
+
+/// A cause as a finding; the record and the group are known of the one that raised the alert.
+fn cause_fields(alert: &Alert, cause: &Cause, catalogue: &Catalogue, out: &mut Vec<u8>) {
+    let raised_it = alert.kind == super::Kind::Rule;
+    let finding = Finding {
+        rule: cause.rule,
+        time: cause.time,
+        points: cause.points,
+        group: if raised_it { &alert.group } else { &[] },
+        record: if raised_it { &alert.record } else { &[] },
+        place: cause.place,
+    };
+    finding_fields(&finding, catalogue, out);
+}
+
+fn finding_fields(finding: &Finding<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
+    text(out, match finding.rule {
+        RuleRef::Rule(_) => "\"kind\":\"detection\",\"time\":",
+        RuleRef::Correlation(_) => "\"kind\":\"correlation\",\"time\":",
+    });
+    time(out, finding.time);
+    key(out, "rule");
+    rule(out, catalogue.meta(finding.rule));
+    key(out, "points");
+    text(out, &finding.points.to_string());
+    key(out, "group");
+    object(out, finding.group);
+    if !finding.record.is_empty() {
+        key(out, "record");
+        out.extend_from_slice(finding.record);
+    }
+    key(out, "source");
+    source(out, finding.place, catalogue);
+}
+
+fn rule(out: &mut Vec<u8>, meta: &Meta) {
+    text(out, "{\"id\":");
+    match &meta.id {
+        Some(id) => string(out, id),
+        None => text(out, "null"),
+    }
+    key(out, "title");
+    string(out, &meta.title);
+    key(out, "level");
+    string(out, meta.level.word());
+    key(out, "tags");
+    out.push(b'[');
+    for (index, tag) in meta.tags.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(out, tag);
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn source(out: &mut Vec<u8>, place: Place, catalogue: &Catalogue) {
+    let Some(input) = catalogue.inputs.get(place.input as usize) else {
+        return text(out, "null");
+    };
+    text(out, "{\"input\":");
+    string(out, &input.name);
+    key(out, input.unit.word());
+    text(out, &place.number.to_string());
+    out.push(b'}');
+}
+
+fn object(out: &mut Vec<u8>, fields: &[Named]) {
+    out.push(b'{');
+    for (index, named) in fields.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(out, &named.name);
+        out.push(b':');
+        text(out, &named.json);
+    }
+    out.push(b'}');
+}
+
+fn key(out: &mut Vec<u8>, name: &str) {
+    out.push(b',');
+    string(out, name);
+    out.push(b':');
+}
+
+fn time(out: &mut Vec<u8>, time: Timestamp) {
+    out.push(b'"');
+    time.write_rfc3339(out);
+    out.push(b'"');
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends a JSON string. Writing to a vector cannot fail.
+fn string(out: &mut Vec<u8>, text: &str) {
+    let _ = serde_json::to_writer(out, text);
+}

@@ -1,0 +1,269 @@
+//! What can be typed: one definition from which parser, help, completions and man page come.
+
+use crate::sigma::ir::Level;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  --fail-on was met
+  2  wrong usage
+  3  rules or configuration are wrong
+  4  input or output failed
+
+Data goes to standard output, everything else to standard error.";
+
+/// Watches Modbus traffic, evaluates Sigma rules on it and adds up threat scores.
+#[derive(Debug, Parser)]
+#[command(name = "sigmabus", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Score captures and stored logs
+    #[command(after_help = SCAN_EXAMPLES)]
+    Scan(ScanArgs),
+    /// Print one JSON record per Modbus message
+    #[command(after_help = DECODE_EXAMPLES)]
+    Decode(DecodeArgs),
+    /// Score the traffic of a live interface as it happens
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(WatchArgs),
+    /// List the interfaces that can be watched
+    Interfaces(FormatArgs),
+    /// Look at rules: check, list, fields
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  sigmabus completions bash > /etc/bash_completion.d/sigmabus")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "Example:\n  sigmabus man | man -l -")]
+    Man,
+}
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  sigmabus scan capture.pcap                       a report with the built-in rules
+  sigmabus scan -r my-rules/ --builtin day*.pcap.zst
+  sigmabus scan --format json capture.pcap | jq .  alerts as JSON lines
+  sigmabus scan --emit findings,alerts nxlog.json  a stored log
+  sigmabus scan --fail-on high capture.pcap        exit code 1 when there was such an alert
+  tcpdump -w - -i eth0 port 502 | sigmabus scan -  standard input";
+
+const DECODE_EXAMPLES: &str = "\
+Examples:
+  sigmabus decode capture.pcap | jq 'select(.\"modbus.access\" == \"write\")'
+  sigmabus decode --naming nxlog capture.pcap > records.ndjson";
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  sigmabus watch eth0                              alerts as they happen; Ctrl-C ends with a summary
+  sigmabus watch eth0 --format json --output alerts.ndjson
+  sudo setcap cap_net_raw,cap_net_admin=eip $(command -v sigmabus)   watch without being root";
+
+/// Which rules to use.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RuleArgs {
+    /// Sigma rule files or directories, in place of the built-in rules
+    #[arg(short, long = "rules", value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// Use the built-in rules beside those of --rules
+    #[arg(long)]
+    pub builtin: bool,
+    /// Leave rules with errors out instead of stopping
+    #[arg(long)]
+    pub skip_bad_rules: bool,
+    /// Scores, scoreboards and ports [default: sigmabus.yml here, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What is Modbus in a capture.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TrafficArgs {
+    /// Only frames that this capture filter lets through (see pcap-filter(7))
+    #[arg(long, value_name = "EXPR")]
+    pub bpf: Option<String>,
+    /// Ports that Modbus servers listen on [default: 502]
+    #[arg(long = "port", value_name = "N", num_args = 1.., value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+}
+
+/// What to print and where.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutputArgs {
+    /// What to print, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "alerts")]
+    pub emit: Vec<Emit>,
+    /// How to print it [default: text on a terminal, json otherwise]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Write here instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Exit with 1 when an alert of this level or above was raised
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub fail_on: Option<LevelArg>,
+}
+
+/// `sigmabus scan`
+#[derive(Debug, Args)]
+pub struct ScanArgs {
+    /// Captures (pcap, pcapng), logs (JSON lines), directories, or - for standard input; plain, .gz or .zst
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Rules
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Traffic
+    #[command(flatten)]
+    pub traffic: TrafficArgs,
+    /// Output
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Worker threads [default: one per core]; the results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+/// `sigmabus decode`
+#[derive(Debug, Args)]
+pub struct DecodeArgs {
+    /// Captures or logs, directories, or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Field names and value forms
+    #[arg(long, value_enum, default_value = "native")]
+    pub naming: Naming,
+    /// Traffic
+    #[command(flatten)]
+    pub traffic: TrafficArgs,
+    /// Write here instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Worker threads [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+}
+
+/// `sigmabus watch`
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The interface, as `sigmabus interfaces` lists it
+    pub interface: String,
+    /// Rules
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Traffic
+    #[command(flatten)]
+    pub traffic: TrafficArgs,
+    /// Output
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Size of the kernel's capture buffer in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_024))]
+    pub buffer: u32,
+    /// Do not switch the interface to promiscuous mode
+    #[arg(long)]
+    pub no_promiscuous: bool,
+}
+
+/// How to print a list.
+#[derive(Debug, Args)]
+pub struct FormatArgs {
+    /// How to print it [default: text on a terminal, json otherwise]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+}
+
+/// `sigmabus rules ...`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Print every problem of every rule file; exit code 3 when there are errors
+    #[command(after_help = "Example:\n  sigmabus rules check my-rules/")]
+    Check {
+        /// Rule files or directories [default: the built-in rules]
+        paths: Vec<PathBuf>,
+    },
+    /// List rules: id, title, level, ATT&CK tags
+    List {
+        /// Rule files or directories [default: the built-in rules]
+        paths: Vec<PathBuf>,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Print the fields that rules on Modbus records can use
+    #[command(after_help = "Example:\n  sigmabus rules fields | less")]
+    Fields {
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+}
+
+/// What can be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// What a person should know
+    Alerts,
+    /// Every rule that a record or a group of records satisfied
+    Findings,
+    /// Every record
+    Records,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// Field names and value forms of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Naming {
+    /// Our own names with typed values
+    Native,
+    /// NXLog's names, every value a string
+    Nxlog,
+}
+
+/// A level on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelArg {
+    /// Anything
+    Informational,
+    /// Low or above
+    Low,
+    /// Medium or above
+    Medium,
+    /// High or above
+    High,
+    /// Critical
+    Critical,
+}
+
+impl From<LevelArg> for Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Informational => Self::Informational,
+            LevelArg::Low => Self::Low,
+            LevelArg::Medium => Self::Medium,
+            LevelArg::High => Self::High,
+            LevelArg::Critical => Self::Critical,
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A finding: a rule or correlation was satisfied, by this record, at this place.
+
+use crate::sigma::ir::{Meta, RuleRef, Ruleset};
+use crate::time::Timestamp;
+use std::sync::Arc;
+
+/// Where in the inputs something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Which input, an index into [`Catalogue::inputs`].
+    pub input: u32,
+    /// The frame's or line's number there, counted from 1.
+    pub number: u64,
+}
+
+/// A field's name with its value as JSON text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The field or alias.
+    pub name: Arc<str>,
+    /// The value, one JSON token.
+    pub json: Box<str>,
+}
+
+/// One rule or correlation that was satisfied.
+#[derive(Clone, Copy, Debug)]
+pub struct Finding<'a> {
+    /// Which one.
+    pub rule: RuleRef,
+    /// When: the time of the record, or of the record that completed the group.
+    pub time: Timestamp,
+    /// What it is worth.
+    pub points: u32,
+    /// For a correlation, what its events have in common.
+    pub group: &'a [Named],
+    /// The record as a JSON object, masked; empty when nobody wants to see it.
+    pub record: &'a [u8],
+    /// Where it was found.
+    pub place: Place,
+}
+
+/// What is counted in an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Frames of a capture.
+    Frame,
+    /// Lines of a log.
+    Line,
+}
+
+impl Unit {
+    /// Its word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Line => "line",
+        }
+    }
+}
+
+/// One input by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// As it was given.
+    pub name: Arc<str>,
+    /// What is counted in it.
+    pub unit: Unit,
+}
+
+/// What findings refer to by number: rules and inputs.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// The rules that were loaded.
+    pub ruleset: Arc<Ruleset>,
+    /// The inputs so far.
+    pub inputs: Vec<Input>,
+}
+
+impl Catalogue {
+    /// What a rule or correlation says about itself.
+    #[must_use]
+    pub fn meta(&self, rule: RuleRef) -> &Meta {
+        match rule {
+            RuleRef::Rule(index) => &self.ruleset.rules[index].meta,
+            RuleRef::Correlation(index) => &self.ruleset.correlations[index].meta,
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! One scoreboard at work: a deque of scored findings and a running sum for each entity.
+
+use super::{History, Scoreboard};
+use crate::time::Timestamp;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+
+/// How many entities a board remembers; the one that scored longest ago makes room.
+const ENTITIES: usize = 65_536;
+
+/// How many findings one entity's window holds; beyond it the oldest are let go, and counted.
+const FINDINGS: usize = 65_536;
+
+/// One finding on a board: 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// When it happened.
+    pub time: Timestamp,
+    /// Its frame or line number.
+    pub number: u64,
+    /// Which input holds it.
+    pub input: u32,
+    /// Which rule or correlation; the caller's own number.
+    pub rule: u32,
+    /// What it is worth.
+    pub points: u32,
+}
+
+/// An entity's score passed the threshold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Threat {
+    /// The time of the finding that did it.
+    pub time: Timestamp,
+    /// The sum.
+    pub score: i64,
+    /// The oldest moment that still counts.
+    pub from: Timestamp,
+    /// The latest moment that counts.
+    pub to: Timestamp,
+    /// What made it, oldest first.
+    pub findings: Vec<Scored>,
+}
+
+/// The scores of one scoreboard's entities.
+#[derive(Debug)]
+pub struct Board {
+    rule: Scoreboard,
+    entities: HashMap<Box<[u8]>, Entity, foldhash::fast::RandomState>,
+    evicted: u64,
+    let_go: u64,
+    late: u64,
+}
+
+#[derive(Debug, Default)]
+struct Entity {
+    findings: VecDeque<Scored>,
+    sum: i64,
+    latest: Option<Timestamp>,
+    /// When the last threat was raised.
+    raised: Option<Timestamp>,
+    /// Whether the score was below the threshold since then.
+    was_below: bool,
+    peak: i64,
+    threats: u32,
+    history: History,
+}
+
+impl Board {
+    /// An empty board.
+    #[must_use]
+    pub fn new(rule: Scoreboard) -> Self {
+        Self { rule, entities: HashMap::default(), evicted: 0, let_go: 0, late: 0 }
+    }
+
+    /// What it watches.
+    #[must_use]
+    pub const fn rule(&self) -> &Scoreboard {
+        &self.rule
+    }
+
+    /// Adds a finding about `entity` (any bytes that tell entities apart).
+    ///
+    /// A finding older than the window of the entity's latest one is counted as late and adds nothing.
+    pub fn add(&mut self, entity: &[u8], finding: Scored) -> Option<Threat> {
+        if !self.entities.contains_key(entity) {
+            self.make_room();
+            self.entities.insert(entity.into(), Entity::default());
+        }
+        let state = self.entities.get_mut(entity)?;
+        let latest = state.latest.map_or(finding.time, |latest| latest.max(finding.time));
+        let from = latest.minus(self.rule.window);
+        if finding.time < from {
+            self.late += 1;
+            return None;
+        }
+        state.latest = Some(latest);
+        self.let_go += state.forget_before(from);
+        state.was_below |= !self.rule.threshold.passed_by(state.sum);
+        state.insert(finding);
+        state.peak = state.peak.max(state.sum);
+        state.history.note(latest, state.sum);
+        state.judge(&self.rule, from, latest, finding.time)
+    }
+
+    /// Findings that came too late to count.
+    #[must_use]
+    pub const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Entities forgotten because there were too many.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Findings let go because one entity had too many in its window.
+    #[must_use]
+    pub const fn let_go(&self) -> u64 {
+        self.let_go
+    }
+
+    /// The `count` entities with the highest peak scores: entity, peak, threats, history. Equal peaks are ordered by entity.
+    #[must_use]
+    pub fn top(&self, count: usize) -> Vec<(&[u8], i64, u32, &History)> {
+        let mut all: Vec<_> =
+            self.entities.iter().map(|(key, state)| (&**key, state.peak, state.threats, &state.history)).collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        all.truncate(count);
+        all
+    }
+
+    /// When the board is full, forgets the quarter of the entities that scored longest ago.
+    fn make_room(&mut self) {
+        if self.entities.len() < ENTITIES {
+            return;
+        }
+        let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.latest, key.clone())).collect();
+        // Equal times are told apart by the key, so that the choice does not depend on hash order.
+        ages.sort_unstable();
+        for (_, key) in ages.iter().take(ENTITIES / 4) {
+            self.entities.remove(key);
+            self.evicted += 1;
+        }
+    }
+}
+
+impl Entity {
+    /// Puts a finding in its place by time; equal times stay in order of arrival.
+    fn insert(&mut self, finding: Scored) {
+        self.sum += i64::from(finding.points);
+        if self.findings.back().is_none_or(|last| last.time <= finding.time) {
+            self.findings.push_back(finding);
+            return;
+        }
+        let place = self.findings.partition_point(|other| other.time <= finding.time);
+        self.findings.insert(place, finding);
+    }
+
+    /// Takes what is out of the window off the sum; answers how many were let go although they still counted.
+    fn forget_before(&mut self, from: Timestamp) -> u64 {
+        let mut let_go = 0;
+        while let Some(oldest) = self.findings.front() {
+            let outside = oldest.time < from;
+            if !outside && self.findings.len() <= FINDINGS {
+                break;
+            }
+            let_go += u64::from(!outside);
+            self.sum -= i64::from(oldest.points);
+            self.findings.pop_front();
+        }
+        let_go
+    }
+
+    /// A threat, unless one was raised that still stands: the score must have been below the threshold since, and
+    /// the cool-down be over.
+    fn judge(&mut self, rule: &Scoreboard, from: Timestamp, to: Timestamp, time: Timestamp) -> Option<Threat> {
+        let armed = self.raised.is_none_or(|raised| self.was_below && to.since(raised) >= rule.cool_down);
+        if !armed || !rule.threshold.passed_by(self.sum) {
+            return None;
+        }
+        self.raised = Some(to);
+        self.was_below = false;
+        self.threats += 1;
+        Some(Threat { time, score: self.sum, from, to, findings: self.findings.iter().copied().collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::Threshold;
+    use crate::time::Span;
+    use proptest::prelude::*;
+
+    fn board(threshold: Threshold, window: i64, cool_down: i64) -> Board {
+        Board::new(Scoreboard {
+            threshold,
+            window: Span::from_nanos(window),
+            cool_down: Span::from_nanos(cool_down),
+            ..Scoreboard::default()
+        })
+    }
+
+    fn at(nanos: i64, points: u32) -> Scored {
+        Scored { time: Timestamp::from_nanos(nanos), number: nanos.unsigned_abs(), input: 0, rule: 0, points }
+    }
+
+    #[test]
+    fn an_event_at_exactly_the_window_s_length_is_still_inside() {
+        let mut board = board(Threshold::Gt(100), 600, 0);
+        assert_eq!(board.add(b"a", at(0, 60)), None);
+        let threat = board.add(b"a", at(600, 60)).unwrap();
+        assert_eq!((threat.score, threat.findings.len()), (120, 2));
+        assert_eq!((threat.from.nanos(), threat.to.nanos()), (0, 600));
+        assert_eq!(board.add(b"b", at(0, 60)), None);
+        assert_eq!(board.add(b"b", at(601, 60)), None, "one nanosecond more is outside");
+    }
+
+    #[test]
+    fn gt_wants_more_and_gte_wants_as_much() {
+        assert_eq!(board(Threshold::Gt(100), 10, 0).add(b"a", at(0, 100)), None);
+        assert!(board(Threshold::Gte(100), 10, 0).add(b"a", at(0, 100)).is_some());
+    }
+
+    #[test]
+    fn one_threat_until_the_score_was_below_and_the_cool_down_is_over() {
+        let mut board = board(Threshold::Gte(10), 100, 500);
+        let mut raised = Vec::new();
+        // Above all the time, below in between but within the cool-down, then after it.
+        for time in [0, 50, 100, 150, 300, 400, 450, 700, 720] {
+            if board.add(b"a", at(time, 10)).is_some() {
+                raised.push(time);
+            }
+        }
+        assert_eq!(raised, [0, 700]);
+    }
+
+    #[test]
+    fn full_boards_forget_who_scored_longest_ago_and_say_so() {
+        let mut board = board(Threshold::Gt(1_000), 10, 0);
+        for entity in 0..=ENTITIES as u32 {
+            board.add(&entity.to_be_bytes(), at(i64::from(entity), 1));
+        }
+        assert_eq!(board.evicted(), ENTITIES as u64 / 4);
+        assert!(board.entities.contains_key(&(ENTITIES as u32).to_be_bytes()[..]));
+        assert!(!board.entities.contains_key(&0u32.to_be_bytes()[..]));
+    }
+
+    proptest! {
+        /// The running sum is what a recount of all events gives, also when events come late and unordered.
+        #[test]
+        fn sums_are_exact(events in prop::collection::vec((0i64..400, 1u32..50), 1..60)) {
+            let mut board = board(Threshold::Gte(0), 100, 0);
+            let mut seen: Vec<(i64, u32)> = Vec::new();
+            let mut latest = 0;
+            for (time, points) in events {
+                latest = latest.max(time);
+                seen.push((time, points));
+                board.add(b"a", at(time, points));
+                let expected: i64 = seen
+                    .iter()
+                    .filter(|(time, _)| latest - time <= 100)
+                    .map(|(_, points)| i64::from(*points))
+                    .sum();
+                prop_assert_eq!(board.entities.get(&b"a"[..]).map(|state| state.sum), Some(expected));
+            }
+        }
+    }
+}
