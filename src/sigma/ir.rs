@@ -286,7 +286,7 @@ pub struct Correlation {
 }
 
 /// What a correlation refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RuleRef {
     /// Index into [`Ruleset::rules`].
     Rule(usize),

@@ -1,8 +1,10 @@
 //! Where does it go, and did it arrive?
 
 mod json_lines;
+mod text;
 
 pub use json_lines::JsonLines;
+pub use text::{Pace, Row, Text, entity, painted, plain, short};
 
 use crate::alert::Alert;
 use crate::detect::{Catalogue, Finding};

@@ -1,0 +1,34 @@
+# make demo   builds sigmabus and scans the bundled capture with the built-in rules
+# make test   runs every test
+# Both install the libpcap headers when they are missing and that is possible here.
+
+CARGO ?= cargo
+
+.PHONY: demo test lint doc bench setup install clean
+
+demo: setup
+	$(CARGO) build --release --locked
+	./target/release/sigmabus scan --format text fixtures/demo/capture.pcap
+
+test: setup
+	$(CARGO) test --locked
+
+lint: setup
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) check --locked --no-default-features
+
+doc: setup
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+bench: setup
+	$(CARGO) bench --locked
+
+setup:
+	@./scripts/setup
+
+install: setup
+	$(CARGO) install --locked --path .
+
+clean:
+	$(CARGO) clean

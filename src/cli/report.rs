@@ -1,0 +1,238 @@
+//! What an analyst reads first: the summary, the alerts in time order, the entities with the highest scores.
+
+use crate::modbus::Kind;
+use crate::pipeline::{Summary, TopEntity};
+use crate::sigma::ir::Level;
+use crate::sink::{Row, painted, plain, short};
+use crate::time::Timestamp;
+use anstyle::Style;
+use std::io::{self, Write};
+
+/// How many alerts the report lists.
+const LISTED: usize = 200;
+
+/// How wide a score line is.
+const LINE: usize = 24;
+
+const HEAD: Style = Style::new().bold();
+
+/// Writes the report of a finished run.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -> io::Result<()> {
+    overview(out, summary)?;
+    findings(out, summary)?;
+    alerts(out, summary, rows, unlisted)?;
+    top(out, &summary.top)
+}
+
+/// What was read: the first lines of the report, and the last words of a live run.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    let mut read = Vec::new();
+    if summary.frames > 0 {
+        read.push(format!("{} frames", grouped(summary.frames)));
+    }
+    if summary.lines > 0 {
+        read.push(format!("{} log lines", grouped(summary.lines)));
+    }
+    if read.is_empty() {
+        read.push("nothing".into());
+    }
+    label(out, "Read", &format!("{} from {}", read.join(" and "), inputs(summary)))?;
+    let records = &summary.records;
+    let kinds = [
+        (Kind::Query, "queries"),
+        (Kind::Response, "responses"),
+        (Kind::Exception, "exceptions"),
+        (Kind::Timeout, "timeouts"),
+        (Kind::Status, "other"),
+    ];
+    let kinds: Vec<String> = kinds
+        .iter()
+        .filter_map(|(kind, word)| Some((records.kinds.get(*kind as usize)?, word)))
+        .filter(|(count, _)| **count > 0)
+        .map(|(count, word)| format!("{} {word}", grouped(*count)))
+        .collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    label(out, "Records", &format!("{}{kinds}", grouped(records.count)))?;
+    if summary.conversations > 0 {
+        label(out, "Conversations", &grouped(summary.conversations))?;
+    }
+    if let (Some(first), Some(last)) = (records.first, records.last) {
+        label(out, "Time (UTC)", &format!("{} to {} ({})", short(first), short(last), lasted(first, last)))?;
+    }
+    if !summary.counters.is_empty() {
+        let counted: Vec<String> =
+            summary.counters.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
+        label(out, "Noted", &counted.join(", "))?;
+    }
+    Ok(())
+}
+
+fn inputs(summary: &Summary) -> String {
+    match summary.catalogue.inputs.as_slice() {
+        [one] => plain(&one.name),
+        many => format!("{} inputs", many.len()),
+    }
+}
+
+fn findings(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    let mut rules: Vec<_> =
+        summary.findings.iter().map(|(rule, count)| (summary.catalogue.meta(*rule), *count)).collect();
+    rules.sort_by(|a, b| b.0.level.cmp(&a.0.level).then(b.1.cmp(&a.1)).then_with(|| a.0.title.cmp(&b.0.title)));
+    let total: u64 = rules.iter().map(|(_, count)| count).sum();
+    writeln!(out, "\n{HEAD}Findings{HEAD:#}  {}", grouped(total))?;
+    for (meta, count) in rules {
+        writeln!(out, "  {:>9}  {}  {}", grouped(count), painted(meta.level), plain(&meta.title))?;
+    }
+    Ok(())
+}
+
+fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -> io::Result<()> {
+    let by_level: Vec<String> = Level::ALL
+        .into_iter()
+        .rev()
+        .filter_map(|level| Some((level, *summary.alerts.get(level as usize)?)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(level, count)| format!("{} {}", grouped(count), level.word()))
+        .collect();
+    let by_level = if by_level.is_empty() { "none".into() } else { by_level.join(", ") };
+    writeln!(out, "\n{HEAD}Alerts{HEAD:#}  {by_level}")?;
+    let title = rows.iter().take(LISTED).map(|row| row.title.chars().count()).max().unwrap_or(0);
+    let entity = rows.iter().take(LISTED).map(|row| row.entity.chars().count()).max().unwrap_or(0);
+    for row in rows.iter().take(LISTED) {
+        let times = if row.count > 1 {
+            format!(", {} times in {}", grouped(row.count), lasted(row.first, row.last))
+        } else {
+            String::new()
+        };
+        writeln!(
+            out,
+            "  {}  {}  {:title$}  {:entity$}  {}{times}",
+            short(row.first),
+            painted(row.level),
+            row.title,
+            row.entity,
+            row.place,
+        )?;
+        if !row.detail.is_empty() {
+            writeln!(out, "  {:35}{}", "", row.detail)?;
+        }
+    }
+    let more = rows.len().saturating_sub(LISTED) as u64 + unlisted;
+    if more > 0 {
+        writeln!(out, "  and {} more; --format json gives them all", grouped(more))?;
+    }
+    Ok(())
+}
+
+fn top(out: &mut dyn Write, entities: &[TopEntity]) -> io::Result<()> {
+    if entities.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{HEAD}Highest threat scores{HEAD:#}")?;
+    let width = entities.iter().map(|top| top.entity.chars().count()).max().unwrap_or(0);
+    let highest = entities.iter().map(|top| top.peak).max().unwrap_or(0);
+    for top in entities {
+        let threats = match top.threats {
+            0 => String::new(),
+            1 => "  1 threat".into(),
+            many => format!("  {many} threats"),
+        };
+        writeln!(
+            out,
+            "  {:>7}  {} {:width$}  {}  a mark per {}{threats}",
+            grouped(u64::try_from(top.peak).unwrap_or(0)),
+            plain(&top.board),
+            plain(&top.entity),
+            score_line(&top.columns, highest),
+            mark(top),
+        )?;
+    }
+    Ok(())
+}
+
+/// How many columns of a history share one mark of the score line.
+fn columns_per_mark(columns: usize) -> usize {
+    columns.div_ceil(LINE).max(1)
+}
+
+fn mark(top: &TopEntity) -> String {
+    let nanos = top.width.nanos().saturating_mul(columns_per_mark(top.columns.len()) as i64);
+    lasted(Timestamp::from_nanos(0), Timestamp::from_nanos(nanos))
+}
+
+/// The scores over time as blocks, the highest of all entities being the full block; padded to a fixed width.
+fn score_line(columns: &[i64], highest: i64) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let peaks = columns.chunks(columns_per_mark(columns.len())).map(|some| some.iter().copied().max().unwrap_or(0));
+    let mut line: String = peaks
+        .map(|peak| {
+            if peak <= 0 {
+                return ' ';
+            }
+            let eighth = (peak.saturating_mul(8) - 1) / highest.max(1);
+            BLOCKS.get(usize::try_from(eighth).unwrap_or(0)).copied().unwrap_or('█')
+        })
+        .collect();
+    let missing = LINE.saturating_sub(line.chars().count());
+    line.extend(std::iter::repeat_n(' ', missing));
+    line
+}
+
+fn label(out: &mut dyn Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(out, "{HEAD}{name:13}{HEAD:#}  {text}")
+}
+
+/// A number with commas: `12,296`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// How long it was, in the two largest units: `14m 22s`, `350ms`.
+fn lasted(from: Timestamp, to: Timestamp) -> String {
+    let nanos = to.since(from).nanos().max(0);
+    let seconds = nanos / 1_000_000_000;
+    match seconds {
+        0 if nanos < 1_000_000 => format!("{}us", nanos / 1_000),
+        0 => format!("{}ms", nanos / 1_000_000),
+        1..=59 => format!("{seconds}s"),
+        60..=3_599 => format!("{}m {}s", seconds / 60, seconds % 60),
+        3_600..=86_399 => format!("{}h {}m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{}d {}h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_lengths_read_easily() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let length = |nanos| lasted(Timestamp::from_nanos(0), Timestamp::from_nanos(nanos));
+        assert_eq!(length(350_000_000), "350ms");
+        assert_eq!(length(862_000_000_000), "14m 22s");
+        assert_eq!(length(90_000_000_000_000), "1d 1h");
+    }
+
+    #[test]
+    fn the_score_line_rises_with_the_score_and_is_always_as_wide() {
+        assert_eq!(score_line(&[0, 10, 80], 80).trim_end(), " ▁█");
+        assert_eq!(score_line(&[1; 64], 1).chars().count(), LINE);
+        assert_eq!(score_line(&[], 0).chars().count(), LINE);
+    }
+}

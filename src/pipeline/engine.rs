@@ -1,0 +1,197 @@
+//! The ordered side: hits in, findings, threats and alerts out. Pure: what it says depends on what it was given.
+
+use super::evidence::{Entry, Evidence};
+use super::plan::Plan;
+use super::summary::{Summary, TopEntity};
+use crate::alert::Raiser;
+use crate::detect::{Catalogue, Correlated, Correlator, Finding, Hit, Input, Named, Place, RuleIx};
+use crate::score::{Board, Scored};
+use crate::sigma::ir::RuleRef;
+use crate::sink::{self, Sink};
+use crate::time::Timestamp;
+use std::io;
+use std::sync::Arc;
+
+/// What is printed beside the figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Emits {
+    /// Alerts.
+    pub alerts: bool,
+    /// Findings.
+    pub findings: bool,
+}
+
+/// How many entities of each scoreboard a summary names.
+const TOP: usize = 5;
+
+/// Correlations, scoreboards and alerts of one run.
+pub struct Engine {
+    plan: Arc<Plan>,
+    emits: Emits,
+    correlator: Correlator,
+    boards: Vec<Board>,
+    raiser: Raiser,
+    summary: Summary,
+    /// The time of the last record that told one, for those that do not.
+    last: Timestamp,
+}
+
+/// Something a rule or correlation says about a record.
+struct Said<'a> {
+    rule: RuleRef,
+    time: Timestamp,
+    /// The values carried by the record's hit.
+    hit: RuleIx,
+    values: &'a [u8],
+    group: &'a [Named],
+    record: &'a [u8],
+    place: Place,
+}
+
+impl Engine {
+    /// An engine that has seen nothing.
+    pub fn new(plan: &Arc<Plan>, emits: Emits) -> Self {
+        Self {
+            emits,
+            correlator: plan.correlator(),
+            boards: plan.scoreboards.iter().cloned().map(Board::new).collect(),
+            raiser: Raiser::default(),
+            summary: Summary {
+                catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
+                ..Summary::default()
+            },
+            last: Timestamp::default(),
+            plan: Arc::clone(plan),
+        }
+    }
+
+    /// The next input begins; answers with its number.
+    pub fn begin(&mut self, input: Input) -> u32 {
+        self.summary.catalogue.inputs.push(input);
+        (self.summary.catalogue.inputs.len() - 1) as u32
+    }
+
+    /// The figures so far, for the caller to add to.
+    pub const fn summary(&mut self) -> &mut Summary {
+        &mut self.summary
+    }
+
+    /// Takes the next entry of `input`.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub fn observe(&mut self, input: u32, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
+        let line = evidence.line_of(entry);
+        if !line.is_empty() {
+            sink.record(line)?;
+        }
+        self.last = entry.time.unwrap_or(self.last);
+        let plan = Arc::clone(&self.plan);
+        for hit in evidence.hits_of(entry) {
+            let said = Said {
+                rule: RuleRef::Rule(hit.rule.0 as usize),
+                time: self.last,
+                hit: hit.rule,
+                values: hit.values,
+                group: &[],
+                record: evidence.object_of(entry),
+                place: Place { input, number: entry.number },
+            };
+            if !plan.is_silent(said.rule) {
+                self.speak(&said, sink)?;
+            }
+            self.correlate(&said, sink)?;
+        }
+        Ok(())
+    }
+
+    /// Lets a hit count for the correlations that refer to its rule.
+    fn correlate(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+        let hit = Hit { rule: said.hit, time: said.time, values: said.values };
+        let mut all: Vec<Correlated> = Vec::new();
+        self.correlator.observe(&hit, &mut all);
+        for correlated in all {
+            let rule = RuleRef::Correlation(correlated.correlation);
+            if !self.plan.is_silent(rule) {
+                self.speak(&Said { rule, group: &correlated.group, ..*said }, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A finding that is not silent: it is counted, printed, scored, and perhaps an alert.
+    fn speak(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+        let points = self.plan.points(said.rule);
+        let finding = Finding {
+            rule: said.rule,
+            time: said.time,
+            points,
+            group: said.group,
+            record: said.record,
+            place: said.place,
+        };
+        *self.summary.findings.entry(said.rule).or_default() += 1;
+        if self.emits.findings {
+            sink.finding(&finding, &self.summary.catalogue)?;
+        }
+        let subject = self.plan.subject(said.hit, said.values);
+        if let Some(alert) = self.raiser.finding(&finding, subject, &self.summary.catalogue) {
+            self.alert(&alert, sink)?;
+        }
+        self.score(said, points, sink)
+    }
+
+    fn score(&mut self, said: &Said<'_>, points: u32, sink: &mut dyn Sink) -> io::Result<()> {
+        let plan = Arc::clone(&self.plan);
+        for index in 0..self.boards.len() {
+            let Some(board) = self.boards.get_mut(index) else { continue };
+            let Some(entity) = plan.entity(index, said.hit, said.values) else { continue };
+            let scored = Scored {
+                time: said.time,
+                number: said.place.number,
+                input: said.place.input,
+                rule: plan.number_of(said.rule),
+                points,
+            };
+            if let Some(threat) = board.add(&entity, scored) {
+                let named = plan.name_entity(index, &entity);
+                let alert =
+                    self.raiser.threat(&threat, board.rule(), named, said.place, |number| plan.rule_of(number));
+                self.alert(&alert, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn alert(&mut self, alert: &crate::alert::Alert, sink: &mut dyn Sink) -> io::Result<()> {
+        if let Some(count) = self.summary.alerts.get_mut(alert.level as usize) {
+            *count += 1;
+        }
+        if self.emits.alerts { sink.alert(alert, &self.summary.catalogue) } else { Ok(()) }
+    }
+
+    /// The end of all inputs: the figures, complete.
+    #[must_use]
+    pub fn finish(mut self) -> Summary {
+        for (index, board) in self.boards.iter().enumerate() {
+            self.summary.count([
+                ("scores too late", board.late()),
+                ("entities forgotten", board.evicted()),
+                ("scored findings let go", board.let_go()),
+            ]);
+            for (entity, peak, threats, history) in board.top(TOP) {
+                let (columns, width) = history.columns();
+                self.summary.top.push(TopEntity {
+                    board: board.rule().name.to_string(),
+                    entity: sink::entity(&self.plan.name_entity(index, entity)),
+                    peak,
+                    threats,
+                    columns: columns.to_vec(),
+                    width,
+                });
+            }
+        }
+        self.summary.count(self.correlator.counters());
+        self.summary
+    }
+}

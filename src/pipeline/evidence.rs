@@ -1,0 +1,221 @@
+//! What the stateless side hands to the ordered side: which records satisfied which rules.
+
+use crate::detect::RuleIx;
+use crate::time::Timestamp;
+use std::ops::Range;
+
+/// How many unreadable lines are told one by one; the rest is only counted.
+pub const TOLD_PROBLEMS: usize = 10;
+
+/// The place of an entry among all entries of an input: the same on any number of threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// Frame or line number.
+    pub number: u64,
+    /// What expired when the clock ticked comes before what the frame itself says.
+    pub phase: Phase,
+    /// The logical shard.
+    pub shard: u8,
+}
+
+/// The two things that happen at a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The clock ticked.
+    Tick,
+    /// The frame was read.
+    Frame,
+}
+
+/// The entries of one batch, their bytes in one buffer that is used again.
+#[derive(Debug, Default)]
+pub struct Evidence {
+    entries: Vec<Entry>,
+    hits: Vec<Stored>,
+    bytes: Vec<u8>,
+    /// Lines that could not be read.
+    pub problems: Problems,
+}
+
+/// One record of interest.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its place.
+    pub order: Order,
+    /// Its time; `None` for a log line that tells none.
+    pub time: Option<Timestamp>,
+    /// Its frame or line number.
+    pub number: u64,
+    line: Range<usize>,
+    object: Range<usize>,
+    hits: Range<usize>,
+    /// Whether the line still has to be joined to others before rules can see it.
+    pub to_join: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    rule: RuleIx,
+    values: Range<usize>,
+}
+
+/// A rule that a record satisfied, with the values that later stages need.
+#[derive(Clone, Copy, Debug)]
+pub struct Hit<'a> {
+    /// The rule.
+    pub rule: RuleIx,
+    /// Encoded values, see [`crate::detect::Carry`].
+    pub values: &'a [u8],
+}
+
+/// Lines that could not be read.
+#[derive(Clone, Debug, Default)]
+pub struct Problems {
+    /// How many.
+    pub count: u64,
+    /// The first of them, with line number and reason.
+    pub first: Vec<(u64, String)>,
+}
+
+impl Problems {
+    /// Notes an unreadable line.
+    pub fn note(&mut self, line: u64, reason: impl ToString) {
+        self.count += 1;
+        if self.first.len() < TOLD_PROBLEMS {
+            self.first.push((line, reason.to_string()));
+        }
+    }
+
+    /// Adds later ones.
+    pub fn merge(&mut self, later: &mut Self) {
+        self.count += std::mem::take(&mut later.count);
+        let room = TOLD_PROBLEMS.saturating_sub(self.first.len());
+        self.first.extend(later.first.drain(..).take(room));
+    }
+}
+
+impl Evidence {
+    /// Forgets its entries and keeps its memory.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.hits.clear();
+        self.bytes.clear();
+    }
+
+    /// Its entries, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Begins an entry; what is added next belongs to it.
+    pub fn begin(&mut self, order: Order, time: Option<Timestamp>, number: u64) {
+        let (bytes, hits) = (self.bytes.len(), self.hits.len());
+        let (line, object) = (bytes..bytes, bytes..bytes);
+        self.entries.push(Entry { order, time, number, line, object, hits: hits..hits, to_join: false });
+    }
+
+    /// Writes the current entry's line for `--emit records`.
+    pub fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let range = self.write(write);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.line = range;
+        }
+    }
+
+    /// Writes the current entry's record as a JSON object for findings and alerts.
+    pub fn object(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let range = self.write(write);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.object = range;
+        }
+    }
+
+    /// Leaves the current entry to be joined: `raw` is its log line.
+    pub fn to_join(&mut self, raw: &[u8]) {
+        self.object(|out| out.extend_from_slice(raw));
+        if let Some(entry) = self.entries.last_mut() {
+            entry.to_join = true;
+        }
+    }
+
+    /// Adds a hit of `rule` to the current entry.
+    pub fn hit(&mut self, rule: RuleIx, write: impl FnOnce(&mut Vec<u8>)) {
+        let values = self.write(write);
+        self.hits.push(Stored { rule, values });
+        if let Some(entry) = self.entries.last_mut() {
+            entry.hits.end = self.hits.len();
+        }
+    }
+
+    /// An entry's line; empty when records are not printed.
+    #[must_use]
+    pub fn line_of(&self, entry: &Entry) -> &[u8] {
+        &self.bytes[entry.line.clone()]
+    }
+
+    /// An entry's JSON object; empty when nobody needs it.
+    #[must_use]
+    pub fn object_of(&self, entry: &Entry) -> &[u8] {
+        &self.bytes[entry.object.clone()]
+    }
+
+    /// An entry's hits, by ascending rule.
+    pub fn hits_of(&self, entry: &Entry) -> impl Iterator<Item = Hit<'_>> {
+        self.hits[entry.hits.clone()]
+            .iter()
+            .map(|stored| Hit { rule: stored.rule, values: &self.bytes[stored.values.clone()] })
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        start..self.bytes.len()
+    }
+}
+
+/// The entries of several workers for one batch, merged into their one order.
+pub fn merged(workers: &[Evidence]) -> impl Iterator<Item = (&Evidence, &Entry)> {
+    let mut next = vec![0; workers.len()];
+    std::iter::from_fn(move || {
+        let heads = workers.iter().zip(&next).enumerate();
+        let (worker, evidence, entry) = heads
+            .filter_map(|(worker, (evidence, place))| Some((worker, evidence, evidence.entries.get(*place)?)))
+            .min_by_key(|(worker, _, entry)| (entry.order, *worker))?;
+        if let Some(place) = next.get_mut(worker) {
+            *place += 1;
+        }
+        Some((evidence, entry))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_entries_merge_by_frame_then_tick_then_shard() {
+        let order = |number, phase, shard| Order { number, phase, shard };
+        let mut workers = [Evidence::default(), Evidence::default()];
+        for at in [order(1, Phase::Frame, 0), order(4, Phase::Tick, 2), order(4, Phase::Frame, 0)] {
+            workers[0].begin(at, None, at.number);
+        }
+        for at in [order(2, Phase::Frame, 1), order(4, Phase::Tick, 1), order(4, Phase::Tick, 3)] {
+            workers[1].begin(at, None, at.number);
+        }
+        let merged: Vec<_> = merged(&workers).map(|(_, entry)| (entry.number, entry.order.shard)).collect();
+        assert_eq!(merged, [(1, 0), (2, 1), (4, 1), (4, 2), (4, 3), (4, 0)]);
+    }
+
+    #[test]
+    fn only_the_first_problems_are_told_and_all_are_counted() {
+        let mut all = Problems::default();
+        for chunk in 0..3 {
+            let mut problems = Problems::default();
+            (0..7).for_each(|line| problems.note(chunk * 7 + line, "no object"));
+            all.merge(&mut problems);
+        }
+        assert_eq!(all.count, 21);
+        assert_eq!(all.first.iter().map(|(line, _)| *line).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,113 @@
+//! The stateless side of captures: a lane takes frames through `net`, `modbus`, `record` and the matcher.
+//!
+//! The traffic is always split into the same logical shards by address pair, whether one lane runs them all or
+//! several share them, so that bounds, evictions and order never depend on the number of threads.
+
+use super::evidence::{Evidence, Order, Phase};
+use super::judge::Judge;
+use super::plan::Plan;
+use super::summary::Summary;
+use crate::capture::{Batch, Frame};
+use crate::modbus::Conversations;
+use crate::net::{self, Net, SHARDS};
+use crate::time::{Clock, Timestamp};
+use std::sync::Arc;
+
+/// Some of the logical shards, run by one thread.
+pub struct Lane {
+    shards: Vec<Option<Shard>>,
+    judge: Judge,
+    clock: Clock,
+    frames: u64,
+}
+
+/// The connections of one logical shard.
+struct Shard {
+    net: Net,
+    conversations: Conversations,
+}
+
+impl Lane {
+    /// The shards whose number leaves `part` when divided by `parts`.
+    pub fn new(plan: &Arc<Plan>, part: usize, parts: usize) -> Self {
+        let shard = |number| {
+            (number % parts == part).then(|| Shard {
+                net: Net::new(&plan.net),
+                conversations: Conversations::new(&plan.modbus),
+            })
+        };
+        Self {
+            shards: (0..usize::from(SHARDS)).map(shard).collect(),
+            judge: Judge::new(Arc::clone(plan)),
+            clock: Clock::default(),
+            frames: 0,
+        }
+    }
+
+    /// Takes the frames of a batch that belong to its shards; `routes` holds each frame's shard where that is known.
+    pub fn run(&mut self, batch: &Batch, routes: Option<&[u8]>, evidence: &mut Evidence) {
+        for (index, frame) in batch.frames().enumerate() {
+            self.frames += 1;
+            if let Some(now) = self.clock.tick(frame.time) {
+                self.expire(now, frame.number, evidence);
+            }
+            let number = match routes {
+                None => net::route(&frame),
+                Some(routes) => routes.get(index).copied().unwrap_or(0),
+            };
+            self.push(number, &frame, evidence);
+        }
+    }
+
+    fn push(&mut self, number: u8, frame: &Frame<'_>, evidence: &mut Evidence) {
+        let Some(Some(Shard { net, conversations })) = self.shards.get_mut(usize::from(number)) else {
+            return;
+        };
+        let judge = &mut self.judge;
+        let order = Order { number: frame.number, phase: Phase::Frame, shard: number };
+        net.push(frame, &mut |chunk| {
+            conversations.push(&chunk, &mut |message| judge.message(message, order, evidence));
+        });
+    }
+
+    fn expire(&mut self, now: Timestamp, number: u64, evidence: &mut Evidence) {
+        self.each_shard(|order, shard, judge| {
+            let order = Order { number, ..order };
+            shard.conversations.expire(now, &mut |message| judge.message(message, order, evidence));
+            let conversations = &mut shard.conversations;
+            shard.net.expire(now, &mut |chunk| {
+                conversations.push(&chunk, &mut |message| judge.message(message, order, evidence));
+            });
+        });
+    }
+
+    /// The end of the input: what is held is released, everything open is closed.
+    pub fn finish(&mut self, evidence: &mut Evidence) {
+        self.each_shard(|order, shard, judge| {
+            let conversations = &mut shard.conversations;
+            shard.net.finish(&mut |chunk| {
+                conversations.push(&chunk, &mut |message| judge.message(message, order, evidence));
+            });
+        });
+        self.clock = Clock::default();
+    }
+
+    fn each_shard(&mut self, mut act: impl FnMut(Order, &mut Shard, &mut Judge)) {
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            if let Some(shard) = shard {
+                let order = Order { number: u64::MAX, phase: Phase::Tick, shard: number as u8 };
+                act(order, shard, &mut self.judge);
+            }
+        }
+    }
+
+    /// Adds its figures. Frames are counted by the caller, since every lane sees all of them.
+    pub fn report(&self, summary: &mut Summary) {
+        self.judge.report(summary);
+        for shard in self.shards.iter().flatten() {
+            summary.conversations += shard.net.counters().flows;
+            summary.count(shard.net.counters().iter());
+            summary.count(shard.conversations.counters().iter());
+        }
+    }
+}
