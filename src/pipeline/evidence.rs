@@ -87,10 +87,10 @@ impl Problems {
     }
 
     /// Adds later ones.
-    pub fn merge(&mut self, later: &mut Self) {
-        self.count += std::mem::take(&mut later.count);
+    pub fn merge(&mut self, later: &Self) {
+        self.count += later.count;
         let room = TOLD_PROBLEMS.saturating_sub(self.first.len());
-        self.first.extend(later.first.drain(..).take(room));
+        self.first.extend(later.first.iter().take(room).cloned());
     }
 }
 
@@ -100,6 +100,7 @@ impl Evidence {
         self.entries.clear();
         self.hits.clear();
         self.bytes.clear();
+        self.problems = Problems::default();
     }
 
     /// Its entries, in order.
@@ -213,7 +214,7 @@ mod tests {
         for chunk in 0..3 {
             let mut problems = Problems::default();
             (0..7).for_each(|line| problems.note(chunk * 7 + line, "no object"));
-            all.merge(&mut problems);
+            all.merge(&problems);
         }
         assert_eq!(all.count, 21);
         assert_eq!(all.first.iter().map(|(line, _)| *line).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());

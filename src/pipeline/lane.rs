@@ -6,6 +6,7 @@
 use super::evidence::{Evidence, Order, Phase};
 use super::judge::Judge;
 use super::plan::Plan;
+use super::spread::Work;
 use super::summary::Summary;
 use crate::capture::{Batch, Frame};
 use crate::modbus::Conversations;
@@ -13,18 +14,45 @@ use crate::net::{self, Net, SHARDS};
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
+/// The route of a frame that nobody wants.
+pub const LEFT_OUT: u8 = u8::MAX;
+
+/// A batch with the shard of each frame; no routes where each lane finds them for itself.
+#[derive(Debug, Default)]
+pub struct Routed {
+    /// The frames.
+    pub batch: Batch,
+    /// Their shards, or nothing.
+    pub routes: Vec<u8>,
+}
+
 /// Some of the logical shards, run by one thread.
 pub struct Lane {
     shards: Vec<Option<Shard>>,
     judge: Judge,
     clock: Clock,
-    frames: u64,
 }
 
 /// The connections of one logical shard.
 struct Shard {
     net: Net,
     conversations: Conversations,
+}
+
+/// Takes the frames of a batch that belong to its shards.
+impl Work for Lane {
+    type Batch = Routed;
+
+    fn run(&mut self, routed: &Routed, evidence: &mut Evidence) {
+        let mut routes = routed.routes.iter().copied();
+        for frame in routed.batch.frames() {
+            if let Some(now) = self.clock.tick(frame.time) {
+                self.expire(now, frame.number, evidence);
+            }
+            let number = routes.next().unwrap_or_else(|| net::route(&frame));
+            self.push(number, &frame, evidence);
+        }
+    }
 }
 
 impl Lane {
@@ -40,22 +68,6 @@ impl Lane {
             shards: (0..usize::from(SHARDS)).map(shard).collect(),
             judge: Judge::new(Arc::clone(plan)),
             clock: Clock::default(),
-            frames: 0,
-        }
-    }
-
-    /// Takes the frames of a batch that belong to its shards; `routes` holds each frame's shard where that is known.
-    pub fn run(&mut self, batch: &Batch, routes: Option<&[u8]>, evidence: &mut Evidence) {
-        for (index, frame) in batch.frames().enumerate() {
-            self.frames += 1;
-            if let Some(now) = self.clock.tick(frame.time) {
-                self.expire(now, frame.number, evidence);
-            }
-            let number = match routes {
-                None => net::route(&frame),
-                Some(routes) => routes.get(index).copied().unwrap_or(0),
-            };
-            self.push(number, &frame, evidence);
         }
     }
 

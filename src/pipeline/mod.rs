@@ -1,1 +1,58 @@
-//! pipeline
+//! Who calls whom?
+//!
+//! The stateless side ([`lane`], [`lines`], both through [`judge`]) turns batches of frames or lines into
+//! [`evidence`]; [`spread`] runs it on one thread or on several and brings the evidence back into the one order of
+//! the input; the ordered side ([`engine`]) correlates, scores and raises. [`plan`] holds what was decided before
+//! the first record.
+
+mod captures;
+mod engine;
+mod evidence;
+mod judge;
+mod lane;
+mod lines;
+mod plan;
+mod spread;
+mod summary;
+
+pub use captures::Run;
+pub use engine::{Emits, Engine};
+pub use plan::{Naming, Plan, Wanted};
+pub use summary::{Records, Summary, TopEntity};
+
+use crate::capture::CaptureError;
+use std::io;
+
+/// Told how far a run is, and asked whether it should go on.
+pub trait Progress {
+    /// Another batch is done.
+    fn step(&self) {}
+
+    /// Whether somebody wants it to end.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Nobody watches and nobody stops it.
+impl Progress for () {}
+
+/// What ends a run early.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A capture cannot be read.
+    #[error(transparent)]
+    Capture(CaptureError),
+    /// A log cannot be read.
+    #[error(transparent)]
+    Input(io::Error),
+    /// The capture filter is wrong for these frames.
+    #[error("{0}")]
+    Filter(String),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Output(io::Error),
+    /// A thread of ours ended before its work was done.
+    #[error("a worker thread ended before its work was done")]
+    Worker,
+}

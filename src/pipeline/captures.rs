@@ -1,0 +1,104 @@
+//! Captures, from frames to alerts.
+
+use super::engine::Engine;
+use super::evidence::{Evidence, merged};
+use super::lane::{Lane, LEFT_OUT, Routed};
+use super::plan::Plan;
+use super::spread::{Deal, Feed, Go, spread};
+use super::{Progress, RunError};
+use crate::capture::{Bpf, Source};
+use crate::net;
+use crate::sink::Sink;
+use std::sync::Arc;
+
+/// How a capture is run.
+pub struct Run<'a> {
+    /// What is decided.
+    pub plan: &'a Arc<Plan>,
+    /// The input's number in the engine.
+    pub input: u32,
+    /// How many lanes.
+    pub threads: usize,
+    /// Told how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// A source with the filter that frames must pass.
+pub struct Frames {
+    /// The source.
+    pub source: Box<dyn Source>,
+    /// The filter; every frame passes when there is none.
+    pub filter: Option<Bpf>,
+    /// Whether each frame's shard is found here, for several lanes.
+    pub routed: bool,
+}
+
+impl Feed<Routed> for Frames {
+    fn next(&mut self, routed: &mut Routed) -> Result<bool, RunError> {
+        self.source.fill(&mut routed.batch).map_err(RunError::Capture)?;
+        routed.routes.clear();
+        if let Some(filter) = &mut self.filter {
+            for frame in routed.batch.frames() {
+                let passes = filter.matches(&frame).map_err(RunError::Filter)?;
+                routed.routes.push(if passes { net::route(&frame) } else { LEFT_OUT });
+            }
+        } else if self.routed {
+            routed.routes.extend(routed.batch.frames().map(|frame| net::route(&frame)));
+        }
+        Ok(!routed.batch.is_empty())
+    }
+}
+
+impl Run<'_> {
+    /// Runs a capture to its end.
+    ///
+    /// # Errors
+    /// When the source cannot be read (what came before is handed over) or the sink cannot be written.
+    pub fn capture(
+        self,
+        source: Box<dyn Source>,
+        filter: Option<Bpf>,
+        engine: &mut Engine,
+        sink: &mut dyn Sink,
+    ) -> Result<(), RunError> {
+        let threads = self.threads.max(1);
+        let lanes = (0..threads).map(|part| Lane::new(self.plan, part, threads)).collect();
+        let mut frames = Frames { source, filter, routed: threads > 1 };
+        let (mut lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
+            engine.summary().frames += routed.batch.len() as u64;
+            hand_over(self.input, evidence, engine, sink)?;
+            self.progress.step();
+            Ok(if self.progress.stopped() { Go::Stop } else { Go::On })
+        })?;
+        let mut last: Vec<Evidence> = Vec::new();
+        for lane in &mut lanes {
+            let mut evidence = Evidence::default();
+            lane.finish(&mut evidence);
+            lane.report(engine.summary());
+            last.push(evidence);
+        }
+        hand_over(self.input, &last, engine, sink)?;
+        read?;
+        self.note_cut(&*frames.source, engine);
+        Ok(())
+    }
+
+    fn note_cut(&self, source: &dyn Source, engine: &mut Engine) {
+        let Some(cut) = source.cut() else { return };
+        let summary = engine.summary();
+        let name = summary.catalogue.inputs.get(self.input as usize).map_or("", |input| &input.name);
+        let warning = format!("{name}: cut short: {} bytes after the last whole packet were left", cut.bytes);
+        summary.warnings.push(warning);
+    }
+}
+
+/// Gives the evidence of one batch to the engine, in its one order.
+///
+/// # Errors
+/// When the sink cannot write.
+pub fn hand_over(input: u32, evidence: &[Evidence], engine: &mut Engine, sink: &mut dyn Sink) -> Result<(), RunError> {
+    for (evidence, entry) in merged(evidence) {
+        engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Stored logs, from lines to alerts.
+
+use super::captures::Run;
+use super::engine::Engine;
+use super::evidence::{Evidence, Order, Phase, Problems};
+use super::join::Joiner;
+use super::judge::Judge;
+use super::plan::Plan;
+use super::spread::{Deal, Feed, Go, Work, spread};
+use super::summary::Summary;
+use super::RunError;
+use crate::sink::Sink;
+use memchr::{memchr, memchr_iter, memrchr};
+use std::io::{self, BufRead};
+use std::sync::Arc;
+
+/// About how many bytes of lines are handed on at once.
+const CHUNK: usize = 1 << 20;
+
+/// The longest line that is read; a longer one is counted as unreadable.
+const LONGEST: usize = 16 << 20;
+
+/// Whole lines.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    bytes: Vec<u8>,
+    first: u64,
+    /// Lines that were too long to be kept, by number.
+    too_long: Vec<u64>,
+}
+
+/// A log, cut into chunks of whole lines.
+pub struct Lines {
+    reader: Box<dyn BufRead + Send>,
+    /// What was read after the last whole line.
+    rest: Vec<u8>,
+    /// The number of the next line, counted from 1.
+    next: u64,
+}
+
+impl Lines {
+    /// The lines of `reader`.
+    pub fn new(reader: Box<dyn BufRead + Send>) -> Self {
+        Self { reader, rest: Vec::new(), next: 1 }
+    }
+
+    fn fill(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
+        chunk.bytes.clear();
+        chunk.too_long.clear();
+        chunk.first = self.next;
+        chunk.bytes.append(&mut self.rest);
+        loop {
+            let read = self.reader.fill_buf()?;
+            if read.is_empty() {
+                break;
+            }
+            let len = read.len();
+            chunk.bytes.extend_from_slice(read);
+            self.reader.consume(len);
+            if chunk.bytes.len() < CHUNK {
+                continue;
+            }
+            if let Some(end) = memrchr(b'\n', &chunk.bytes) {
+                self.rest.extend_from_slice(chunk.bytes.get(end + 1..).unwrap_or_default());
+                chunk.bytes.truncate(end + 1);
+                break;
+            }
+            if chunk.bytes.len() > LONGEST {
+                self.skip_line()?;
+                chunk.bytes.clear();
+                chunk.too_long.push(chunk.first);
+                self.next += 1;
+                return Ok(true);
+            }
+        }
+        let unfinished = u64::from(chunk.bytes.last().is_some_and(|last| *last != b'\n'));
+        self.next += memchr_iter(b'\n', &chunk.bytes).count() as u64 + unfinished;
+        Ok(!chunk.bytes.is_empty())
+    }
+
+    /// Reads on to the start of the next line.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let read = self.reader.fill_buf()?;
+            if read.is_empty() {
+                return Ok(());
+            }
+            let end = memchr(b'\n', read);
+            let len = end.map_or(read.len(), |end| end + 1);
+            self.reader.consume(len);
+            if end.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Feed<Chunk> for Lines {
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool, RunError> {
+        self.fill(chunk).map_err(RunError::Input)
+    }
+}
+
+/// Reads the lines of chunks.
+struct Reader {
+    judge: Judge,
+    lines: u64,
+}
+
+impl Work for Reader {
+    type Batch = Chunk;
+
+    fn run(&mut self, chunk: &Chunk, evidence: &mut Evidence) {
+        for number in &chunk.too_long {
+            evidence.problems.note(*number, "a line of more than 16 MiB");
+        }
+        let text = chunk.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&chunk.bytes);
+        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            self.lines += 1;
+            let order = Order { number: chunk.first + index as u64, phase: Phase::Frame, shard: 0 };
+            self.judge.line(line, order, evidence);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Runs a log of JSON lines to its end.
+    ///
+    /// # Errors
+    /// When it cannot be read (what came before is handed over) or the sink cannot be written.
+    pub fn log(
+        self,
+        reader: Box<dyn BufRead + Send>,
+        engine: &mut Engine,
+        sink: &mut dyn Sink,
+    ) -> Result<(), RunError> {
+        let worker = || Reader { judge: Judge::new(Arc::clone(self.plan)), lines: 0 };
+        let workers = (0..self.threads.max(1)).map(|_| worker()).collect();
+        let mut joiner = Joiner::new(self.plan);
+        let mut problems = Problems::default();
+        let mut lines = Lines::new(reader);
+        let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
+            for evidence in evidence {
+                problems.merge(&evidence.problems);
+                self.hand_over(evidence, &mut joiner, &mut problems, engine, sink)?;
+            }
+            self.progress.step();
+            Ok(if self.progress.stopped() { Go::Stop } else { Go::On })
+        })?;
+        for worker in &workers {
+            worker.report(engine.summary());
+        }
+        joiner.report(engine.summary());
+        let summary = engine.summary();
+        let name = summary.catalogue.inputs.get(self.input as usize).map(|input| Arc::clone(&input.name));
+        summary.warn_of(&name.unwrap_or_default(), &problems);
+        summary.count([("unreadable lines", problems.count)]);
+        read
+    }
+
+    fn hand_over(
+        &self,
+        evidence: &Evidence,
+        joiner: &mut Joiner,
+        problems: &mut Problems,
+        engine: &mut Engine,
+        sink: &mut dyn Sink,
+    ) -> Result<(), RunError> {
+        for entry in evidence.entries() {
+            if !entry.to_join {
+                engine.observe(self.input, evidence, entry, sink).map_err(RunError::Output)?;
+                continue;
+            }
+            let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
+            for entry in joined.entries() {
+                engine.observe(self.input, joined, entry, sink).map_err(RunError::Output)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    fn report(&self, summary: &mut Summary) {
+        summary.lines += self.lines;
+        self.judge.report(summary);
+    }
+}
+
+/// Whether an input that starts so is a log of JSON lines.
+#[must_use]
+pub fn looks_like_json_lines(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    start.trim_ascii_start().first() == Some(&b'{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(text: Vec<u8>) -> Vec<(u64, usize, usize)> {
+        let mut lines = Lines::new(Box::new(io::Cursor::new(text)));
+        let mut chunk = Chunk::default();
+        let mut all = Vec::new();
+        while lines.fill(&mut chunk).unwrap() {
+            all.push((chunk.first, chunk.bytes.len(), chunk.too_long.len()));
+        }
+        all
+    }
+
+    #[test]
+    fn chunks_end_at_line_ends_and_know_their_line_numbers() {
+        let line = vec![b'x'; 400_000];
+        let text = [line.as_slice(), &line, &line, &line, b"last"].join(&b'\n');
+        let found = chunks(text);
+        let firsts: Vec<u64> = found.iter().map(|(first, ..)| *first).collect();
+        assert_eq!(firsts[0], 1);
+        assert_eq!(found.iter().map(|(_, len, _)| len).sum::<usize>(), 4 * 400_001 + 4);
+        assert!(firsts.len() > 1 && firsts.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn a_line_too_long_is_left_out_and_the_next_one_is_read() {
+        let mut text = vec![b'x'; LONGEST + 3 * CHUNK];
+        text.extend_from_slice(b"\n{}\n");
+        assert_eq!(chunks(text), [(1, 0, 1), (2, 3, 0)]);
+    }
+}
