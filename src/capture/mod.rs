@@ -2,8 +2,38 @@
 //!
 //! Sources [`fill`](Source::fill) batches: the bytes of many frames in one buffer that is used again, so
 //! that a frame costs no allocation and a batch can be handed to another thread whole.
+//!
+//! ```text
+//! bytes -- open --> unpack (gz, zst) --> pcap or pcapng step by step -- Records --> Batch
+//! wire  -- Live::poll (libpcap) ----------------------------------------------------> Batch
+//! ```
+//!
+//! A format (`pcap`, `pcapng`) only tells what stands at the start of some bytes; `records` reads the input
+//! straight into the batch, lets the format walk over it, and keeps the half record at the end for the next batch. So a frame is copied once, out of the kernel, and both formats share what is said about cuts,
+//! malformed lengths and memory.
+
+mod batch;
+#[cfg(feature = "live")]
+mod bpf;
+#[cfg(feature = "live")]
+pub mod live;
+mod open;
+mod pcap;
+mod pcapng;
+mod records;
+#[cfg(test)]
+mod testing;
+mod unpack;
+
+pub use batch::Batch;
+#[cfg(feature = "live")]
+pub use bpf::{Bpf, BpfError};
+pub use open::{Opened, open};
 
 use crate::time::Timestamp;
+
+/// The longest frame that is believed: libpcap's bound (MAXIMUM_SNAPLEN).
+pub const MAX_FRAME: usize = 262_144;
 
 /// One captured frame: link-layer bytes with their capture time.
 #[derive(Clone, Copy, Debug)]
@@ -59,74 +89,21 @@ impl LinkType {
             other => Self::Other(other),
         }
     }
-}
 
-/// Where a frame of a batch lies.
-#[derive(Clone, Copy, Debug)]
-struct Placed {
-    time: Timestamp,
-    link: LinkType,
-    wire_len: u32,
-    start: u32,
-    len: u32,
-}
-
-/// Consecutive frames of one input in one buffer.
-#[derive(Debug, Default)]
-pub struct Batch {
-    bytes: Vec<u8>,
-    placed: Vec<Placed>,
-    first: u64,
-}
-
-impl Batch {
-    /// An empty batch.
+    /// Its LINKTYPE_ value; 101 for every raw one.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Forgets its frames and keeps its memory; the next frame will be number `first`.
-    pub fn restart(&mut self, first: u64) {
-        self.bytes.clear();
-        self.placed.clear();
-        self.first = first;
-    }
-
-    /// How many frames it holds.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.placed.len()
-    }
-
-    /// Whether it holds no frame.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.placed.is_empty()
-    }
-
-    /// The number of the frame after its last.
-    #[must_use]
-    pub fn next_number(&self) -> u64 {
-        self.first + self.placed.len() as u64
-    }
-
-    /// Copies a frame to the end.
-    pub fn push(&mut self, time: Timestamp, link: LinkType, wire_len: u32, bytes: &[u8]) {
-        let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(bytes);
-        self.placed.push(Placed { time, link, wire_len, start, len: bytes.len() as u32 });
-    }
-
-    /// Its frames in order.
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
-        self.placed.iter().enumerate().map(|(index, placed)| Frame {
-            number: self.first + index as u64,
-            time: placed.time,
-            link: placed.link,
-            wire_len: placed.wire_len,
-            bytes: &self.bytes[placed.start as usize..(placed.start + placed.len) as usize],
-        })
+    pub const fn value(self) -> u16 {
+        match self {
+            Self::Null => 0,
+            Self::Ethernet => 1,
+            Self::Raw => 101,
+            Self::Loop => 108,
+            Self::Sll => 113,
+            Self::Ipv4 => 228,
+            Self::Ipv6 => 229,
+            Self::Sll2 => 276,
+            Self::Other(value) => value,
+        }
     }
 }
 
@@ -135,8 +112,9 @@ pub trait Source: Send {
     /// Restarts `batch` and fills it with the next frames; an empty batch means the end.
     ///
     /// # Errors
-    /// When reading fails. A capture that ends in the middle of a frame is no error: the frames before the
-    /// cut are delivered and [`Source::cut`] tells of the rest.
+    /// When reading fails or a record cannot be, after the frames before it were delivered. A capture that
+    /// ends in the middle of a frame is no error: the frames before the cut are delivered and
+    /// [`Source::cut`] tells of the rest.
     fn fill(&mut self, batch: &mut Batch) -> Result<(), CaptureError>;
 
     /// Bytes left over after the last whole frame, once the end was reached.
