@@ -6,7 +6,7 @@ use super::lane::{Lane, LEFT_OUT, Routed};
 use super::plan::Plan;
 use super::spread::{Deal, Feed, Go, spread};
 use super::{Progress, RunError};
-use crate::capture::{Bpf, Source};
+use crate::capture::{Frame, Source};
 use crate::net;
 use crate::sink::Sink;
 use std::sync::Arc;
@@ -23,14 +23,16 @@ pub struct Run<'a> {
     pub progress: &'a dyn Progress,
 }
 
+/// Whether a frame is wanted, or why that cannot be told.
+pub type Filter = Box<dyn FnMut(&Frame<'_>) -> Result<bool, String> + Send>;
+
 /// A source with the filter that frames must pass.
-pub struct Frames {
-    /// The source.
-    pub source: Box<dyn Source>,
-    /// The filter; every frame passes when there is none.
-    pub filter: Option<Bpf>,
+struct Frames {
+    source: Box<dyn Source>,
+    /// Every frame passes when there is none.
+    filter: Option<Filter>,
     /// Whether each frame's shard is found here, for several lanes.
-    pub routed: bool,
+    routed: bool,
 }
 
 impl Feed<Routed> for Frames {
@@ -39,7 +41,7 @@ impl Feed<Routed> for Frames {
         routed.routes.clear();
         if let Some(filter) = &mut self.filter {
             for frame in routed.batch.frames() {
-                let passes = filter.matches(&frame).map_err(RunError::Filter)?;
+                let passes = filter(&frame).map_err(RunError::Filter)?;
                 routed.routes.push(if passes { net::route(&frame) } else { LEFT_OUT });
             }
         } else if self.routed {
@@ -57,7 +59,7 @@ impl Run<'_> {
     pub fn capture(
         self,
         source: Box<dyn Source>,
-        filter: Option<Bpf>,
+        filter: Option<Filter>,
         engine: &mut Engine,
         sink: &mut dyn Sink,
     ) -> Result<(), RunError> {

@@ -8,6 +8,7 @@
 mod captures;
 mod engine;
 mod evidence;
+mod join;
 mod judge;
 mod lane;
 mod lines;
@@ -15,7 +16,7 @@ mod plan;
 mod spread;
 mod summary;
 
-pub use captures::Run;
+pub use captures::{Filter, Run};
 pub use engine::{Emits, Engine};
 pub use plan::{Naming, Plan, Wanted};
 pub use summary::{Records, Summary, TopEntity};

@@ -1,0 +1,142 @@
+//! What was named on the command line: files, directories, standard input.
+
+use super::outcome::{Failure, reason};
+use crate::capture::{self, Batch, Opened};
+use crate::time::Timestamp;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One thing to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its name in output.
+    pub name: Arc<str>,
+    /// Its path; standard input where there is none.
+    path: Option<PathBuf>,
+    /// Its size in bytes, where that is known.
+    pub size: u64,
+    /// Whether it was named itself, not found in a directory: then it has to be of a known format.
+    pub asked_for: bool,
+}
+
+/// Finds what was named: directories are taken apart, their files sorted by name.
+///
+/// # Errors
+/// When something does not exist, may not be read, or is an empty directory.
+pub fn expand(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            found.push(Named { name: "-".into(), path: None, size: 0, asked_for: true });
+            continue;
+        }
+        let data = path.metadata().map_err(|error| unreadable(path, &error))?;
+        if !data.is_dir() {
+            // Opened once now, so that a missing permission is told before hours of work.
+            File::open(path).map_err(|error| unreadable(path, &error))?;
+            found.push(named(path, data.len(), true));
+            continue;
+        }
+        let before = found.len();
+        walk(path, &mut found)?;
+        if found.len() == before {
+            return Err(Failure::failed(format!("{}: a directory with no files in it", path.display())));
+        }
+    }
+    Ok(found)
+}
+
+fn named(path: &Path, size: u64, asked_for: bool) -> Named {
+    Named { name: path.display().to_string().into(), path: Some(path.to_owned()), size, asked_for }
+}
+
+fn walk(folder: &Path, found: &mut Vec<Named>) -> Result<(), Failure> {
+    let list = || -> io::Result<Vec<PathBuf>> {
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    };
+    let mut paths = list().map_err(|error| unreadable(folder, &error))?;
+    paths.sort();
+    for path in paths {
+        // A link that leads nowhere is no input; one that leads to a directory might lead in circles.
+        let Ok(data) = path.metadata() else { continue };
+        if data.is_dir() && !path.is_symlink() {
+            walk(&path, found)?;
+        } else if data.is_file() {
+            found.push(named(&path, data.len(), false));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)))
+}
+
+impl Named {
+    /// Opens it and looks what it is; `read` counts the bytes as they are read from it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open(&self, read: &Arc<AtomicU64>) -> Result<Opened, Failure> {
+        let reader: Box<dyn Read + Send> = match &self.path {
+            None => Box::new(io::stdin()),
+            Some(path) => Box::new(File::open(path).map_err(|error| unreadable(path, &error))?),
+        };
+        let counted = Box::new(Counted { reader, read: Arc::clone(read) });
+        capture::open(counted).map_err(|error| Failure::failed(format!("{}: {error}", self.name)))
+    }
+
+    /// The time of its first frame, if it is a capture file.
+    fn first_time(&self) -> Option<Timestamp> {
+        self.path.as_ref()?;
+        let Ok(Opened::Capture(mut source)) = self.open(&Arc::default()) else { return None };
+        let mut batch = Batch::new();
+        source.fill(&mut batch).ok()?;
+        batch.frames().next().map(|frame| frame.time)
+    }
+}
+
+/// Puts captures in the order of their first frames, so that what happened first is seen first; anything else keeps
+/// its place.
+pub fn sort_by_time(inputs: &mut [Named]) {
+    if inputs.len() < 2 {
+        return;
+    }
+    let timed: Vec<(usize, Timestamp)> =
+        inputs.iter().enumerate().filter_map(|(place, input)| Some((place, input.first_time()?))).collect();
+    let mut sorted = timed.clone();
+    sorted.sort_by_key(|(_, time)| *time);
+    let sorted: Vec<Named> = sorted.into_iter().map(|(place, _)| inputs[place].clone()).collect();
+    for ((place, _), input) in timed.into_iter().zip(sorted) {
+        inputs[place] = input;
+    }
+}
+
+/// A reader that counts.
+struct Counted<R> {
+    reader: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+/// What an input of no known format looks like, and what it was tried as.
+#[must_use]
+pub fn unknown_format(name: &str, start: &[u8]) -> String {
+    let first = start.get(..start.len().min(16)).unwrap_or_default();
+    let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "{name}: no known format; tried pcap, pcapng, JSON lines, and each of them packed with gzip or zstd; it begins with {} (\"{}\")",
+        hex.join(" "),
+        first.escape_ascii(),
+    )
+}

@@ -1,0 +1,112 @@
+//! Rules, from where they lie to where they are understood.
+
+use super::args::RuleArgs;
+use super::outcome::{Failure, Outcome, reason};
+use crate::record::schema;
+use crate::sigma::{self, Diagnostic, Loaded, Options, Severity, SourceText};
+use include_dir::{Dir, DirEntry, include_dir};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The rules that sigmabus brings along.
+static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+
+/// The built-in rule files.
+#[must_use]
+pub fn builtin() -> Vec<SourceText> {
+    let mut files = Vec::new();
+    collect(&BUILTIN, &mut files);
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files
+}
+
+fn collect(folder: &Dir<'_>, files: &mut Vec<SourceText>) {
+    for entry in folder.entries() {
+        match entry {
+            DirEntry::Dir(inner) => collect(inner, files),
+            DirEntry::File(file) if is_rule_file(file.path()) => {
+                let name = format!("builtin:{}", file.path().display());
+                files.push(SourceText::new(name, file.contents().to_vec()));
+            }
+            DirEntry::File(_) => {}
+        }
+    }
+}
+
+fn is_rule_file(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "yml" || ending == "yaml")
+}
+
+/// Reads rule files; directories are searched for `.yml` and `.yaml`.
+///
+/// # Errors
+/// When something cannot be read, or a directory holds no rule file.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        let before = files.len();
+        read_into(path, true, &mut files)?;
+        if files.len() == before {
+            return Err(Failure::failed(format!("{}: no rule files (.yml, .yaml) in it", path.display())));
+        }
+    }
+    Ok(files)
+}
+
+fn read_into(path: &Path, named: bool, files: &mut Vec<SourceText>) -> Result<(), Failure> {
+    let unreadable = |error: &std::io::Error| Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)));
+    let data = path.metadata().map_err(|error| unreadable(&error))?;
+    if data.is_dir() {
+        let entries = std::fs::read_dir(path).map_err(|error| unreadable(&error))?;
+        let mut inner: Vec<PathBuf> =
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(|e| unreadable(&e))?;
+        inner.sort();
+        inner.retain(|path| !path.is_dir() || !path.is_symlink());
+        return inner.iter().try_for_each(|path| read_into(path, false, files));
+    }
+    if !named && !is_rule_file(path) {
+        return Ok(());
+    }
+    // One byte more than a rule file may have is enough to refuse it.
+    let limit = sigma::MAX_FILE_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(&error))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    files.push(SourceText::new(path.display().to_string(), bytes));
+    Ok(())
+}
+
+/// Understands rule files; fields of Modbus rules must be in the schema.
+#[must_use]
+pub fn understand(files: Vec<SourceText>) -> Loaded {
+    sigma::load(files, &Options { fields: Some(&schema::Check), ..Options::default() })
+}
+
+/// The rules that the arguments ask for. Problems are told on standard error.
+///
+/// # Errors
+/// When files cannot be read, or a rule is wrong and may not be skipped.
+pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
+    let mut files = read(&args.rules)?;
+    if args.rules.is_empty() || args.builtin {
+        files.extend(builtin());
+    }
+    let loaded = understand(files);
+    let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    for found in &loaded.diagnostics {
+        if found.severity == Severity::Error {
+            tell(found, &loaded);
+        }
+    }
+    if errors > 0 && !args.skip_bad_rules {
+        let message = format!("{errors} errors in rules; correct them, or leave these rules out with --skip-bad-rules");
+        return Err(Failure { outcome: Outcome::Rules, message: Some(message) });
+    }
+    Ok(loaded)
+}
+
+/// Draws a diagnostic on standard error.
+pub fn tell(found: &Diagnostic, loaded: &Loaded) {
+    super::note(sigma::render(found, loaded.text_of(found), super::colour_on_stderr()).trim_end());
+}

@@ -1,0 +1,95 @@
+//! `sigmabus rules`: look at rules without running them.
+
+use super::args::{Format, FormatArgs, RulesCommand};
+use super::outcome::{Failure, Outcome};
+use super::{format_for_stdout, note, rule_files};
+use crate::record::schema;
+use crate::sigma::ir::Meta;
+use crate::sigma::{Loaded, Severity};
+use crate::sink::{painted, plain};
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Runs a subcommand.
+pub fn run(command: RulesCommand) -> Result<Outcome, Failure> {
+    match command {
+        RulesCommand::Check { paths } => check(&paths),
+        RulesCommand::List { paths, format } => list(&paths, &format),
+        RulesCommand::Fields { format } => fields(&format),
+    }
+}
+
+fn loaded(paths: &[PathBuf]) -> Result<Loaded, Failure> {
+    let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
+    Ok(rule_files::understand(files))
+}
+
+fn check(paths: &[PathBuf]) -> Result<Outcome, Failure> {
+    let loaded = loaded(paths)?;
+    for found in &loaded.diagnostics {
+        rule_files::tell(found, &loaded);
+    }
+    let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    let warnings = loaded.diagnostics.len() - errors;
+    let good = loaded.ruleset.rules.len() + loaded.ruleset.correlations.len();
+    note(&format!("{good} rules are good; {errors} errors, {warnings} warnings"));
+    Ok(if errors > 0 { Outcome::Rules } else { Outcome::Done })
+}
+
+fn list(paths: &[PathBuf], format: &FormatArgs) -> Result<Outcome, Failure> {
+    let loaded = loaded(paths)?;
+    let rules = loaded.ruleset.rules.iter().map(|rule| (&rule.meta, "detection"));
+    let correlations = loaded.ruleset.correlations.iter().map(|rule| (&rule.meta, "correlation"));
+    let mut all: Vec<(&Meta, &str)> = rules.chain(correlations).collect();
+    all.sort_by(|(a, _), (b, _)| (&a.origin.file, a.origin.line).cmp(&(&b.origin.file, b.origin.line)));
+    print(format, &all, |out, (meta, kind), format| match format {
+        Format::Json => writeln!(
+            out,
+            "{}",
+            json!({
+                "type": "rule", "kind": kind, "id": meta.id.as_deref(), "title": &*meta.title, "level": meta.level.word(),
+                "tags": meta.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(),
+                "file": &*meta.origin.file, "line": meta.origin.line,
+            })
+        ),
+        Format::Text => {
+            let attack: Vec<String> =
+                meta.tags.iter().filter_map(|tag| tag.strip_prefix("attack.")).map(plain).collect();
+            let id = meta.id.as_deref().unwrap_or("-");
+            writeln!(out, "{:36}  {}  {:45}  {}", plain(id), painted(meta.level), plain(&meta.title), attack.join(" "))
+        }
+    })
+}
+
+fn fields(format: &FormatArgs) -> Result<Outcome, Failure> {
+    let all: Vec<_> = schema::all().collect();
+    let width = all.iter().map(|field| field.name().len()).max().unwrap_or(0);
+    print(format, &all, |out, field, format| match format {
+        Format::Json => writeln!(
+            out,
+            "{}",
+            json!({
+                "type": "field", "name": field.name(), "value": field.domain().word(), "meaning": field.meaning(),
+                "example": field.example(), "aliases": field.aliases(),
+            })
+        ),
+        Format::Text => {
+            writeln!(out, "{:width$}  {:13}  {}", field.name(), field.domain().word(), field.meaning())?;
+            writeln!(out, "{:width$}  {:13}  example: {}", "", "", field.example())
+        }
+    })
+}
+
+/// Prints each item in the format asked for.
+fn print<T>(
+    format: &FormatArgs,
+    items: &[T],
+    mut line: impl FnMut(&mut dyn Write, &T, Format) -> io::Result<()>,
+) -> Result<Outcome, Failure> {
+    let format = format_for_stdout(format.format);
+    let mut out = anstream::AutoStream::auto(io::stdout());
+    let printed = items.iter().try_for_each(|item| line(&mut out, item, format)).and_then(|()| out.flush());
+    printed.map_err(|error| Failure::output(&error))?;
+    Ok(Outcome::Done)
+}

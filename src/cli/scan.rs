@@ -1,0 +1,161 @@
+//! `sigmabus scan` and `sigmabus decode`: stored input, from its first byte to its last.
+
+use super::args::{DecodeArgs, Naming as NamingArg, ScanArgs, TrafficArgs};
+use super::config::Config;
+use super::inputs::{self, Named};
+use super::outcome::{Failure, Outcome};
+use super::printer::{Printer, emits};
+use super::progress::{Bar, stop_flag};
+use super::{note, rule_files};
+use crate::capture::{LinkType, Opened};
+use crate::detect::{Input, Unit};
+use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Progress, Run, RunError, Summary, Wanted};
+use crate::sigma::ir::Ruleset;
+use crate::sink::Pace;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// `sigmabus scan`
+pub fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
+    let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
+    let mut wanted = wanted(config, &args.traffic);
+    let emits = emits(&args.output.emit);
+    wanted.findings = emits.findings;
+    wanted.records = args.output.emit.contains(&super::args::Emit::Records).then_some(Naming::Native);
+    let ruleset = rule_files::load(&args.rules)?.ruleset;
+    let printer = Printer::open(&args.output, Pace::Report)?;
+    let stored = Stored { paths: args.inputs, in_time_order: true, traffic: args.traffic, threads: args.threads };
+    let (summary, outcome) = stored.run(ruleset, wanted, emits, printer)?;
+    let met = args.output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
+    Ok(if outcome == Outcome::Done && met { Outcome::FailOn } else { outcome })
+}
+
+/// `sigmabus decode`
+pub fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
+    let mut wanted = wanted(Config::default(), &args.traffic);
+    wanted.records = Some(match args.naming {
+        NamingArg::Native => Naming::Native,
+        NamingArg::Nxlog => Naming::Nxlog,
+    });
+    let printer = Printer::json(args.output.as_deref())?;
+    let stored = Stored { paths: args.inputs, in_time_order: false, traffic: args.traffic, threads: args.threads };
+    Ok(stored.run(Ruleset::default(), wanted, Emits::default(), printer)?.1)
+}
+
+/// What the configuration asks for, with the ports of the command line before those of the file.
+pub fn wanted(config: Config, traffic: &TrafficArgs) -> Wanted {
+    let ports = if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() };
+    Wanted { ports, points: config.points, scoreboards: config.scoreboards, ..Wanted::default() }
+}
+
+/// A run over stored input.
+struct Stored {
+    paths: Vec<PathBuf>,
+    in_time_order: bool,
+    traffic: TrafficArgs,
+    threads: Option<u16>,
+}
+
+impl Stored {
+    fn run(
+        self,
+        ruleset: Ruleset,
+        wanted: Wanted,
+        emits: Emits,
+        mut printer: Printer,
+    ) -> Result<(Summary, Outcome), Failure> {
+        let plan = Arc::new(Plan::compile(ruleset, wanted).map_err(Failure::rules)?);
+        // A wrong filter is told before anything is read.
+        self.filter()?;
+        let mut inputs = inputs::expand(&self.paths)?;
+        if self.in_time_order {
+            inputs::sort_by_time(&mut inputs);
+        }
+        let bar = Bar::new(inputs.iter().map(|input| input.size).sum(), stop_flag());
+        let mut engine = Engine::new(&plan, emits);
+        let mut outcome = Outcome::Done;
+        for input in &inputs {
+            if bar.stopped() {
+                break;
+            }
+            let read = self.input(input, &plan, &bar, &mut engine, &mut printer);
+            if let Err(failure) = read {
+                let Some(message) = failure.message else { return Err(failure) };
+                if failure.outcome != Outcome::Failed || input.asked_for {
+                    outcome = failure.outcome;
+                }
+                note(&format!("sigmabus: {message}"));
+            }
+        }
+        bar.clear();
+        if bar.stopped() {
+            note("sigmabus: interrupted; what was read so far follows");
+            outcome = Outcome::Failed;
+        }
+        let mut summary = engine.finish();
+        hint_at_ports(&mut summary, &plan);
+        for warning in &summary.warnings {
+            note(&format!("sigmabus: warning: {warning}"));
+        }
+        printer.finish(&summary).map_err(|error| Failure::output(&error))?;
+        Ok((summary, outcome))
+    }
+
+    /// Reads one input to its end.
+    fn input(
+        &self,
+        input: &Named,
+        plan: &Arc<Plan>,
+        bar: &Bar,
+        engine: &mut Engine,
+        printer: &mut Printer,
+    ) -> Result<(), Failure> {
+        let opened = input.open(&bar.read)?;
+        let unit = match &opened {
+            Opened::Capture(_) => Unit::Frame,
+            Opened::Other { start, .. } if start.is_empty() || pipeline::looks_like_json_lines(start) => Unit::Line,
+            Opened::Other { start, .. } => return Err(Failure::failed(inputs::unknown_format(&input.name, start))),
+        };
+        let number = engine.begin(Input { name: Arc::clone(&input.name), unit });
+        let threads = self.threads.map_or_else(cores, usize::from);
+        let run = Run { plan, input: number, threads, progress: bar };
+        let ran = match opened {
+            Opened::Capture(source) => run.capture(source, self.filter()?, engine, printer.sink()),
+            Opened::Other { reader, .. } => run.log(reader, engine, printer.sink()),
+        };
+        ran.map_err(|error| match error {
+            // Nothing more can be said: the other inputs need not be read.
+            RunError::Output(error) => Failure::output(&error).told(),
+            other => Failure::failed(format!("{}: {other}", input.name)),
+        })
+    }
+
+    #[cfg(feature = "live")]
+    fn filter(&self) -> Result<Option<Filter>, Failure> {
+        let Some(expression) = &self.traffic.bpf else { return Ok(None) };
+        let mut bpf = crate::capture::Bpf::compile(expression, LinkType::Ethernet).map_err(Failure::usage)?;
+        Ok(Some(Box::new(move |frame| bpf.matches(frame).map_err(|error| error.to_string()))))
+    }
+
+    #[cfg(not(feature = "live"))]
+    fn filter(&self) -> Result<Option<Filter>, Failure> {
+        let _ = LinkType::Ethernet;
+        match self.traffic.bpf {
+            None => Ok(None),
+            Some(_) => Err(Failure::usage("--bpf needs libpcap, and this sigmabus was built without it")),
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Frames but no Modbus: perhaps it is on another port.
+fn hint_at_ports(summary: &mut Summary, plan: &Plan) {
+    if summary.frames > 0 && summary.records.count == 0 {
+        let ports: Vec<String> = plan.net.ports.iter().map(ToString::to_string).collect();
+        let ports = ports.join(", ");
+        summary.warnings.push(format!("no Modbus on port {ports}; if the servers listen elsewhere, say --port N"));
+    }
+}
