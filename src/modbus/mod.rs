@@ -1,6 +1,33 @@
 //! Here are stream bytes: what was asked, what was answered?
 //!
+//! ```text
+//!  Chunk -> framing -> ADU -> Body::decode -> joining -> Message
+//! ```
+//!
+//! - [`function`] is the one table of function codes: names, labels, categories, access, tables.
+//! - `framing` cuts a direction's bytes into ADUs and finds its step again where it was lost.
+//! - [`Body`] is what a PDU says. Decoding it never fails: what does not fit is a [`Flag`].
+//! - [`Pairing`] joins answers to the requests that are `pending` in their `conversation`, and tells which were never
+//!   answered. It holds all state of the room, bounded by the constants beside it; [`Counters`] tell what was dropped.
+//!
 //! Section numbers refer to the MODBUS Application Protocol Specification V1.1b3 (2012).
+
+mod blocks;
+mod body;
+mod contradiction;
+mod conversation;
+mod counters;
+mod decode;
+mod encode;
+mod framing;
+pub mod function;
+mod pairing;
+mod pending;
+
+pub use body::{Body, DeviceObject, DeviceObjects, FileGroup, FileGroups, Values};
+pub use counters::Counters;
+pub use function::{Access, Category, Function, Table};
+pub use pairing::{CONVERSATIONS_PER_SHARD, Config, MISMATCH_REACH, OPEN_PER_CONVERSATION, OPEN_PER_SHARD, Pairing};
 
 use crate::net::{Carrier, Flow};
 use crate::time::Timestamp;
@@ -32,71 +59,6 @@ pub enum Kind {
     Timeout,
     /// Not a PDU: something about the connection (here: not Modbus on the port).
     Status,
-}
-
-/// What one PDU says. Slices borrow from the PDU; lengths in the PDU that disagree with its bytes are kept
-/// as written and flagged on the [`Message`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body<'a> {
-    /// A function without data: queries 7, 11, 12, 17.
-    Empty,
-    /// Queries 1, 2, 3, 4 (6.1 to 6.4).
-    ReadQuery { address: u16, quantity: u16 },
-    /// Responses 1, 2: bits, least significant first, padded to bytes.
-    Bits { byte_count: u8, bits: &'a [u8] },
-    /// Responses 3, 4, 23: big-endian registers.
-    Registers { byte_count: u8, registers: &'a [u8] },
-    /// Queries and responses 5, 6 (6.5, 6.6).
-    WriteSingle { address: u16, value: u16 },
-    /// Queries 15, 16 (6.11, 6.12): bits or registers by function.
-    WriteMultiple { address: u16, quantity: u16, byte_count: u8, values: &'a [u8] },
-    /// Responses 15, 16.
-    WriteMultipleResponse { address: u16, quantity: u16 },
-    /// Response 7 (6.7).
-    ExceptionStatus { status: u8 },
-    /// Queries and responses 8 (6.8).
-    Diagnostics { sub_function: u16, data: &'a [u8] },
-    /// Response 11 (6.9).
-    CommEventCounter { status: u16, event_count: u16 },
-    /// Response 12 (6.10).
-    CommEventLog { byte_count: u8, status: u16, event_count: u16, message_count: u16, events: &'a [u8] },
-    /// Response 17 (6.13): device specific; the run indicator is the last byte of the id where it can be told.
-    ServerId { byte_count: u8, data: &'a [u8] },
-    /// Query 20 (6.14): groups of 7 bytes {reference type, file, record, length}.
-    ReadFileQuery { byte_count: u8, groups: &'a [u8] },
-    /// Response 20: groups {length (counts the reference type), reference type, data}.
-    ReadFileResponse { byte_count: u8, groups: &'a [u8] },
-    /// Queries and responses 21 (6.15): groups {reference type, file, record, length, data}.
-    WriteFile { byte_count: u8, groups: &'a [u8] },
-    /// Queries and responses 22 (6.16).
-    MaskWrite { address: u16, and_mask: u16, or_mask: u16 },
-    /// Query 23 (6.17).
-    ReadWriteQuery {
-        read_address: u16,
-        read_quantity: u16,
-        write_address: u16,
-        write_quantity: u16,
-        byte_count: u8,
-        registers: &'a [u8],
-    },
-    /// Query 24 (6.18).
-    FifoQuery { address: u16 },
-    /// Response 24.
-    FifoResponse { byte_count: u16, fifo_count: u16, registers: &'a [u8] },
-    /// Query 43/14 (6.21).
-    DeviceIdQuery { code: u8, object_id: u8 },
-    /// Response 43/14: objects {id, length, value}.
-    DeviceIdResponse { code: u8, conformity: u8, more_follows: u8, next_object_id: u8, object_count: u8, objects: &'a [u8] },
-    /// Queries and responses 43/13 (6.20), payload opaque (CiA 309).
-    CanOpen { data: &'a [u8] },
-    /// Other MEI types of function 43.
-    Mei { mei_type: u8, data: &'a [u8] },
-    /// Function 90 as Schneider uses it.
-    Umas { session: u8, function: u8, data: &'a [u8] },
-    /// An exception answer; no code where the byte is missing.
-    Exception { code: Option<u8> },
-    /// A function without a public layout, or a PDU whose bytes do not fit its layout: the bytes after the function code.
-    Opaque(&'a [u8]),
 }
 
 /// The request that a message answers.
@@ -139,6 +101,53 @@ pub struct Message<'a> {
     pub flags: Flags,
     /// For a matched answer, its request; for a timeout, the request itself.
     pub request: Option<Request<'a>>,
+}
+
+impl<'a> Message<'a> {
+    /// What is known of its function code.
+    #[must_use]
+    pub fn function(&self) -> &'static Function {
+        Function::of(self.function_code)
+    }
+
+    /// What it does to the device; of function 43 the MEI type tells.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        let identifies = |body: &Body<'_>| body.mei_type() == Some(body::MEI_DEVICE_ID);
+        if identifies(&self.body) || self.request.is_some_and(|request| identifies(&request.body)) {
+            return Access::Identification;
+        }
+        self.function().access
+    }
+
+    /// The values it carries. The padding of an answer's bits is left out where the request tells how many were asked
+    /// for.
+    #[must_use]
+    pub fn values(&self) -> Values<'a> {
+        match (self.body.values(self.function_code), self.request.and_then(|request| request.body.quantity())) {
+            (Values::Bits { bytes, count }, Some(quantity)) => Values::Bits { bytes, count: count.min(quantity) },
+            (values, _) => values,
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// The values it carried.
+    #[must_use]
+    pub fn values(&self) -> Values<'a> {
+        self.body.values(self.function_code)
+    }
+}
+
+impl Kind {
+    /// Every kind, in the order of its discriminants, with the name that rules use.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Query, "query"),
+        (Self::Response, "response"),
+        (Self::Exception, "exception"),
+        (Self::Timeout, "timeout"),
+        (Self::Status, "status"),
+    ];
 }
 
 /// What is odd about a message: a set of [`Flag`]s.
@@ -226,6 +235,12 @@ impl Flags {
     /// Adds all of `other`.
     pub const fn merge(&mut self, other: Self) {
         self.0 |= other.0;
+    }
+
+    /// Without those of `other`.
+    #[must_use]
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether `flag` is in it.

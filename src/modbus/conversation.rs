@@ -1,0 +1,93 @@
+//! One conversation: its two streams, the requests that are open in it, and what it answered last.
+
+use super::framing::Stream;
+use super::pending::Open;
+use super::{Flags, Mbap};
+use crate::net::{Direction, Flow};
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
+
+/// What is known of one conversation.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    /// The bytes from client to server.
+    pub(super) to_server: Stream,
+    /// The bytes from server to client.
+    pub(super) to_client: Stream,
+    /// What was said.
+    pub(super) dialogue: Dialogue,
+}
+
+/// What was said in one conversation.
+#[derive(Debug)]
+pub(super) struct Dialogue {
+    /// The conversation.
+    pub(super) flow: Flow,
+    /// The requests that may still be answered.
+    pub(super) open: Open,
+    /// Oddities of the bytes that the next query and the next answer will carry.
+    pub(super) odd: [Flags; 2],
+    /// The latest answers.
+    pub(super) recent: Recent,
+    /// Whether it was said that this is not Modbus.
+    pub(super) foreign: bool,
+}
+
+impl Conversation {
+    /// One that just began, or that is under way where no handshake was seen.
+    pub(super) fn new(flow: &Flow, handshake: bool) -> Self {
+        Self {
+            to_server: Stream::new(handshake),
+            to_client: Stream::new(handshake),
+            dialogue: Dialogue {
+                flow: *flow,
+                open: Open::default(),
+                odd: [Flags::NONE; 2],
+                recent: Recent::default(),
+                foreign: false,
+            },
+        }
+    }
+
+    /// The stream of that direction, and what was said.
+    pub(super) const fn split(&mut self, direction: Direction) -> (&mut Stream, &mut Dialogue) {
+        match direction {
+            Direction::ToServer => (&mut self.to_server, &mut self.dialogue),
+            Direction::ToClient => (&mut self.to_client, &mut self.dialogue),
+        }
+    }
+}
+
+/// The fingerprints of a conversation's latest matched answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recent {
+    prints: [u64; RECENT],
+    next: u8,
+}
+
+/// A copy follows its original closely; more than this many answers later it counts as unsolicited.
+const RECENT: usize = 8;
+
+impl Recent {
+    /// Remembers an answer by its [`fingerprint`], in place of the oldest.
+    pub(super) fn note(&mut self, fingerprint: u64) {
+        if let Some(print) = self.prints.get_mut(usize::from(self.next) % RECENT) {
+            *print = fingerprint;
+        }
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// Whether the answer was given before.
+    pub(super) fn holds(&self, fingerprint: u64) -> bool {
+        self.prints.contains(&fingerprint)
+    }
+}
+
+/// A number that equal answers share, and different ones as good as never.
+pub(super) fn fingerprint(mbap: &Mbap, function_code: u8, data: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u64(u64::from(mbap.trans_id) << 32 | u64::from(mbap.unit_id) << 8 | u64::from(function_code));
+    hasher.write(data);
+    // 0 is what an unused place holds.
+    hasher.finish() | 1
+}

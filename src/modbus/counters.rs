@@ -1,0 +1,59 @@
+//! How much of what was seen: nothing is dropped without being counted here.
+
+/// Declares the counters once: fields, merging and the list of names come from the same lines.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What happened in one shard, or, [merged](Counters::merge), in all of them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// Adds those of another shard.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+
+            /// Every counter's name and value.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Requests.
+    queries,
+    /// Normal answers.
+    responses,
+    /// Exception answers.
+    exceptions,
+    /// Requests whose time was out.
+    timeouts,
+    /// Messages about a connection.
+    statuses,
+    /// Answers that found their request, in time or late.
+    matched,
+    /// Answers that came after their request's time was out.
+    late,
+    /// Answers to no request that was seen.
+    unsolicited,
+    /// Answers given before.
+    duplicates,
+    /// Requests that were still waiting when their conversation ended.
+    unanswered,
+    /// Waiting requests dropped because too many were open, or because their time lay in the far future.
+    evicted,
+    /// Requests dropped before the time for late answers was over.
+    forgotten_early,
+    /// ADUs cut by a snap length or by the end of their datagram.
+    cut,
+    /// Places where a stream lost its step.
+    lost_step,
+    /// Bytes passed by while looking for a header, or lost with an incomplete ADU.
+    skipped_bytes,
+    /// Events of conversations beyond the number that a shard can hold.
+    unplaced,
+}

@@ -1,0 +1,338 @@
+//! The requests that still may be answered, found by what an answer repeats of them.
+//!
+//! A request is *waiting* until its time is out, then *remembered* for answers that come late, then forgotten. Equal
+//! requests of a conversation (transaction, unit and function) stand in one lane, the oldest first, so that the request
+//! that an answer belongs to is found in one look-up however many are open. Besides its lane each request stands in a
+//! line of its conversation and in one of the shard. All three are in the order of arrival, so that the head of a line
+//! is always the head of its lane, and taking out any head costs the same.
+
+use super::blocks::{BlockId, Blocks};
+use super::{Body, Flags, Mbap, Request};
+use crate::net::Carrier;
+use crate::time::Timestamp;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as LaneEntry;
+
+/// Names a request in [`Pending`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RequestId(u32);
+
+/// What an answer repeats of its request, within one conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) trans_id: u16,
+    pub(super) unit_id: u8,
+    /// Without its exception bit.
+    pub(super) function: u8,
+}
+
+/// Whether a request's time is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It may still be answered in time.
+    Waiting,
+    /// It was not answered in time.
+    Remembered,
+}
+
+/// A request that is stored.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) carrier: Carrier,
+    pub(super) slot: u32,
+    pub(super) mbap: Mbap,
+    pub(super) function_code: u8,
+    pub(super) index: u16,
+    pub(super) flags: Flags,
+    /// Whether silence is an oddity: nobody answers a broadcast.
+    pub(super) expects_answer: bool,
+    stage: Stage,
+    data: Data,
+    /// Behind it in its lane.
+    lane_next: Option<RequestId>,
+    /// In the line of its conversation and stage, and in that of the shard and its stage.
+    links: [Links; 2],
+}
+
+/// The bytes after the function code. Most requests have 4.
+#[derive(Clone, Copy, Debug)]
+enum Data {
+    Short { bytes: [u8; SHORT], len: u8 },
+    Long(BlockId),
+}
+
+/// Long enough for all reads and single writes, short enough not to cost a cache line.
+const SHORT: usize = 14;
+
+/// A request's neighbours in a line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Links {
+    before: Option<RequestId>,
+    behind: Option<RequestId>,
+}
+
+/// Requests in the order of arrival.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    first: Option<RequestId>,
+    last: Option<RequestId>,
+}
+
+/// Which of a request's links a line uses.
+#[derive(Clone, Copy)]
+enum Of {
+    Conversation = 0,
+    Shard = 1,
+}
+
+/// One conversation's lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Open {
+    lines: [Line; 2],
+    /// How many requests stand in them.
+    pub(super) count: u32,
+}
+
+impl Open {
+    /// The oldest request of that stage.
+    pub(super) const fn oldest(&self, stage: Stage) -> Option<RequestId> {
+        self.lines[stage as usize].first
+    }
+}
+
+/// All stored requests of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    requests: Vec<Stored>,
+    free: Vec<RequestId>,
+    lanes: HashMap<u64, Line, foldhash::fast::RandomState>,
+    lines: [Line; 2],
+    blocks: Blocks,
+    count: usize,
+}
+
+/// A request to store.
+pub(super) struct NewRequest<'a> {
+    pub(super) carrier: Carrier,
+    pub(super) slot: u32,
+    pub(super) mbap: Mbap,
+    pub(super) function_code: u8,
+    pub(super) data: &'a [u8],
+    pub(super) index: u16,
+    pub(super) flags: Flags,
+    pub(super) expects_answer: bool,
+}
+
+impl Key {
+    /// What an answer with this header and function code repeats.
+    pub(super) const fn new(mbap: &Mbap, function_code: u8) -> Self {
+        Self { trans_id: mbap.trans_id, unit_id: mbap.unit_id, function: function_code & 0x7F }
+    }
+
+    /// This key and those that differ only in a unit that stands for any: devices behind no gateway answer with their
+    /// own number, 0 or 255, whatever they were asked by.
+    pub(super) fn with_wildcards(self) -> impl Iterator<Item = Self> {
+        let others = [0, 255].into_iter().filter(move |unit_id| *unit_id != self.unit_id);
+        std::iter::once(self.unit_id).chain(others).map(move |unit_id| Self { unit_id, ..self })
+    }
+
+    /// Whether both name the same unit, or one of them any.
+    pub(super) const fn same_unit(self, other: Self) -> bool {
+        self.unit_id == other.unit_id || matches!(self.unit_id, 0 | 255) || matches!(other.unit_id, 0 | 255)
+    }
+
+    /// The lane's name: all that tells it from others in one number.
+    fn lane(self, slot: u32, stage: Stage) -> u64 {
+        u64::from(slot) << 32
+            | u64::from(self.trans_id) << 16
+            | u64::from(self.unit_id) << 8
+            | u64::from(self.function) << 1
+            | stage as u64
+    }
+}
+
+impl Stored {
+    /// When it was captured.
+    pub(super) const fn time(&self) -> Timestamp {
+        self.carrier.time
+    }
+
+    /// What an answer must repeat.
+    pub(super) const fn key(&self) -> Key {
+        Key::new(&self.mbap, self.function_code)
+    }
+
+    /// What its answer shows of it; `body` is its data decoded.
+    pub(super) const fn asked<'a>(&self, body: Body<'a>) -> Request<'a> {
+        Request {
+            time: self.carrier.time,
+            frame: self.carrier.frame,
+            mbap: self.mbap,
+            function_code: self.function_code,
+            body,
+        }
+    }
+}
+
+impl Pending {
+    /// How many requests are stored.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The request named `id`; `id` must not have been released.
+    pub(super) fn request(&self, id: RequestId) -> &Stored {
+        &self.requests[id.0 as usize]
+    }
+
+    /// The bytes after its function code.
+    pub(super) fn data(&self, id: RequestId) -> &[u8] {
+        match &self.request(id).data {
+            Data::Short { bytes, len } => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Data::Long(block) => self.blocks.bytes(*block),
+        }
+    }
+
+    /// The oldest request of that stage in the shard.
+    pub(super) const fn oldest(&self, stage: Stage) -> Option<RequestId> {
+        self.lines[stage as usize].first
+    }
+
+    /// The oldest request of the conversation at `slot` with this key and stage.
+    pub(super) fn find(&self, slot: u32, key: Key, stage: Stage) -> Option<RequestId> {
+        self.lanes.get(&key.lane(slot, stage))?.first
+    }
+
+    /// The conversation's requests of that stage, the oldest first.
+    pub(super) fn each(&self, open: &Open, stage: Stage) -> impl Iterator<Item = RequestId> {
+        std::iter::successors(open.oldest(stage), |id| self.request(*id).links[Of::Conversation as usize].behind)
+    }
+
+    /// Stores a request as waiting.
+    pub(super) fn store(&mut self, open: &mut Open, new: NewRequest<'_>) -> RequestId {
+        let data = if new.data.len() <= SHORT {
+            let mut bytes = [0; SHORT];
+            bytes[..new.data.len()].copy_from_slice(new.data);
+            Data::Short { bytes, len: new.data.len() as u8 }
+        } else {
+            Data::Long(self.blocks.store(new.data))
+        };
+        let stored = Stored {
+            carrier: new.carrier,
+            slot: new.slot,
+            mbap: new.mbap,
+            function_code: new.function_code,
+            index: new.index,
+            flags: new.flags,
+            expects_answer: new.expects_answer,
+            stage: Stage::Waiting,
+            data,
+            lane_next: None,
+            links: [Links::default(); 2],
+        };
+        let id = if let Some(id) = self.free.pop() {
+            self.requests[id.0 as usize] = stored;
+            id
+        } else {
+            self.requests.push(stored);
+            RequestId(self.requests.len() as u32 - 1)
+        };
+        self.count += 1;
+        open.count += 1;
+        self.line_up(open, id);
+        id
+    }
+
+    /// Takes the head of a lane out of all lines. It can be read until it is [released](Self::release).
+    pub(super) fn take(&mut self, open: &mut Open, id: RequestId) {
+        self.step_out(open, id);
+        self.count -= 1;
+        open.count -= 1;
+    }
+
+    /// Forgets a request that was taken.
+    pub(super) fn release(&mut self, id: RequestId) {
+        if let Data::Long(block) = self.request(id).data {
+            self.blocks.release(block);
+        }
+        self.free.push(id);
+    }
+
+    /// The time of a waiting request, the head of its lane, is out: it is remembered from now on.
+    pub(super) fn remember(&mut self, open: &mut Open, id: RequestId) {
+        self.step_out(open, id);
+        self.requests[id.0 as usize].stage = Stage::Remembered;
+        self.line_up(open, id);
+    }
+
+    fn stage_and_lane(&self, id: RequestId) -> (Stage, u64) {
+        let request = self.request(id);
+        (request.stage, request.key().lane(request.slot, request.stage))
+    }
+
+    fn line_up(&mut self, open: &mut Open, id: RequestId) {
+        let (stage, lane) = self.stage_and_lane(id);
+        match self.lanes.entry(lane) {
+            LaneEntry::Occupied(mut lane) => {
+                if let Some(last) = lane.get_mut().last.replace(id) {
+                    self.requests[last.0 as usize].lane_next = Some(id);
+                }
+            }
+            LaneEntry::Vacant(lane) => {
+                lane.insert(Line { first: Some(id), last: Some(id) });
+            }
+        }
+        self.append(&mut open.lines[stage as usize], Of::Conversation, id);
+        let mut line = self.lines[stage as usize];
+        self.append(&mut line, Of::Shard, id);
+        self.lines[stage as usize] = line;
+    }
+
+    fn step_out(&mut self, open: &mut Open, id: RequestId) {
+        let next = self.requests[id.0 as usize].lane_next.take();
+        let (stage, lane) = self.stage_and_lane(id);
+        if let LaneEntry::Occupied(mut lane) = self.lanes.entry(lane) {
+            debug_assert_eq!(lane.get().first, Some(id), "only the head of a lane is taken");
+            if next.is_some() {
+                lane.get_mut().first = next;
+            } else {
+                lane.remove();
+            }
+        }
+        self.unlink(&mut open.lines[stage as usize], Of::Conversation, id);
+        let mut line = self.lines[stage as usize];
+        self.unlink(&mut line, Of::Shard, id);
+        self.lines[stage as usize] = line;
+    }
+
+    fn append(&mut self, line: &mut Line, of: Of, id: RequestId) {
+        let before = line.last.replace(id);
+        self.links(id, of).before = before;
+        match before {
+            Some(before) => self.links(before, of).behind = Some(id),
+            None => line.first = Some(id),
+        }
+    }
+
+    fn unlink(&mut self, line: &mut Line, of: Of, id: RequestId) {
+        let Links { before, behind } = std::mem::take(self.links(id, of));
+        match before {
+            Some(before) => self.links(before, of).behind = behind,
+            None => line.first = behind,
+        }
+        match behind {
+            Some(behind) => self.links(behind, of).before = before,
+            None => line.last = before,
+        }
+    }
+
+    fn links(&mut self, id: RequestId, of: Of) -> &mut Links {
+        &mut self.requests[id.0 as usize].links[of as usize]
+    }
+
+    /// How many blocks of long requests are in use.
+    #[cfg(test)]
+    pub(super) fn blocks_used(&self) -> usize {
+        self.blocks.used()
+    }
+}
