@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::spread::Work;
 use super::summary::Summary;
 use crate::capture::{Batch, Frame};
-use crate::modbus::Conversations;
+use crate::modbus::Pairing;
 use crate::net::{self, Net, SHARDS};
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Lane {
 /// The connections of one logical shard.
 struct Shard {
     net: Net,
-    conversations: Conversations,
+    pairing: Pairing,
 }
 
 /// Takes the frames of a batch that belong to its shards.
@@ -61,7 +61,7 @@ impl Lane {
         let shard = |number| {
             (number % parts == part).then(|| Shard {
                 net: Net::new(&plan.net),
-                conversations: Conversations::new(&plan.modbus),
+                pairing: Pairing::new(&plan.modbus),
             })
         };
         Self {
@@ -72,33 +72,39 @@ impl Lane {
     }
 
     fn push(&mut self, number: u8, frame: &Frame<'_>, evidence: &mut Evidence) {
-        let Some(Some(Shard { net, conversations })) = self.shards.get_mut(usize::from(number)) else {
+        let Some(Some(Shard { net, pairing })) = self.shards.get_mut(usize::from(number)) else {
             return;
         };
         let judge = &mut self.judge;
         let order = Order { number: frame.number, phase: Phase::Frame, shard: number };
         net.push(frame, &mut |chunk| {
-            conversations.push(&chunk, &mut |message| judge.message(message, order, evidence));
+            pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
         });
     }
 
     fn expire(&mut self, now: Timestamp, number: u64, evidence: &mut Evidence) {
         self.each_shard(|order, shard, judge| {
             let order = Order { number, ..order };
-            shard.conversations.expire(now, &mut |message| judge.message(message, order, evidence));
-            let conversations = &mut shard.conversations;
+            shard.pairing.expire(now, &mut |message| judge.message(message, order, evidence));
+            let pairing = &mut shard.pairing;
             shard.net.expire(now, &mut |chunk| {
-                conversations.push(&chunk, &mut |message| judge.message(message, order, evidence));
+                pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
             });
         });
+    }
+
+    /// Nothing came for a while and it is `now`: what fell due is told.
+    #[cfg(feature = "live")]
+    pub fn idle(&mut self, now: Timestamp, evidence: &mut Evidence) {
+        self.expire(now, u64::MAX, evidence);
     }
 
     /// The end of the input: what is held is released, everything open is closed.
     pub fn finish(&mut self, evidence: &mut Evidence) {
         self.each_shard(|order, shard, judge| {
-            let conversations = &mut shard.conversations;
+            let pairing = &mut shard.pairing;
             shard.net.finish(&mut |chunk| {
-                conversations.push(&chunk, &mut |message| judge.message(message, order, evidence));
+                pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
             });
         });
         self.clock = Clock::default();
@@ -117,9 +123,9 @@ impl Lane {
     pub fn report(&self, summary: &mut Summary) {
         self.judge.report(summary);
         for shard in self.shards.iter().flatten() {
-            summary.conversations += shard.net.counters().flows;
+            summary.pairing += shard.net.counters().flows;
             summary.count(shard.net.counters().iter());
-            summary.count(shard.conversations.counters().iter());
+            summary.count(shard.pairing.counters().iter());
         }
     }
 }

@@ -12,12 +12,15 @@ mod join;
 mod judge;
 mod lane;
 mod lines;
+#[cfg(feature = "live")]
+pub mod live;
 mod plan;
 mod spread;
 mod summary;
 
 pub use captures::{Filter, Run};
 pub use engine::{Emits, Engine};
+pub use lines::looks_like_json_lines;
 pub use plan::{Naming, Plan, Wanted};
 pub use summary::{Records, Summary, TopEntity};
 
@@ -44,6 +47,10 @@ pub enum RunError {
     /// A capture cannot be read.
     #[error(transparent)]
     Capture(CaptureError),
+    /// An interface cannot be watched any more.
+    #[cfg(feature = "live")]
+    #[error(transparent)]
+    Live(crate::capture::live::LiveError),
     /// A log cannot be read.
     #[error(transparent)]
     Input(io::Error),

@@ -1,0 +1,110 @@
+//! `sigmabus watch` and `sigmabus interfaces`: live traffic.
+
+use super::args::{Format, FormatArgs, WatchArgs};
+use super::config::Config;
+use super::outcome::{Failure, Outcome};
+use super::printer::{Printer, emits};
+use super::progress::stop_flag;
+use super::{format_for_stdout, note, report, rule_files, scan};
+use crate::capture::live::{self, Live, LiveError, Options};
+use crate::detect::{Input, Unit};
+use crate::pipeline::{self, Engine, Naming, Plan, Progress};
+use crate::sink::{Pace, plain};
+use serde_json::json;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// `sigmabus watch`
+pub fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
+    let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
+    let mut wanted = scan::wanted(config, &args.traffic);
+    let emits = emits(&args.output.emit);
+    wanted.findings = emits.findings;
+    wanted.records = args.output.emit.contains(&super::args::Emit::Records).then_some(Naming::Native);
+    let options = Options {
+        ports: wanted.ports.clone(),
+        filter: args.traffic.bpf.clone(),
+        promiscuous: !args.no_promiscuous,
+        buffer: i32::try_from(args.buffer << 20).unwrap_or(i32::MAX),
+    };
+    let ruleset = rule_files::load(&args.rules)?.ruleset;
+    let plan = Arc::new(Plan::compile(ruleset, wanted).map_err(Failure::rules)?);
+    let live = Live::open(&args.interface, &options).map_err(refused)?;
+    let mut printer = Printer::open(&args.output, Pace::AsTheyHappen)?;
+    let mut engine = Engine::new(&plan, emits);
+    let input = engine.begin(Input { name: args.interface.as_str().into(), unit: Unit::Frame });
+    note(&format!("watching {}; Ctrl-C ends with a summary", args.interface));
+
+    let stop = Stop(stop_flag());
+    let ran = pipeline::live::watch(live, input, &plan, &mut engine, printer.sink(), &stop);
+    let summary = engine.finish();
+    let mut words = Vec::new();
+    let told = report::overview(&mut words, &summary);
+    note(String::from_utf8_lossy(&words).trim_end());
+    told.map_err(|error| Failure::output(&error))?;
+    let edge = ran.map_err(|error| match error {
+        pipeline::RunError::Output(error) => Failure::output(&error),
+        other => Failure::failed(other),
+    })?;
+    note(&format!(
+        "Packets        {} received, {} dropped by the kernel, {} dropped by the interface, {} dropped by sigmabus",
+        report::grouped(edge.stats.received),
+        report::grouped(edge.stats.dropped),
+        report::grouped(edge.stats.dropped_by_interface),
+        report::grouped(edge.own_drops),
+    ));
+    printer.sink().flush().map_err(|error| Failure::output(&error))?;
+    let met = args.output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
+    Ok(if met { Outcome::FailOn } else { Outcome::Done })
+}
+
+/// Ctrl-C or SIGTERM.
+struct Stop(Arc<AtomicBool>);
+
+impl Progress for Stop {
+    fn stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn refused(error: LiveError) -> Failure {
+    match &error {
+        LiveError::Permission { interface } => {
+            let program = std::env::current_exe().map_or_else(|_| "sigmabus".into(), |path| path.display().to_string());
+            Failure::failed(format!(
+                "watching {interface} needs the capabilities CAP_NET_RAW and CAP_NET_ADMIN; grant them with: \
+                 sudo setcap cap_net_raw,cap_net_admin=eip {program}"
+            ))
+        }
+        LiveError::NoInterface { interface } => {
+            Failure::failed(format!("no interface `{interface}`; `sigmabus interfaces` lists what can be watched"))
+        }
+        LiveError::Filter { .. } => Failure::usage(error),
+        LiveError::Failed { .. } => Failure::failed(error),
+    }
+}
+
+/// `sigmabus interfaces`
+pub fn interfaces(args: &FormatArgs) -> Result<Outcome, Failure> {
+    let format = format_for_stdout(args.format);
+    let mut out = io::stdout().lock();
+    for interface in live::interfaces().map_err(refused)? {
+        let addresses: Vec<String> = interface.addresses.iter().map(ToString::to_string).collect();
+        let line = match format {
+            Format::Json => json!({
+                "type": "interface", "name": interface.name, "description": interface.description, "up": interface.up,
+                "loopback": interface.loopback, "addresses": addresses,
+            })
+            .to_string(),
+            Format::Text => {
+                let state = if interface.up { "up" } else { "down" };
+                let description = interface.description.as_deref().unwrap_or("");
+                let line = format!("{:16} {state:5} {:40} {description}", interface.name, addresses.join(" "));
+                plain(line.trim_end())
+            }
+        };
+        writeln!(out, "{line}").map_err(|error| Failure::output(&error))?;
+    }
+    Ok(Outcome::Done)
+}

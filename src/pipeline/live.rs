@@ -1,0 +1,134 @@
+//! A live interface, from the wire to alerts: one thread takes frames off the kernel, this one does the rest.
+
+use super::captures::hand_over;
+use super::engine::Engine;
+use super::evidence::Evidence;
+use super::lane::{Lane, Routed};
+use super::plan::Plan;
+use super::spread::Work;
+use super::{Progress, RunError};
+use crate::capture::live::{Live, LiveError, Stats};
+use crate::sink::Sink;
+use crate::time::Timestamp;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How many batches may wait for this side before frames are dropped.
+const WAITING: usize = 64;
+
+/// When nothing came for so long, what fell due meanwhile is told.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// How a live run went at its edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edge {
+    /// What libpcap counted.
+    pub stats: Stats,
+    /// Frames that we dropped because analysis did not keep up.
+    pub own_drops: u64,
+}
+
+/// Watches `live` until `progress` says stop.
+///
+/// # Errors
+/// When the interface goes away or the sink cannot be written; what came before is handed over.
+pub fn watch(
+    live: Live,
+    input: u32,
+    plan: &Arc<Plan>,
+    engine: &mut Engine,
+    sink: &mut dyn Sink,
+    progress: &dyn Progress,
+) -> Result<Edge, RunError> {
+    let ended = AtomicBool::new(false);
+    let own_drops = AtomicU64::new(0);
+    let (to_lane, batches) = bounded(WAITING);
+    let (give_back, spare) = bounded(WAITING + 2);
+    thread::scope(|scope| {
+        let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
+        let mut lane = Lane::new(plan, 0, 1);
+        let mut evidence = Evidence::default();
+        let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames| {
+            engine.summary().frames += frames;
+            hand_over(input, evidence, engine, sink)?;
+            sink.flush().map_err(RunError::Output)?;
+            if progress.stopped() {
+                ended.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        ended.store(true, Ordering::Relaxed);
+        drop(batches);
+        let stats = taker.join().map_err(|_| RunError::Worker)?;
+        ran?;
+        evidence.clear();
+        lane.finish(&mut evidence);
+        hand_over(input, std::slice::from_ref(&evidence), engine, sink)?;
+        lane.report(engine.summary());
+        Ok(Edge { stats: stats.map_err(RunError::Live)?, own_drops: own_drops.load(Ordering::Relaxed) })
+    })
+}
+
+/// Takes frames off the kernel until it is over.
+fn take(
+    mut live: Live,
+    spare: &Receiver<Routed>,
+    to_lane: Sender<Routed>,
+    ended: &AtomicBool,
+    own_drops: &AtomicU64,
+) -> Result<Stats, LiveError> {
+    let mut routed = Routed::default();
+    while !ended.load(Ordering::Relaxed) {
+        live.poll(&mut routed.batch)?;
+        if routed.batch.is_empty() {
+            continue;
+        }
+        routed = match to_lane.try_send(routed) {
+            Ok(()) => spare.try_recv().unwrap_or_default(),
+            Err(TrySendError::Full(unsent)) => {
+                own_drops.fetch_add(unsent.batch.len() as u64, Ordering::Relaxed);
+                unsent
+            }
+            Err(TrySendError::Disconnected(_)) => break,
+        };
+    }
+    live.stats()
+}
+
+/// Takes batches through the lane until there are no more.
+fn run(
+    lane: &mut Lane,
+    evidence: &mut Evidence,
+    batches: &Receiver<Routed>,
+    give_back: &Sender<Routed>,
+    hand: &mut dyn FnMut(&[Evidence], u64) -> Result<(), RunError>,
+) -> Result<(), RunError> {
+    loop {
+        evidence.clear();
+        let frames = match batches.recv_timeout(IDLE) {
+            Ok(routed) => {
+                lane.run(&routed, evidence);
+                let frames = routed.batch.len() as u64;
+                // A full channel only means that the memory is not used again.
+                let _ = give_back.try_send(routed);
+                frames
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                lane.idle(wall_clock(), evidence);
+                0
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        hand(std::slice::from_ref(evidence), frames)?;
+    }
+}
+
+/// The time now. On an idle wire no record tells it, and requests that nobody answers must still fall due.
+#[expect(clippy::disallowed_methods, reason = "the one place of the engine where the clock is read")]
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
