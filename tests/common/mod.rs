@@ -1,0 +1,103 @@
+//! What several test targets need: inputs by name, and runs whose output is kept.
+#![allow(dead_code, reason = "every test target uses a part of it")]
+
+use serde_json::Value;
+use sigmabus::capture::{self, Opened};
+use sigmabus::detect::{Input, Unit};
+use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Summary, Wanted};
+use sigmabus::score::Scoreboard;
+use sigmabus::sigma::ir::Ruleset;
+use sigmabus::sink::{JsonLines, Sink};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The shared captures and corpora beside the project; `None`, said aloud, where they are missing.
+///
+/// # Panics
+/// When they are missing and `SIGMABUS_REQUIRE_SHARED` is set.
+pub fn shared(part: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(part);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("SIGMABUS_REQUIRE_SHARED").is_none(), "{} is missing", path.display());
+    eprintln!("skipped: {} is missing", path.display());
+    None
+}
+
+/// A file of `fixtures/`.
+pub fn fixture(part: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(part)
+}
+
+/// The built-in rules.
+pub fn builtin() -> Ruleset {
+    sigmabus::cli::rule_files::understand(sigmabus::cli::rule_files::builtin()).ruleset
+}
+
+/// What a run is asked for.
+pub struct Ask {
+    pub ruleset: Ruleset,
+    pub records: Option<Naming>,
+    pub findings: bool,
+    pub alerts: bool,
+    pub threads: usize,
+}
+
+impl Ask {
+    /// Records only.
+    pub fn records(naming: Naming) -> Self {
+        Self { ruleset: Ruleset::default(), records: Some(naming), findings: false, alerts: false, threads: 1 }
+    }
+
+    /// Findings and alerts of the built-in rules.
+    pub fn verdicts() -> Self {
+        Self { ruleset: builtin(), records: None, findings: true, alerts: true, threads: 1 }
+    }
+
+    /// The same on several threads.
+    pub fn on(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Runs over `inputs` in order; answers with the printed lines and the figures.
+    pub fn run(self, inputs: &[&Path]) -> (String, Summary) {
+        let wanted = Wanted {
+            ports: vec![502],
+            scoreboards: vec![Scoreboard::default()],
+            findings: self.findings,
+            records: self.records,
+            ..Wanted::default()
+        };
+        let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());
+        let mut engine = Engine::new(&plan, Emits { alerts: self.alerts, findings: self.findings });
+        let mut out = Vec::new();
+        let mut sink = JsonLines::new(&mut out);
+        for path in inputs {
+            let opened = capture::open(Box::new(File::open(path).unwrap())).unwrap();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
+            let input = engine.begin(Input { name: name.into(), unit });
+            let run = Run { plan: &plan, input, threads: self.threads, progress: &() };
+            match opened {
+                Opened::Capture(source) => run.capture(source, None, &mut engine, &mut sink),
+                Opened::Other { reader, .. } => run.log(reader, &mut engine, &mut sink),
+            }
+            .unwrap();
+        }
+        sink.flush().unwrap();
+        drop(sink);
+        (String::from_utf8(out).unwrap(), engine.finish())
+    }
+}
+
+/// Lines as JSON values.
+pub fn values(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The records of a capture.
+pub fn decode(path: &Path) -> Vec<Value> {
+    values(&Ask::records(Naming::Native).run(&[path]).0)
+}
