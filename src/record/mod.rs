@@ -103,7 +103,20 @@ pub enum Domain {
     Text,
 }
 
+mod data;
+mod identity;
+pub mod json;
+mod list;
+mod log;
+mod message;
 pub mod schema;
 mod slots;
+mod special;
+mod text;
+pub mod vocabulary;
 
+pub use json::Mask;
+pub use list::Elements;
+pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord};
+pub use message::Record;
 pub use slots::Slots;

@@ -8,14 +8,10 @@ use std::sync::Arc;
 /// Every field that somebody asked for, once each.
 #[derive(Clone, Debug, Default)]
 pub struct Slots {
-    wanted: Vec<Wanted>,
+    names: Vec<Arc<str>>,
+    /// Beside the names and not with them: this is all that the per-record path reads.
+    fields: Vec<Option<Field>>,
     by_name: FxHashMap<Arc<str>, Slot>,
-}
-
-#[derive(Clone, Debug)]
-struct Wanted {
-    name: Arc<str>,
-    field: Option<Field>,
 }
 
 impl Slots {
@@ -30,9 +26,10 @@ impl Slots {
         if let Some(slot) = self.by_name.get(name) {
             return Some(*slot);
         }
-        let slot = Slot(u16::try_from(self.wanted.len()).ok()?);
+        let slot = Slot(u16::try_from(self.names.len()).ok()?);
         let name: Arc<str> = name.into();
-        self.wanted.push(Wanted { name: Arc::clone(&name), field: schema::find(&name) });
+        self.fields.push(schema::find(&name));
+        self.names.push(Arc::clone(&name));
         self.by_name.insert(name, slot);
         Some(slot)
     }
@@ -43,28 +40,37 @@ impl Slots {
         self.by_name.get(name).copied()
     }
 
+    /// All of them in order, with the names somebody asked by.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Arc<str>)> {
+        (0..=u16::MAX).map(Slot).zip(&self.names)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.wanted.len()
+        self.names.len()
     }
 
     /// Whether nobody wanted anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.wanted.is_empty()
+        self.names.is_empty()
     }
 
     /// The name somebody asked by.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is another `Slots`'.
     #[must_use]
     pub fn name(&self, slot: Slot) -> &Arc<str> {
-        &self.wanted[usize::from(slot.0)].name
+        &self.names[usize::from(slot.0)]
     }
 
     /// The schema field behind the name; `None` for a name that only a stored log can have.
     #[must_use]
     pub fn field(&self, slot: Slot) -> Option<Field> {
-        self.wanted[usize::from(slot.0)].field
+        self.fields.get(usize::from(slot.0)).copied().flatten()
     }
 
     /// What values the field has in our own records; `None` for a name that only a stored log can have. A stored

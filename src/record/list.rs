@@ -1,0 +1,87 @@
+//! Lists of values, one value at a time.
+
+use super::{Fact, List};
+
+/// The values of a [`List`], in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Elements<'a> {
+    list: List<'a>,
+    next: usize,
+}
+
+impl<'a> List<'a> {
+    /// Its values.
+    #[must_use]
+    pub const fn elements(self) -> Elements<'a> {
+        Elements { list: self, next: 0 }
+    }
+
+    /// Its values that are 16-bit numbers.
+    pub(super) fn numbers(self) -> impl Iterator<Item = u16> {
+        self.elements().filter_map(|fact| match fact {
+            Fact::Int(number) => u16::try_from(number).ok(),
+            _ => None,
+        })
+    }
+}
+
+impl<'a> Fact<'a> {
+    /// Calls `visit` with the value, or with each value of a list; not at all for what has no value.
+    pub fn each(self, visit: &mut dyn FnMut(Self)) {
+        match self {
+            Self::Absent | Self::Null | Self::Object => {}
+            Self::List(list) => list.elements().for_each(|element| element.each(visit)),
+            value => visit(value),
+        }
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Fact<'a>;
+
+    fn next(&mut self) -> Option<Fact<'a>> {
+        let at = self.next;
+        self.next = at.checked_add(1)?;
+        match self.list {
+            List::Registers(bytes) => {
+                bytes.as_chunks::<2>().0.get(at).map(|register| Fact::Int(u16::from_be_bytes(*register).into()))
+            }
+            List::Bits { count, .. } if at >= usize::from(count) => None,
+            List::Bits { bytes, .. } => bytes.get(at / 8).map(|byte| Fact::Int((byte >> (at % 8) & 1).into())),
+            List::Words(vocabulary, bits) => {
+                // `at` is the bit to start looking from.
+                let ahead = bits.checked_shr(u32::try_from(at).ok()?).filter(|ahead| *ahead != 0)?;
+                let bit = at + ahead.trailing_zeros() as usize;
+                self.next = bit + 1;
+                Some(Fact::Word(vocabulary, u16::try_from(bit).ok()?))
+            }
+            List::Facts(facts) => facts.get(at).copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::vocabulary::FLAGS;
+
+    #[test]
+    fn every_kind_of_list_gives_its_values_in_order() {
+        let ints = |list: List<'static>| list.numbers().collect::<Vec<_>>();
+        assert_eq!(ints(List::Registers(&[0, 97, 1, 0, 9])), [97, 256]);
+        assert_eq!(ints(List::Bits { bytes: &[0b0000_0101, 1], count: 9 }), [1, 0, 1, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(ints(List::Bits { bytes: &[1], count: 9 }).len(), 8);
+        let words: Vec<_> = List::Words(&FLAGS, 0x8000_0005).elements().collect();
+        assert_eq!(words, [Fact::Word(&FLAGS, 0), Fact::Word(&FLAGS, 2), Fact::Word(&FLAGS, 31)]);
+        assert_eq!(List::Facts(&[Fact::Null]).elements().collect::<Vec<_>>(), [Fact::Null]);
+    }
+
+    #[test]
+    fn each_takes_lists_apart() {
+        let mut seen = Vec::new();
+        let inner = [Fact::Int(1), Fact::Null];
+        let outer = [Fact::Text("a"), Fact::List(List::Facts(&inner)), Fact::Object];
+        Fact::List(List::Facts(&outer)).each(&mut |fact| seen.push(format!("{fact:?}")));
+        assert_eq!(seen, ["Text(\"a\")", "Int(1)"]);
+    }
+}

@@ -1,0 +1,144 @@
+//! What to keep of a log line, worked out once from the fields that somebody asked for.
+
+use super::time;
+use super::typed::Typing;
+use crate::record::schema::{Field, Guard, Native, find};
+use crate::record::{Slot, Slots};
+use rustc_hash::FxHashMap;
+
+/// What to keep of a log line.
+///
+/// Every wanted name is a path of keys, and since keys may hold dots, `a.b.c` may be the key `a.b.c`, or `b.c` in the
+/// object `a`, or `c` in `b` in `a`. The plan has a [`Node`] for each beginning of a name that ends at a dot.
+#[derive(Clone, Debug)]
+pub struct LogPlan {
+    pub(super) nodes: Vec<Node>,
+    /// The wanted names; the first ones are the slots, in order.
+    pub(super) leaves: Vec<Leaf>,
+    pub(super) keywords: bool,
+    pub(super) guard: Option<GuardLeaves>,
+}
+
+/// A place in a line: an object, a value, or either.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Node {
+    /// Keys to nodes, if this is an object.
+    pub(super) children: FxHashMap<Box<str>, NodeId>,
+    /// The wanted value that stands here.
+    pub(super) leaf: Option<LeafId>,
+    /// If this is a usual name for the record's time: how it ranks, 0 first.
+    pub(super) time: Option<u8>,
+}
+
+/// Index into [`LogPlan::nodes`].
+pub(super) type NodeId = usize;
+/// Index into [`LogPlan::leaves`].
+pub(super) type LeafId = usize;
+
+/// The node of the whole line.
+pub(super) const ROOT: NodeId = 0;
+
+/// A wanted name.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    /// How a text becomes a schema field's typed fact.
+    pub(super) typing: Option<Typing>,
+    /// Where to look when the line does not have the name: under the field's own name, if the guard admits the line.
+    pub(super) instead: Option<Instead>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instead {
+    pub(super) leaf: LeafId,
+    pub(super) guard: Option<Guard>,
+}
+
+/// The leaves that tell which NXLog names a native record has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GuardLeaves {
+    pub(super) kind: LeafId,
+    pub(super) function: LeafId,
+    pub(super) mei_type: LeafId,
+    pub(super) request_mei_type: LeafId,
+}
+
+impl LogPlan {
+    /// The plan for everything in `slots`; with `keywords`, every value of a line is kept as well.
+    #[must_use]
+    pub fn new(slots: &Slots, keywords: bool) -> Self {
+        let mut builder = Builder { plan: Self::empty(keywords), paths: FxHashMap::default() };
+        builder.paths.insert(String::new(), ROOT);
+        // Slots before everything else: a slot's number is its leaf's.
+        for (slot, name) in slots.iter() {
+            builder.leaf(name, slots.field(slot));
+        }
+        for (slot, name) in slots.iter() {
+            if let Some(field) = slots.field(slot).filter(|field| field.guard.is_some() || field.name() != &**name) {
+                builder.look_instead(slot, field);
+            }
+        }
+        for (name, rank) in time::NAMES.iter().zip(0..) {
+            let node = builder.node(name);
+            builder.plan.nodes[node].time = Some(rank);
+        }
+        builder.plan
+    }
+
+    fn empty(keywords: bool) -> Self {
+        Self { nodes: vec![Node::default()], leaves: Vec::new(), keywords, guard: None }
+    }
+}
+
+/// A plan being built. Indices come from the vectors' own lengths.
+struct Builder {
+    plan: LogPlan,
+    paths: FxHashMap<String, NodeId>,
+}
+
+impl Builder {
+    /// The leaf of a name, made if it is new.
+    fn leaf(&mut self, name: &str, field: Option<Field>) -> LeafId {
+        let node = self.node(name);
+        if let Some(leaf) = self.plan.nodes[node].leaf {
+            return leaf;
+        }
+        let leaf = self.plan.leaves.len();
+        self.plan.leaves.push(Leaf { typing: field.and_then(|field| Typing::of(field.domain())), instead: None });
+        self.plan.nodes[node].leaf = Some(leaf);
+        leaf
+    }
+
+    fn native(&mut self, native: Native) -> LeafId {
+        let name = native.row().name;
+        self.leaf(name, find(name))
+    }
+
+    fn look_instead(&mut self, slot: Slot, field: Field) {
+        let leaf = self.native(field.native);
+        self.plan.leaves[usize::from(slot.0)].instead = Some(Instead { leaf, guard: field.guard });
+        if field.guard.is_some() && self.plan.guard.is_none() {
+            self.plan.guard = Some(GuardLeaves {
+                kind: self.native(Native::Kind),
+                function: self.native(Native::Function),
+                mei_type: self.native(Native::MeiType),
+                request_mei_type: self.native(Native::RequestMeiType),
+            });
+        }
+    }
+
+    /// The node of a path, made with an edge from every beginning of the path.
+    fn node(&mut self, path: &str) -> NodeId {
+        if let Some(node) = self.paths.get(path) {
+            return *node;
+        }
+        let node = self.plan.nodes.len();
+        self.plan.nodes.push(Node::default());
+        self.paths.insert(path.to_owned(), node);
+        self.plan.nodes[ROOT].children.insert(path.into(), node);
+        for (dot, _) in path.match_indices('.') {
+            let parent = self.node(&path[..dot]);
+            self.plan.nodes[parent].children.insert(path[dot + 1..].into(), node);
+        }
+        node
+    }
+}
