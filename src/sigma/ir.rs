@@ -115,11 +115,11 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
     /// All of them; true when empty.
-    All(Vec<Expr>),
+    All(Vec<Self>),
     /// Any of them; false when empty.
-    Any(Vec<Expr>),
+    Any(Vec<Self>),
     /// Not it.
-    Not(Box<Expr>),
+    Not(Box<Self>),
     /// A leaf.
     Test(Predicate),
 }

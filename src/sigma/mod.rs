@@ -1,6 +1,110 @@
 //! Here is YAML: what does it mean?
 //!
-//! text -> tree with spans ([`yaml`]) -> documents with spans ([`ast`]) -> meaning ([`ir`]). Every problem becomes a
-//! [`diagnostic`] that points at its place; a rule with an error is left out, the others go on.
+//! ```text
+//! bytes -> yaml (tree with spans) -> ast (documents) -> lower, correlation -> references -> ir (meaning)
+//!                                                        |  modifiers, value, pattern, encoding, regex
+//!                                                        |  condition
+//! ```
+//!
+//! [`load`] takes files and gives a [`Ruleset`] and [`Diagnostic`]s. Every problem points at its place and says what
+//! to write instead; a rule with an error is left out, the others go on. The language is Sigma 2.1; where the
+//! specification is silent, the manual's page on Sigma says what was chosen.
+//!
+//! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
+mod ast;
+mod condition;
+mod correlation;
+pub mod diagnostic;
+mod encoding;
 pub mod ir;
+pub mod limits;
+mod load;
+mod lower;
+mod metadata;
+mod modifiers;
+mod pattern;
+mod print;
+mod references;
+mod regex;
+mod scalar;
+#[cfg(test)]
+mod testing;
+mod value;
+mod yaml;
+
+pub use diagnostic::{Diagnostic, Severity, render};
+pub use load::load;
+
+use diagnostic::{Problem, Refusal, Span, short};
+use ir::Ruleset;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The `product` of rules for our own records, whose fields are all known.
+pub const OWN_PRODUCT: &str = "modbus";
+
+/// A file.
+#[derive(Clone, Debug)]
+pub struct SourceText {
+    /// Its name as given.
+    pub name: Arc<str>,
+    /// Its content, which should be UTF-8.
+    pub bytes: Arc<[u8]>,
+}
+
+impl SourceText {
+    /// A file of this name and content.
+    pub fn new(name: impl Into<Arc<str>>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self { name: name.into(), bytes: bytes.into() }
+    }
+
+    /// The content as text, for [`render`]; what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.bytes)
+    }
+}
+
+/// Which fields there are in our own records.
+pub trait FieldCheck: fmt::Debug + Send + Sync {
+    /// Whether there is a field of this name.
+    fn knows(&self, field: &str) -> bool;
+
+    /// The field that was probably meant by a name that is not known.
+    fn suggest(&self, field: &str) -> Option<String>;
+}
+
+/// What rules may rely on.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Values for the placeholders of `expand`: `%name%`. They may hold wildcards.
+    pub placeholders: BTreeMap<String, Vec<String>>,
+    /// The fields of our own records: rules for [`OWN_PRODUCT`] may name no others. Without it all names are taken.
+    pub fields: Option<Arc<dyn FieldCheck>>,
+}
+
+impl Options {
+    fn check_field(&self, field: &str, span: Span) -> Result<(), Refusal> {
+        match &self.fields {
+            Some(fields) if !fields.knows(field) => {
+                let problem = Problem::error("unknown-field", span, format!("no field `{}`", short(field)));
+                Err(problem.suggest(fields.suggest(field).as_deref()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What was read.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The rules without an error.
+    pub ruleset: Ruleset,
+    /// All problems, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that have problems, in input order, for [`render`].
+    pub sources: Vec<SourceText>,
+}

@@ -1,0 +1,248 @@
+//! The shape of a document, before anything is given a meaning.
+
+use super::diagnostic::{Problem, Problems, Refusal, Span, nearest, short};
+use super::limits::MAX_IDENTIFIERS;
+use super::scalar::{self, Value};
+use super::yaml::{Entry, Kind, Node, Text};
+
+/// One document, by the key that tells its sort.
+#[derive(Debug)]
+pub(super) enum Document<'t> {
+    Detection(Map<'t>, &'t Node<'t>),
+    Correlation(Map<'t>, &'t Text<'t>, &'t Node<'t>),
+    Filter(&'t Text<'t>),
+    Action(&'t Text<'t>),
+}
+
+/// A map of the document.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Map<'t> {
+    pub(super) entries: &'t [Entry<'t>],
+    pub(super) span: Span,
+}
+
+/// A `detection` section.
+#[derive(Debug)]
+pub(super) struct Detection<'t> {
+    pub(super) selections: Vec<Selection<'t>>,
+    pub(super) conditions: Vec<(&'t str, Span)>,
+}
+
+/// A search identifier.
+#[derive(Debug)]
+pub(super) struct Selection<'t> {
+    pub(super) name: &'t Text<'t>,
+    pub(super) body: Body<'t>,
+}
+
+/// What a search identifier holds.
+#[derive(Debug)]
+pub(super) enum Body<'t> {
+    /// All items must hold.
+    Map(Vec<Item<'t>>),
+    /// Any of these must hold.
+    List(Vec<Self>),
+    /// This value must occur.
+    Keyword(Given<'t>),
+}
+
+/// A key with modifiers, and its values.
+#[derive(Debug)]
+pub(super) struct Item<'t> {
+    pub(super) key: &'t Text<'t>,
+    pub(super) values: Vec<Given<'t>>,
+}
+
+/// A value as given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given<'t> {
+    pub(super) value: Value<'t>,
+    /// Its text as written, without quotes.
+    pub(super) text: &'t str,
+    pub(super) span: Span,
+}
+
+impl<'t> Map<'t> {
+    /// The map that `node` is; `what` names it in the message if it is none.
+    pub(super) fn of(node: &'t Node<'t>, what: &str) -> Result<Self, Refusal> {
+        match &node.kind {
+            Kind::Mapping(entries) => Ok(Self { entries, span: node.span }),
+            _ => Err(wrong_type(node, what, "a map")),
+        }
+    }
+
+    pub(super) fn entry(self, key: &str) -> Option<&'t Entry<'t>> {
+        self.entries.iter().find(|entry| entry.key.text == key)
+    }
+
+    pub(super) fn value(self, key: &str) -> Option<&'t Node<'t>> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The key that `wanted` was probably misspelt as, and where; else the place of the first key.
+    pub(super) fn missing(self, wanted: &str, what: &str) -> Refusal {
+        let misspelt = nearest(wanted, self.entries.iter().map(|entry| &*entry.key.text));
+        let place = misspelt.and_then(|name| self.entry(name)).or(self.entries.first());
+        let span = place.map_or(self.span, |entry| entry.key.span);
+        let problem = Problem::error("missing-field", span, format!("{what} without `{wanted}`"));
+        match misspelt {
+            Some(_) => problem.hint(format!("did you mean `{wanted}` here?")),
+            None => problem,
+        }
+    }
+}
+
+/// `WHAT must be EXPECTED, not a list`.
+pub(super) fn wrong_type(node: &Node<'_>, what: &str, expected: &str) -> Refusal {
+    let found = match &node.kind {
+        Kind::Scalar(scalar) => match scalar::resolve(scalar) {
+            Value::Null => "empty",
+            Value::Bool(_) => "a truth value",
+            Value::Number(_) => "a number",
+            Value::Text("") => "empty",
+            Value::Text(_) => "a text",
+        },
+        _ => node.noun(),
+    };
+    // Of a list or map the first character is enough to find it.
+    let span =
+        if matches!(node.kind, Kind::Scalar(_)) { node.span } else { Span::new(node.span.start, node.span.start + 1) };
+    let problem = Problem::error("wrong-type", span, format!("{what} must be {expected}, not {found}"));
+    match &node.kind {
+        Kind::Scalar(scalar) if expected.contains("text") && scalar.plain && !scalar.text.is_empty() => {
+            problem.hint(format!("write it in quotes: '{}'", short(&scalar.text)))
+        }
+        _ => problem,
+    }
+}
+
+/// Tells what sort of document `root` is.
+pub(super) fn classify<'t>(root: &'t Node<'t>) -> Result<Document<'t>, Refusal> {
+    let map = Map::of(root, "a document")?;
+    if let Some(entry) = map.entry("correlation") {
+        return Ok(Document::Correlation(map, &entry.key, &entry.value));
+    }
+    if let Some(entry) = map.entry("filter") {
+        return Ok(Document::Filter(&entry.key));
+    }
+    if let Some(entry) = map.entry("action") {
+        return Ok(Document::Action(&entry.key));
+    }
+    match map.value("detection") {
+        Some(section) => Ok(Document::Detection(map, section)),
+        None => Err(map.missing("detection", "a rule")),
+    }
+}
+
+/// Reads a `detection` section. `None` if something in it is wrong, which is then among `problems`.
+pub(super) fn detection<'t>(section: &'t Node<'t>, problems: &mut Problems) -> Option<Detection<'t>> {
+    let before = problems.errors();
+    let map = problems.keep(Map::of(section, "`detection`"))?;
+    let mut detection = Detection { selections: Vec::new(), conditions: Vec::new() };
+    match map.value("condition") {
+        Some(node) => detection.conditions = problems.keep(conditions(node)).unwrap_or_default(),
+        None => problems.push(map.missing("condition", "`detection`")),
+    }
+    for entry in map.entries {
+        // `timeframe` belonged to the aggregations of version 1; without one it has no effect.
+        if entry.key.text == "condition" || entry.key.text == "timeframe" {
+            continue;
+        }
+        if detection.selections.len() == MAX_IDENTIFIERS {
+            let message = format!("more than {MAX_IDENTIFIERS} search identifiers");
+            problems.push(Problem::error("too-large", entry.key.span, message));
+            break;
+        }
+        if let Some(body) = body(&entry.value, &entry.key, problems) {
+            detection.selections.push(Selection { name: &entry.key, body });
+        }
+    }
+    if detection.selections.is_empty() && problems.errors() == before {
+        let first = map.entries.first().map_or(map.span, |entry| entry.key.span);
+        problems.push(Problem::error("missing-field", first, "`detection` without a search identifier"));
+    }
+    (problems.errors() == before).then_some(detection)
+}
+
+fn conditions<'t>(node: &'t Node<'t>) -> Result<Vec<(&'t str, Span)>, Refusal> {
+    let one = |node: &'t Node<'t>| match &node.kind {
+        Kind::Scalar(scalar) if !scalar.text.trim().is_empty() => Ok((&*scalar.text, node.span)),
+        _ => Err(wrong_type(node, "`condition`", "a text or a list of texts")),
+    };
+    match &node.kind {
+        Kind::Sequence(items) if !items.is_empty() => items.iter().map(one).collect(),
+        Kind::Sequence(_) => Err(Problem::error("wrong-type", node.span, "an empty list of conditions")),
+        _ => Ok(vec![one(node)?]),
+    }
+}
+
+/// What a search identifier holds, or an element of its list.
+fn body<'t>(node: &'t Node<'t>, name: &Text<'_>, problems: &mut Problems) -> Option<Body<'t>> {
+    let empty = |what: &str| {
+        Problem::error("empty-selection", node.span, format!("{what} in `{}`", short(&name.text)))
+            .hint("a search identifier needs at least one item, list element or keyword")
+    };
+    match &node.kind {
+        Kind::Mapping(entries) if entries.is_empty() => problems.push(empty("an empty map")),
+        Kind::Sequence(items) if items.is_empty() => problems.push(empty("an empty list")),
+        Kind::Mapping(entries) => {
+            // All items are read, so that all that is wrong is told at once.
+            let items: Vec<_> = entries.iter().map(|entry| item(entry, problems)).collect();
+            return items.into_iter().collect::<Option<_>>().map(Body::Map);
+        }
+        Kind::Sequence(items) => {
+            let parts: Vec<_> = items.iter().map(|item| body(item, name, problems)).collect();
+            return parts.into_iter().collect::<Option<_>>().map(Body::List);
+        }
+        Kind::Scalar(_) => match given(node) {
+            Some(Given { value: Value::Null, .. }) | None => problems.push(empty("nothing to search for")),
+            Some(keyword) => return Some(Body::Keyword(keyword)),
+        },
+    }
+    None
+}
+
+fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
+    let key = &entry.key;
+    let nodes = match &entry.value.kind {
+        Kind::Sequence(items) => items.as_slice(),
+        _ => std::slice::from_ref(&entry.value),
+    };
+    if nodes.is_empty() {
+        problems.push(
+            Problem::warning(
+                "empty-list",
+                entry.value.span,
+                format!("an empty list of values for `{}`", short(&key.text)),
+            )
+            .hint("it counts as `null`: the field is absent"),
+        );
+        let value = Given { value: Value::Null, text: "", span: entry.value.span };
+        return Some(Item { key, values: vec![value] });
+    }
+    let mut values = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let Some(value) = given(node) else {
+            let message = format!("{} as a value of `{}`", node.noun(), short(&key.text));
+            let span = Span::new(node.span.start, node.span.start + 1);
+            problems
+                .push(Problem::error("wrong-type", span, message).hint("a value is a scalar, or a list of scalars"));
+            return None;
+        };
+        if value.value == Value::Null && matches!(entry.value.kind, Kind::Sequence(_)) {
+            problems.push(
+                Problem::warning("null-in-list", node.span, "`null` in a list of values")
+                    .hint("it means: or the field is absent. Sigma asks to write that as a selection of its own"),
+            );
+        }
+        values.push(value);
+    }
+    Some(Item { key, values })
+}
+
+fn given<'t>(node: &'t Node<'t>) -> Option<Given<'t>> {
+    match &node.kind {
+        Kind::Scalar(scalar) => Some(Given { value: scalar::resolve(scalar), text: &scalar.text, span: node.span }),
+        _ => None,
+    }
+}

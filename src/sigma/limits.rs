@@ -1,0 +1,80 @@
+//! How much a rule may ask for. Rules come from anywhere: each bound is reached long before memory or time is, and
+//! reaching it is an ordinary [`Problem`](super::diagnostic::Problem).
+//!
+//! The figures leave at least a factor of five above the largest public rule (295 kB, 4,433 values, regexes of 600
+//! characters, conditions of 560, 34 search identifiers).
+
+/// Bytes of one file.
+pub const MAX_FILE_BYTES: usize = 1 << 20;
+/// Nodes (scalars, lists, maps) of one file.
+pub const MAX_NODES: usize = 100_000;
+/// Lists and maps inside each other.
+pub const MAX_YAML_DEPTH: usize = 32;
+/// Aliases (`*name`) of one file.
+pub const MAX_ALIASES: usize = 100;
+/// Nodes that anchors and aliases may copy in one file.
+pub const MAX_COPIED_NODES: usize = 10_000;
+/// Bytes of text that anchors and aliases may copy in one file.
+pub const MAX_COPIED_BYTES: usize = 1 << 20;
+/// Problems told of one file; the rest are counted.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// Search identifiers of one rule.
+pub const MAX_IDENTIFIERS: usize = 1_000;
+/// Bytes of one condition.
+pub const MAX_CONDITION_BYTES: usize = 16 << 10;
+/// Brackets and negations inside each other in a condition.
+pub const MAX_CONDITION_DEPTH: usize = 64;
+/// Times that one condition may say `1 of` or `all of`.
+pub const MAX_QUANTIFIERS: usize = 100;
+/// Bytes of one value, before and after modifiers.
+pub const MAX_VALUE_BYTES: usize = 16 << 10;
+/// Wildcards of one value.
+pub const MAX_WILDCARDS: usize = 100;
+/// Values that one value may become through `expand`.
+pub const MAX_EXPANSIONS: usize = 1_000;
+/// Dashes that `windash` may vary in a value that is encoded afterwards: 5³ variants.
+pub const MAX_ENCODED_DASHES: usize = 3;
+/// Bytes of one regular expression.
+pub const MAX_REGEX_BYTES: usize = 4 << 10;
+/// Bytes of one compiled regular expression (its NFA). The matcher compiles with the same limit.
+pub const MAX_REGEX_SIZE: usize = 2 << 20;
+/// Bytes of all compiled regular expressions of one file.
+pub const MAX_FILE_REGEX_SIZE: usize = 16 << 20;
+/// What the rules of one file may weigh together: see [`Budget`].
+pub const MAX_FILE_WEIGHT: usize = 200_000;
+
+/// Rules that one correlation may refer to.
+pub const MAX_REFERENCES: usize = 1_000;
+/// Fields of one `group-by`.
+pub const MAX_GROUP_KEYS: usize = 16;
+
+/// What the rules of one file may still use.
+///
+/// A test weighs one, and one more for every 64 bytes of text in it. A condition may name a selection often, and each
+/// mention is a copy: without a common purse a small file could become a large rule set.
+#[derive(Debug)]
+pub(super) struct Budget {
+    weight: usize,
+    regex: usize,
+}
+
+impl Budget {
+    pub(super) const fn new() -> Self {
+        Self { weight: MAX_FILE_WEIGHT, regex: MAX_FILE_REGEX_SIZE }
+    }
+
+    /// Takes `weight`; false when there is not that much left.
+    pub(super) fn take(&mut self, weight: usize) -> bool {
+        let enough = weight <= self.weight;
+        self.weight = self.weight.saturating_sub(weight);
+        enough
+    }
+
+    /// Takes `bytes` of compiled regular expressions; false when there is not that much left.
+    pub(super) fn take_regex(&mut self, bytes: usize) -> bool {
+        let enough = bytes <= self.regex;
+        self.regex = self.regex.saturating_sub(bytes);
+        enough
+    }
+}

@@ -1,0 +1,201 @@
+//! Files to a rule set.
+
+use super::ast::{self, Document, Map};
+use super::correlation::{self, Pending};
+use super::diagnostic::{Diagnostic, Problem, Span, render};
+use super::ir::{Meta, Rule, Ruleset};
+use super::limits::MAX_FILE_BYTES;
+use super::lower::{self, Context};
+use super::references::{self, Index, Waiting};
+use super::yaml::{self, Kind, Node};
+use super::{Loaded, Options, SourceText};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Reads rules. A rule with an error is left out; the others are in.
+#[must_use]
+pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) -> Loaded {
+    let sources: Vec<SourceText> = sources.into_iter().collect();
+    let files: Vec<FileRules> = sources.par_iter().map(|source| read(source, options)).collect();
+    let mut diagnostics = Vec::with_capacity(files.len());
+    let mut ruleset = Ruleset::default();
+    let mut waiting = Vec::new();
+    let mut index = Index::default();
+    let mut broken = Vec::new();
+    for (file, (rules, source)) in files.into_iter().zip(&sources).enumerate() {
+        let mut found = rules.diagnostics;
+        for (rule, span) in rules.rules {
+            let at = ruleset.rules.len();
+            warn_if_taken(&rule.meta, span, source, &mut found, |name| index.add_rule(name, at));
+            ruleset.rules.push(rule);
+        }
+        for pending in rules.correlations {
+            let at = waiting.len();
+            warn_if_taken(&pending.meta, pending.span, source, &mut found, |name| index.add_correlation(name, at));
+            waiting.push(Waiting { pending, file });
+        }
+        broken.extend(rules.broken);
+        diagnostics.push(found);
+    }
+    broken.iter().for_each(|name| index.add_broken(name));
+    let (correlations, refusals) = references::resolve(waiting, &ruleset.rules, &index, options);
+    ruleset.correlations = correlations;
+    for (file, refusal) in refusals {
+        if let (Some(found), Some(source)) = (diagnostics.get_mut(file), sources.get(file)) {
+            found.push(refusal.locate(&source.name, &source.lossy()));
+        }
+    }
+    let sources =
+        sources.into_iter().zip(&diagnostics).filter(|(_, found)| !found.is_empty()).map(|(source, _)| source);
+    let sources = sources.collect();
+    diagnostics.iter_mut().for_each(|found| found.sort_by_key(|diagnostic| diagnostic.span.start));
+    Loaded { ruleset, diagnostics: diagnostics.into_iter().flatten().collect(), sources }
+}
+
+impl Loaded {
+    /// All problems, drawn one below the other.
+    #[must_use]
+    pub fn render(&self, colour: bool) -> String {
+        let mut drawn = String::new();
+        let mut sources = self.sources.iter();
+        let mut source = sources.next();
+        for diagnostic in &self.diagnostics {
+            // Diagnostics stand in the order of their files.
+            while source.is_some_and(|source| source.name != diagnostic.file) {
+                source = sources.next();
+            }
+            let text = source.map(SourceText::lossy).unwrap_or_default();
+            drawn.push_str(&render(diagnostic, &text, colour));
+            drawn.push_str("\n\n");
+        }
+        drawn
+    }
+}
+
+fn warn_if_taken(
+    meta: &Meta,
+    span: Span,
+    source: &SourceText,
+    found: &mut Vec<Diagnostic>,
+    mut add: impl FnMut(&Arc<str>) -> bool,
+) {
+    for (what, name) in [("id", &meta.id), ("name", &meta.name)] {
+        let Some(name) = name else { continue };
+        if !add(name) {
+            let problem = Problem::warning("duplicate-name", span, format!("another rule has the {what} `{name}`"))
+                .hint("correlations cannot refer to either of them");
+            found.push(problem.locate(&source.name, &source.lossy()));
+        }
+    }
+}
+
+/// What one file gives, apart from all others.
+#[derive(Debug, Default)]
+struct FileRules {
+    rules: Vec<(Rule, Span)>,
+    correlations: Vec<Pending>,
+    /// Ids and names of what was left out.
+    broken: Vec<Arc<str>>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+fn read(source: &SourceText, options: &Options) -> FileRules {
+    let refused = |problem: Box<Problem>, text: &str| FileRules {
+        diagnostics: vec![problem.locate(&source.name, text)],
+        ..FileRules::default()
+    };
+    if source.bytes.len() > MAX_FILE_BYTES {
+        let message = format!("a file of {} bytes; at most {MAX_FILE_BYTES} are read", source.bytes.len());
+        return refused(Problem::error("too-large", Span::default(), message).hint("split the file"), "");
+    }
+    let text = match std::str::from_utf8(&source.bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            let valid = source.bytes.get(..at).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("");
+            let problem = Problem::error("not-utf8", Span::new(at, at), "the file is not UTF-8 from here on");
+            return refused(problem.hint("save the file in UTF-8"), valid);
+        }
+    };
+    let mut context = Context::new(&source.name, text, options);
+    let documents = yaml::parse(text, &mut context.problems);
+    let mut file = FileRules::default();
+    for root in &documents {
+        if context.problems.is_full() || !file.add(&mut context, root) {
+            break;
+        }
+    }
+    file.diagnostics = context.problems.locate(&source.name, text);
+    file
+}
+
+impl FileRules {
+    /// Adds one document. False if those behind it cannot be understood without it.
+    fn add(&mut self, context: &mut Context<'_>, root: &Node<'_>) -> bool {
+        let Some(document) = context.problems.keep(ast::classify(root)) else {
+            self.add_broken(root);
+            return true;
+        };
+        let unsupported = |code, span, what: &str| Problem::error(code, span, format!("{what} are not supported yet"));
+        match document {
+            Document::Detection(map, section) => match lower::rule(context, map, section) {
+                Some(rule) => self.rules.push((rule, first_key(map))),
+                None => self.add_broken(root),
+            },
+            Document::Correlation(map, key, section) => match correlation::lower(context, map, key, section) {
+                Some(pending) => self.correlations.push(pending),
+                None => self.add_broken(root),
+            },
+            Document::Filter(key) => context.problems.push(
+                unsupported("unsupported-filter", key.span, "filters")
+                    .hint("exclude events with `and not` in the conditions of the rules"),
+            ),
+            Document::Action(key) => {
+                context.problems.push(
+                    unsupported("unsupported-action", key.span, "collections with `action`")
+                        .hint("write each rule out; this document and those behind it in the file are left out"),
+                );
+                return false;
+            }
+        }
+        true
+    }
+
+    fn add_broken(&mut self, root: &Node<'_>) {
+        let Ok(map) = Map::of(root, "") else { return };
+        for key in ["id", "name"] {
+            if let Some(Kind::Scalar(scalar)) = map.value(key).map(|node| &node.kind) {
+                self.broken.push((&*scalar.text).into());
+            }
+        }
+    }
+}
+
+fn first_key(map: Map<'_>) -> Span {
+    map.entries.first().map_or(map.span, |entry| entry.key.span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::testing::corpus;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_public_rule_loads_but_for_placeholders_without_values() {
+        let sources = corpus();
+        if sources.is_empty() {
+            return;
+        }
+        let count = sources.len();
+        let started = std::time::Instant::now();
+        let loaded = load(sources, &Options::default());
+        let elapsed = started.elapsed();
+        let mut codes = BTreeMap::new();
+        for diagnostic in &loaded.diagnostics {
+            *codes.entry((diagnostic.severity, diagnostic.code)).or_insert(0) += 1;
+        }
+        println!("{count} files, {} rules, {codes:?}, {elapsed:?}", loaded.ruleset.rules.len());
+        println!("{}", loaded.render(false));
+    }
+}

@@ -1,0 +1,289 @@
+//! A detection rule's shape to its meaning.
+
+use super::ast::{self, Body, Detection, Given, Item, Map};
+use super::condition::{self, Condition, Names};
+use super::diagnostic::{Problem, Problems, Refusal, Span, short};
+use super::ir::{Expr, Piece, Predicate, Regex, Rule, Target, Test};
+use super::limits::{Budget, MAX_FILE_WEIGHT};
+use super::metadata;
+use super::modifiers::{How, Plan};
+use super::regex;
+use super::scalar::Value;
+use super::value;
+use super::yaml::{Node, part_of};
+use super::{OWN_PRODUCT, Options};
+use rustc_hash::FxHashSet;
+use std::sync::Arc;
+
+/// What lowering a file needs to know and keeps count of.
+pub(super) struct Context<'a> {
+    pub(super) file: &'a Arc<str>,
+    pub(super) text: &'a str,
+    pub(super) options: &'a Options,
+    pub(super) problems: Problems,
+    pub(super) budget: Budget,
+    /// Whether the rule at hand is for our own records, whose fields are known.
+    pub(super) own: bool,
+    /// Field names met so far: the same few are used again and again.
+    names: FxHashSet<Arc<str>>,
+    /// A byte and its line, counted from 1, so that lines are counted once and not for each rule from the start.
+    line: (usize, u32),
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(file: &'a Arc<str>, text: &'a str, options: &'a Options) -> Self {
+        Self {
+            file,
+            text,
+            options,
+            problems: Problems::default(),
+            budget: Budget::new(),
+            own: false,
+            names: FxHashSet::default(),
+            line: (0, 1),
+        }
+    }
+
+    /// The line of byte `at`, counted from 1; places must be asked for in order.
+    pub(super) fn line(&mut self, at: usize) -> u32 {
+        let (from, line) = self.line;
+        let between = self.text.as_bytes().get(from..at).unwrap_or(&[]);
+        let lines = memchr::memchr_iter(b'\n', between).count();
+        self.line = (from.max(at), line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX)));
+        self.line.1
+    }
+
+    /// The one copy of a field name.
+    pub(super) fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    /// Refuses a field that our own records do not have.
+    pub(super) fn check_field(&self, field: &str, span: Span) -> Result<(), Refusal> {
+        if self.own { self.options.check_field(field, span) } else { Ok(()) }
+    }
+
+    pub(super) fn check_regex(&mut self, regex: &Regex, given: Given<'_>) -> Result<(), Refusal> {
+        regex::check(regex, &mut self.budget).map_err(|fault| {
+            // What `expand` wrote has no place of its own.
+            let part = fault.part.filter(|_| *regex.pattern == *given.text);
+            let span = part.map_or(given.span, |part| part_of(self.text, given.span, given.text, part));
+            let problem = Problem::error("bad-regex", span, fault.message);
+            fault.hint.into_iter().fold(problem, |problem, hint| problem.hint(hint))
+        })
+    }
+
+    /// The values of a placeholder.
+    pub(super) fn placeholder(&self, name: &str, span: Span) -> Result<&'a [String], Refusal> {
+        match self.options.placeholders.get(name) {
+            Some(values) => Ok(values),
+            None => Err(Problem::error("unresolved-placeholder", span, format!("no values for `%{}%`", short(name)))
+                .hint("give values for this placeholder in the configuration")),
+        }
+    }
+}
+
+/// Lowers one detection rule. `None` if it has an error; all its problems are in the context.
+pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Node<'t>) -> Option<Rule> {
+    let before = context.problems.errors();
+    let source = context.problems.keep(metadata::log_source(map));
+    context.own = source.as_ref().is_some_and(|source| source.product.as_deref() == Some(OWN_PRODUCT));
+    let meta = metadata::read(context, map);
+    let condition = ast::detection(section, &mut context.problems).and_then(|detection| lower(context, &detection));
+    if context.problems.errors() > before {
+        return None;
+    }
+    Some(Rule { meta: meta?, source: source?, condition: condition? })
+}
+
+fn lower(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
+    let names: Names<'_> =
+        detection.selections.iter().enumerate().map(|(index, selection)| (&*selection.name.text, index)).collect();
+    let mut conditions = Vec::with_capacity(detection.conditions.len());
+    for (text, span) in &detection.conditions {
+        let parsed = condition::parse(text, *span, context.text, &names);
+        conditions.extend(context.problems.keep(parsed));
+    }
+    let bodies: Vec<_> = detection.selections.iter().map(|selection| body(context, &selection.body)).collect();
+    if conditions.len() < detection.conditions.len() {
+        return None;
+    }
+    let condition = Condition::Any(conditions);
+    let mut selections = Selections::new(bodies, &condition)?;
+    let span = detection.conditions.first().map_or_else(Span::default, |(_, span)| *span);
+    let expr = selections.build(&condition, &mut context.budget).ok_or_else(|| too_heavy(span));
+    context.problems.keep(expr)
+}
+
+/// The lowered search identifiers, and how often the condition still names each.
+struct Selections {
+    exprs: Vec<Option<Expr>>,
+    mentions: Vec<usize>,
+}
+
+impl Selections {
+    /// `None` if one of them has an error.
+    fn new(bodies: Vec<Option<Expr>>, condition: &Condition) -> Option<Self> {
+        let exprs: Vec<_> = bodies.into_iter().map(|body| body.map(Some)).collect::<Option<_>>()?;
+        let mut mentions = vec![0; exprs.len()];
+        count(condition, &mut mentions);
+        Some(Self { exprs, mentions })
+    }
+
+    /// The condition with the selections in their places; the last mention moves, the others copy. `None` if the
+    /// copies are too many.
+    fn build(&mut self, condition: &Condition, budget: &mut Budget) -> Option<Expr> {
+        let mut each = |parts: &[Condition]| parts.iter().map(|part| self.build(part, budget)).collect::<Option<_>>();
+        match condition {
+            Condition::Any(parts) => each(parts).map(any),
+            Condition::All(parts) => each(parts).map(all),
+            Condition::Not(inner) => self.build(inner, budget).map(|inner| Expr::Not(Box::new(inner))),
+            Condition::Selection(index) => {
+                let left = self.mentions.get_mut(*index)?;
+                *left = left.saturating_sub(1);
+                let expr = self.exprs.get_mut(*index)?;
+                if *left == 0 {
+                    return expr.take();
+                }
+                let expr = expr.as_ref()?;
+                budget.take(weight(expr)).then(|| expr.clone())
+            }
+        }
+    }
+}
+
+fn count(condition: &Condition, mentions: &mut [usize]) {
+    match condition {
+        Condition::Any(parts) | Condition::All(parts) => parts.iter().for_each(|part| count(part, mentions)),
+        Condition::Not(inner) => count(inner, mentions),
+        Condition::Selection(index) => mentions.iter_mut().skip(*index).take(1).for_each(|mention| *mention += 1),
+    }
+}
+
+fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
+    // Everything is lowered even after an error, so that all that is wrong is told at once.
+    match body {
+        Body::Map(items) => {
+            let parts: Vec<_> = items
+                .iter()
+                .map(|item| {
+                    let lowered = lower_item(context, item);
+                    context.problems.keep(lowered)
+                })
+                .collect();
+            parts.into_iter().collect::<Option<_>>().map(all)
+        }
+        Body::List(bodies) => {
+            let parts: Vec<_> = bodies.iter().map(|part| self::body(context, part)).collect();
+            parts.into_iter().collect::<Option<_>>().map(any)
+        }
+        Body::Keyword(given) => {
+            let plan = Plan {
+                field: "",
+                field_span: given.span,
+                how: How::Text(Vec::new()),
+                cased: false,
+                all: false,
+                neq: false,
+            };
+            let group = group(context, &plan, &Target::AnyValue, *given);
+            context.problems.keep(group)
+        }
+    }
+}
+
+fn lower_item(context: &mut Context<'_>, item: &Item<'_>) -> Result<Expr, Refusal> {
+    let plan = Plan::read(item.key, context.text)?;
+    let target = if plan.field.is_empty() {
+        if !matches!(plan.how, How::Text(_) | How::Regex { .. } | How::Cidr) {
+            let problem = Problem::error("bad-modifier", item.key.span, "this modifier needs a field");
+            return Err(problem.hint("write the field's name before the `|`"));
+        }
+        Target::AnyValue
+    } else {
+        context.check_field(plan.field, plan.field_span)?;
+        Target::Field(context.name(plan.field))
+    };
+    if plan.how == How::Exists {
+        return exists(target, item);
+    }
+    let groups: Vec<_> =
+        item.values.iter().map(|given| group(context, &plan, &target, *given)).collect::<Result<_, _>>()?;
+    // One value may have become several: those stay alternatives, also under `all`.
+    let whole = if plan.all { all(groups) } else { any(groups) };
+    Ok(if plan.neq { Expr::Not(Box::new(whole)) } else { whole })
+}
+
+fn exists(target: Target, item: &Item<'_>) -> Result<Expr, Refusal> {
+    let refuse = |span, message: &str| Err(Problem::error("bad-value", span, message).hint("write true or false"));
+    match item.values.as_slice() {
+        [Given { value: Value::Bool(wanted), .. }] => {
+            let test = Expr::Test(Predicate { target, test: Test::Exists });
+            Ok(if *wanted { test } else { Expr::Not(Box::new(test)) })
+        }
+        [given] => refuse(given.span, "`exists` needs true or false, without quotes"),
+        _ => refuse(item.key.span, "`exists` takes one value"),
+    }
+}
+
+/// What one value becomes.
+fn group(context: &mut Context<'_>, plan: &Plan<'_>, target: &Target, given: Given<'_>) -> Result<Expr, Refusal> {
+    let tests = value::tests(context, plan, given)?;
+    let mut parts = Vec::with_capacity(tests.len());
+    for test in tests {
+        let part = Expr::Test(Predicate { target: target.clone(), test });
+        if !context.budget.take(weight(&part)) {
+            return Err(too_heavy(given.span));
+        }
+        parts.push(part);
+    }
+    Ok(any(parts))
+}
+
+fn too_heavy(span: Span) -> Refusal {
+    Problem::error("too-large", span, format!("the rules of this file need more than {MAX_FILE_WEIGHT} tests"))
+        .hint("a test counts once for every 64 bytes of text, and again each time the condition names its selection")
+}
+
+/// See [`Budget`].
+fn weight(expr: &Expr) -> usize {
+    let text = |len: usize| 1 + len / 64;
+    match expr {
+        Expr::All(parts) | Expr::Any(parts) => parts.iter().map(weight).sum::<usize>() + 1,
+        Expr::Not(inner) => 1 + weight(inner),
+        Expr::Test(Predicate { test, .. }) => match test {
+            Test::Text(pattern) => pattern.pieces.iter().fold(1, |sum, piece| match piece {
+                Piece::Literal(literal) => sum + text(literal.len()) - 1,
+                Piece::Many | Piece::One | Piece::Dash => sum,
+            }),
+            Test::Regex(regex) => text(regex.pattern.len()),
+            _ => 1,
+        },
+    }
+}
+
+/// All of `parts`, without a list around a single one.
+fn all(parts: Vec<Expr>) -> Expr {
+    single(parts).unwrap_or_else(Expr::All)
+}
+
+/// Any of `parts`, without a list around a single one.
+fn any(parts: Vec<Expr>) -> Expr {
+    single(parts).unwrap_or_else(Expr::Any)
+}
+
+fn single(mut parts: Vec<Expr>) -> Result<Expr, Vec<Expr>> {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => Ok(only),
+        Some(last) => {
+            parts.push(last);
+            Err(parts)
+        }
+        None => Err(parts),
+    }
+}

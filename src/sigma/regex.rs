@@ -1,0 +1,92 @@
+//! Regular expressions: the dialect of the `regex` crate, which runs in linear time.
+
+use super::ir::Regex;
+use super::limits::{Budget, MAX_FILE_REGEX_SIZE, MAX_REGEX_BYTES, MAX_REGEX_SIZE};
+use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
+use regex_automata::util::syntax;
+use std::ops::Range;
+
+/// Why a regular expression is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    /// Bytes of the pattern, where the fault has a place.
+    pub(super) part: Option<Range<usize>>,
+    pub(super) hint: Option<&'static str>,
+}
+
+/// Checks syntax and compiled size.
+pub(super) fn check(regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
+    let fault = |message| Fault { message, part: None, hint: None };
+    if regex.pattern.len() > MAX_REGEX_BYTES {
+        return Err(fault(format!("a regular expression of more than {MAX_REGEX_BYTES} bytes")));
+    }
+    let config = syntax::Config::new()
+        .case_insensitive(regex.ignore_case)
+        .multi_line(regex.multi_line)
+        .dot_matches_new_line(regex.dot_all);
+    let hir =
+        syntax::parse_with(&regex.pattern, &config).map_err(|error| explain(&regex.pattern, &error.to_string()))?;
+    let config = Config::new().which_captures(WhichCaptures::Implicit).nfa_size_limit(Some(MAX_REGEX_SIZE));
+    let nfa = Compiler::new().configure(config).build_from_hir(&hir);
+    let used = nfa.as_ref().map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage());
+    if !budget.take_regex(used) {
+        let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
+        return Err(fault(message));
+    }
+    match nfa {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Fault {
+            hint: Some("lower the counts in `{n,m}`"),
+            ..fault(format!("this regular expression needs more than {MAX_REGEX_SIZE} bytes"))
+        }),
+    }
+}
+
+/// Takes a message of `regex-syntax` apart: pattern and carets, indented by four, then `error: MESSAGE`.
+fn explain(pattern: &str, printed: &str) -> Fault {
+    let message = printed.rsplit("error: ").next().unwrap_or(printed).to_owned();
+    let carets = if pattern.contains('\n') { None } else { printed.lines().nth(2) };
+    let part = carets.and_then(|line| line.strip_prefix("    ")).and_then(|line| {
+        let byte = |column: usize| pattern.char_indices().nth(column).map_or(pattern.len(), |(at, _)| at);
+        let start = line.find('^')?;
+        let width = line.get(start..)?.bytes().take_while(|b| *b == b'^').count();
+        Some(byte(start)..byte(start + width))
+    });
+    let hint = if message.contains("look-around") {
+        Some("write a second item, or exclude it with a negated selection")
+    } else if message.contains("backreferences") {
+        Some("back-references need unbounded time and are in no Sigma dialect")
+    } else {
+        None
+    };
+    Fault { message: format!("invalid regular expression: {message}"), part, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(pattern: &str) -> Option<Fault> {
+        let regex = Regex { pattern: pattern.into(), ignore_case: false, multi_line: false, dot_all: false };
+        check(&regex, &mut Budget::new()).err()
+    }
+
+    #[test]
+    fn the_dialect_is_that_of_linear_time() {
+        for pattern in [r"^(?i)a\d{1,4}\b[^x]+?$", r"\w\s.", "", "ä|ö"] {
+            assert_eq!(faults(pattern), None, "{pattern}");
+        }
+        let fault = faults("äb(?=c)").unwrap();
+        assert!(fault.message.contains("look-around"), "{}", fault.message);
+        assert_eq!((fault.part, fault.hint.is_some()), (Some(3..6), true));
+        assert!(faults(r"(a)\1").unwrap().message.contains("backreferences"));
+        assert!(faults("a(b").unwrap().message.contains("unclosed group"));
+    }
+
+    #[test]
+    fn a_regex_that_would_become_huge_is_refused() {
+        assert!(faults(r"(\w{100}){1000}").unwrap().message.contains("more than"));
+        assert!(faults(&"a".repeat(MAX_REGEX_BYTES + 1)).unwrap().message.contains("more than"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What a scalar means in the YAML 1.2 core schema (YAML 1.2.2, 10.3.2).
+//!
+//! Not YAML 1.1: `yes`, `no`, `on` and dates are texts, `010` is ten.
+
+use super::ir::Number;
+use super::yaml::Scalar;
+
+/// A scalar's meaning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value<'t> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(&'t str),
+}
+
+/// The meaning of a scalar: only a plain one can be anything but a text.
+pub(super) fn resolve<'t>(scalar: &'t Scalar<'_>) -> Value<'t> {
+    if scalar.plain { plain(&scalar.text) } else { Value::Text(&scalar.text) }
+}
+
+/// The meaning of a plain text.
+fn plain(text: &str) -> Value<'_> {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        _ => number(text).map_or(Value::Text(text), Value::Number),
+    }
+}
+
+/// Reads a number. Infinities, NaN, and integers beyond 64 bits are none: no record holds such a value, and as texts
+/// they still equal what is written so.
+pub(super) fn number(text: &str) -> Option<Number> {
+    let first = *text.as_bytes().first()?;
+    if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
+        return None;
+    }
+    let integer = |digits: &str, radix| match i128::from_str_radix(digits, radix) {
+        Ok(value) if i64::try_from(value).is_ok() || u64::try_from(value).is_ok() => Some(Number::Int(value)),
+        _ => None,
+    };
+    if let Some(digits) = text.strip_prefix("0o") {
+        return digits.bytes().all(|b| b.is_ascii_digit()).then(|| integer(digits, 8))?;
+    }
+    if let Some(digits) = text.strip_prefix("0x") {
+        return digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| integer(digits, 16))?;
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if unsigned.bytes().all(|b| b.is_ascii_digit()) {
+        return integer(text, 10);
+    }
+    is_float(unsigned).then(|| text.parse::<f64>().ok())?.filter(|value| value.is_finite()).map(Number::Float)
+}
+
+/// `( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`
+fn is_float(text: &str) -> bool {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        None => (text, None),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    digits(whole)
+        && digits(fraction)
+        && !(whole.is_empty() && fraction.is_empty())
+        && exponent.is_none_or(|exponent| !exponent.is_empty() && digits(exponent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_core_schema_is_followed_and_not_its_predecessor() {
+        for text in ["", "~", "null", "Null", "NULL"] {
+            assert_eq!(plain(text), Value::Null, "{text}");
+        }
+        assert_eq!(plain("True"), Value::Bool(true));
+        for (text, value) in [("010", 10), ("-7", -7), ("+7", 7), ("0o17", 15), ("0xFf", 255), ("0", 0)] {
+            assert_eq!(plain(text), Value::Number(Number::Int(value)), "{text}");
+        }
+        for (text, value) in [("1e3", 1000.0), (".5", 0.5), ("5.", 5.0), ("-1.5E-1", -0.15), ("1.0", 1.0)] {
+            assert_eq!(plain(text), Value::Number(Number::Float(value)), "{text}");
+        }
+        for text in [
+            "yes",
+            "no",
+            "on",
+            "tRue",
+            "2024-01-31",
+            "1_000",
+            "0b1",
+            "0o8",
+            "0x",
+            "-0x1",
+            "-",
+            ".",
+            "e3",
+            "1e",
+            "1.2.3",
+        ] {
+            assert_eq!(plain(text), Value::Text(text));
+        }
+    }
+
+    #[test]
+    fn what_no_record_can_hold_stays_a_text() {
+        let most = Value::Number(Number::Int(i128::from(u64::MAX)));
+        assert_eq!(plain("18446744073709551615"), most);
+        assert_eq!(plain("-9223372036854775808"), Value::Number(Number::Int(i128::from(i64::MIN))));
+        for text in ["18446744073709551616", "-9223372036854775809", ".inf", "-.inf", ".nan", "1e999"] {
+            assert_eq!(plain(text), Value::Text(text));
+        }
+    }
+}

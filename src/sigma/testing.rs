@@ -1,0 +1,75 @@
+//! What the tests of this room share.
+
+use super::{FieldCheck, Loaded, Options, SourceText, load};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Knows two fields.
+#[derive(Debug)]
+pub(super) struct TwoFields;
+
+impl FieldCheck for TwoFields {
+    fn knows(&self, field: &str) -> bool {
+        ["modbus.function", "src_ip"].contains(&field)
+    }
+
+    fn suggest(&self, field: &str) -> Option<String> {
+        field.starts_with("modbus.f").then(|| "modbus.function".to_owned())
+    }
+}
+
+/// Placeholders `%admins%` (two values), `%none%` (no values); the fields of [`TwoFields`].
+pub(super) fn options() -> Options {
+    let admins = vec!["alice".to_owned(), "b*b".to_owned()];
+    Options {
+        placeholders: [("admins".to_owned(), admins), ("none".to_owned(), Vec::new())].into(),
+        fields: Some(Arc::new(TwoFields)),
+    }
+}
+
+/// Loads one file.
+pub(super) fn load_text(text: &str) -> Loaded {
+    load([SourceText::new("rule.yml", text.as_bytes())], &options())
+}
+
+/// A rule with this `detection` section, indented by two, for a product of no known fields.
+pub(super) fn rule(detection: &str) -> String {
+    format!("title: t\nlogsource: {{product: x}}\ndetection:\n{detection}")
+}
+
+/// The meaning of a rule whose one selection holds these lines, indented by four; or its problems.
+pub(super) fn lowered(selection: &str) -> String {
+    meaning(&rule(&format!("  condition: sel\n  sel:\n{selection}")))
+}
+
+/// The meaning of the file's only rule, and its problems.
+pub(super) fn meaning(text: &str) -> String {
+    let loaded = load_text(text);
+    let mut out: String = loaded.ruleset.rules.iter().map(|rule| format!("{}\n", rule.condition)).collect();
+    out.push_str(&loaded.render(false));
+    out.trim_end().to_owned()
+}
+
+/// All rule files of the public corpus; empty, with a note, where it is missing.
+pub(super) fn corpus() -> Vec<SourceText> {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/sigmahq"));
+    let mut files = Vec::new();
+    collect(root, &mut files);
+    if files.is_empty() {
+        eprintln!("skipped: no rules at {}", root.display());
+    }
+    files.sort();
+    files.iter().map(|path| SourceText::new(path.display().to_string(), fs::read(path).unwrap())).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "yml") {
+            files.push(path);
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! YAML text to a tree in which every node knows its bytes.
+//!
+//! `granit-parser` gives events; this file composes them under budgets. A document that cannot be read is reported
+//! and skipped, the next one is still read.
+
+use super::diagnostic::{Problem, Problems, Refusal, Span, short};
+use super::limits::{MAX_ALIASES, MAX_COPIED_BYTES, MAX_COPIED_NODES, MAX_NODES, MAX_YAML_DEPTH};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
+use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A node and its place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Node<'a> {
+    pub(super) kind: Kind<'a>,
+    pub(super) span: Span,
+}
+
+/// What a node is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind<'a> {
+    Scalar(Scalar<'a>),
+    Sequence(Vec<Node<'a>>),
+    Mapping(Vec<Entry<'a>>),
+}
+
+/// A scalar, not yet given a type: see [`scalar`](super::scalar).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scalar<'a> {
+    pub(super) text: Cow<'a, str>,
+    /// Neither quoted nor a block nor tagged as a string.
+    pub(super) plain: bool,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry<'a> {
+    pub(super) key: Text<'a>,
+    pub(super) value: Node<'a>,
+}
+
+/// A text and its place, quotes included.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Text<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) span: Span,
+}
+
+impl Node<'_> {
+    /// What it is, for messages.
+    pub(super) const fn noun(&self) -> &'static str {
+        match self.kind {
+            Kind::Scalar(_) => "a scalar",
+            Kind::Sequence(_) => "a list",
+            Kind::Mapping(_) => "a map",
+        }
+    }
+}
+
+/// The bytes of `part` of a scalar's text, or of the whole scalar where escapes or folding moved them.
+pub(super) fn part_of(source: &str, span: Span, text: &str, part: Range<usize>) -> Span {
+    let raw = source.get(span.start..span.end).unwrap_or("");
+    match raw.find(text) {
+        Some(at) if !text.is_empty() => Span::new(span.start + at + part.start, span.start + at + part.end),
+        _ => span,
+    }
+}
+
+/// Reads all documents of `text`; empty ones are left out, unreadable ones become problems.
+pub(super) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
+    let mut composer = Composer::new(text);
+    let mut documents = Vec::new();
+    while !problems.is_full() {
+        match composer.document() {
+            Ok(Some(root)) => documents.push(root),
+            Ok(None) => break,
+            Err(refusal) => {
+                problems.push(refusal);
+                if composer.nodes > MAX_NODES || !composer.parser.proceed_next_document().unwrap_or(false) {
+                    break;
+                }
+            }
+        }
+    }
+    documents.retain(|root| !root.is_empty());
+    documents
+}
+
+/// A list or map that is still open.
+struct Open<'a> {
+    kind: OpenKind<'a>,
+    start: Span,
+    anchor: usize,
+}
+
+enum OpenKind<'a> {
+    Sequence(Vec<Node<'a>>),
+    Mapping(Vec<Entry<'a>>, Option<Text<'a>>),
+}
+
+struct Composer<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    text: &'a str,
+    /// By the number that the parser gave the anchor.
+    anchors: FxHashMap<usize, Node<'a>>,
+    nodes: usize,
+    aliases: usize,
+    copied_nodes: usize,
+    copied_bytes: usize,
+}
+
+impl<'a> Composer<'a> {
+    fn new(text: &'a str) -> Self {
+        let mut options = granit_parser::options! {
+            flow_nesting_limit: MAX_YAML_DEPTH,
+            block_nesting_limit: MAX_YAML_DEPTH,
+        };
+        options.set_emit_comments(false);
+        Self {
+            parser: Parser::new_from_str_with_options(text, options),
+            text,
+            anchors: FxHashMap::default(),
+            nodes: 0,
+            aliases: 0,
+            copied_nodes: 0,
+            copied_bytes: 0,
+        }
+    }
+
+    /// The next document's root; `None` at the end of the text.
+    fn document(&mut self) -> Result<Option<Node<'a>>, Refusal> {
+        let mut open = Vec::new();
+        let mut root = None;
+        self.anchors.clear();
+        while let Some(event) = self.parser.next_event() {
+            let (event, place) = event.map_err(|error| self.syntax(&error))?;
+            let span = place.byte_range().map_or_else(Span::default, |range| Span::new(range.start, range.end));
+            let tag_span =
+                place.tag_span().and_then(|tag| tag.byte_range()).map_or(span, |r| Span::new(r.start, r.end));
+            let (node, anchor) = match event {
+                Event::Scalar(text, style, anchor, tag) => {
+                    let untyped = style == ScalarStyle::Plain;
+                    let plain = plain_under(tag.as_deref(), untyped, tag_span)?;
+                    (Node { kind: Kind::Scalar(Scalar { text, plain }), span }, anchor)
+                }
+                Event::Alias(id) => (self.alias(id, span)?, 0),
+                Event::SequenceStart(_, anchor, tag) => {
+                    only_tag("seq", tag.as_deref(), tag_span)?;
+                    self.open(&mut open, OpenKind::Sequence(Vec::new()), span, anchor)?;
+                    continue;
+                }
+                Event::MappingStart(_, anchor, tag) => {
+                    only_tag("map", tag.as_deref(), tag_span)?;
+                    self.open(&mut open, OpenKind::Mapping(Vec::new(), None), span, anchor)?;
+                    continue;
+                }
+                Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                    Some(done) => (done.kind.close(done.start)?, done.anchor),
+                    None => continue,
+                },
+                Event::DocumentEnd if root.is_some() => return Ok(root),
+                _ => continue,
+            };
+            self.count(span)?;
+            if anchor != 0 {
+                self.copy(&node, span)?;
+                self.anchors.insert(anchor, node.clone());
+            }
+            match open.last_mut() {
+                Some(parent) => parent.kind.add(node)?,
+                None => root = Some(node),
+            }
+        }
+        Ok(None)
+    }
+
+    fn open(&self, open: &mut Vec<Open<'a>>, kind: OpenKind<'a>, start: Span, anchor: usize) -> Result<(), Refusal> {
+        // The parser bounds lists in brackets and lists by indentation apart; a document may mix both.
+        if open.len() >= MAX_YAML_DEPTH {
+            return Err(too_deep(start));
+        }
+        open.push(Open { kind, start, anchor });
+        Ok(())
+    }
+
+    fn count(&mut self, span: Span) -> Result<(), Refusal> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            let message = format!("more than {MAX_NODES} values in one file");
+            return Err(Problem::error("too-large", span, message).hint("split the file"));
+        }
+        Ok(())
+    }
+
+    /// A copy of what the alias stands for.
+    fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, Refusal> {
+        self.aliases += 1;
+        if self.aliases > MAX_ALIASES {
+            return Err(Problem::error(
+                "too-many-aliases",
+                span,
+                format!("more than {MAX_ALIASES} aliases in one file"),
+            ));
+        }
+        // An anchor is known once its node is complete: inside of it the alias would never end.
+        let Some(node) = self.anchors.get(&id).cloned() else {
+            return Err(Problem::error("yaml", span, "an alias inside of what it stands for"));
+        };
+        self.copy(&node, span)?;
+        Ok(node)
+    }
+
+    /// Takes the copy of `node` out of the budget for copies.
+    fn copy(&mut self, node: &Node<'_>, span: Span) -> Result<(), Refusal> {
+        let (nodes, bytes) = node.size();
+        self.copied_nodes += nodes;
+        self.copied_bytes += bytes;
+        if self.copied_nodes > MAX_COPIED_NODES || self.copied_bytes > MAX_COPIED_BYTES {
+            let message = format!("anchors and aliases copy more than {MAX_COPIED_NODES} values in one file");
+            return Err(Problem::error("too-many-aliases", span, message));
+        }
+        Ok(())
+    }
+
+    /// A syntax error as a problem, with a hint for what authors of rules run into.
+    fn syntax(&self, error: &ScanError) -> Refusal {
+        let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+        let at = self.text.floor_char_boundary(at);
+        let width = self.text.get(at..).and_then(|rest| rest.chars().next()).filter(|c| *c != '\n');
+        let span = Span::new(at, at + width.map_or(0, char::len_utf8));
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+            return too_deep(span);
+        }
+        let problem = Problem::error("yaml", span, format!("invalid YAML: {}", error.kind()));
+        match error.kind() {
+            ErrorKind::UnknownAnchor => problem.hint("a value that starts with `*` needs quotes: '*.exe'"),
+            ErrorKind::UnexpectedCharacter { character } => {
+                problem.hint(format!("a value that starts with `{character}` needs quotes"))
+            }
+            ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation => {
+                problem.hint("indent with spaces")
+            }
+            ErrorKind::UnknownQuotedScalarEscape => {
+                problem.hint("use single quotes: in double quotes a backslash starts a YAML escape")
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl<'a> OpenKind<'a> {
+    fn add(&mut self, node: Node<'a>) -> Result<(), Refusal> {
+        match self {
+            Self::Sequence(items) => items.push(node),
+            Self::Mapping(entries, key) => match key.take() {
+                Some(key) => entries.push(Entry { key, value: node }),
+                None => *key = Some(node.into_key()?),
+            },
+        }
+        Ok(())
+    }
+
+    /// The finished node. `start` is the place of its first character.
+    fn close(self, start: Span) -> Result<Node<'a>, Refusal> {
+        let (kind, end) = match self {
+            Self::Sequence(items) => {
+                let end = items.last().map(|last| last.span.end);
+                (Kind::Sequence(items), end)
+            }
+            Self::Mapping(entries, _) => {
+                refuse_duplicates(&entries)?;
+                let end = entries.last().map(|last| last.value.span.end.max(last.key.span.end));
+                (Kind::Mapping(entries), end)
+            }
+        };
+        Ok(Node { kind, span: Span::new(start.start, end.unwrap_or(start.end).max(start.end)) })
+    }
+}
+
+impl<'a> Node<'a> {
+    /// Whether the document holds nothing, as after a last `---`.
+    fn is_empty(&self) -> bool {
+        matches!(&self.kind, Kind::Scalar(scalar) if scalar.plain && scalar.text.is_empty())
+    }
+
+    /// Nodes and bytes of text in it.
+    fn size(&self) -> (usize, usize) {
+        let sum = |(nodes, bytes): (usize, usize), (more, text): (usize, usize)| (nodes + more, bytes + text);
+        match &self.kind {
+            Kind::Scalar(scalar) => (1, scalar.text.len()),
+            Kind::Sequence(items) => items.iter().map(Self::size).fold((1, 0), sum),
+            Kind::Mapping(entries) => {
+                entries.iter().map(|entry| sum(entry.value.size(), (1, entry.key.text.len()))).fold((1, 0), sum)
+            }
+        }
+    }
+
+    fn into_key(self) -> Result<Text<'a>, Refusal> {
+        match self.kind {
+            Kind::Scalar(scalar) if &*scalar.text == "<<" && scalar.plain => {
+                Err(Problem::error("merge-key", self.span, "`<<` is not part of YAML 1.2")
+                    .hint("write the merged keys out"))
+            }
+            Kind::Scalar(scalar) => Ok(Text { text: scalar.text, span: self.span }),
+            _ => Err(Problem::error("yaml", self.span, format!("{} as a key", self.noun()))
+                .hint("a key is a text; one that starts with `{` or `[` needs quotes")),
+        }
+    }
+}
+
+fn too_deep(span: Span) -> Refusal {
+    Problem::error("too-deep", span, format!("more than {MAX_YAML_DEPTH} lists and maps inside each other"))
+}
+
+/// The first key that a map holds twice, if any. By sorting: the keys of a large map may be chosen to collide.
+fn refuse_duplicates(entries: &[Entry<'_>]) -> Result<(), Refusal> {
+    const FEW: usize = 8;
+    let twice = if entries.len() <= FEW {
+        let mut seen = entries.iter().enumerate();
+        seen.find_map(|(at, second)| {
+            entries.iter().take(at).find(|e| e.key.text == second.key.text).map(|e| (e, second))
+        })
+    } else {
+        let mut sorted: Vec<_> = entries.iter().collect();
+        sorted.sort_by(|a, b| a.key.text.cmp(&b.key.text));
+        let equal = |pair: &[&Entry<'_>]| matches!(pair, [a, b] if a.key.text == b.key.text);
+        sorted.windows(2).find(|pair| equal(pair)).and_then(|pair| Some((*pair.first()?, *pair.get(1)?)))
+    };
+    let Some((first, second)) = twice else { return Ok(()) };
+    Err(Problem::error(
+        "duplicate-key",
+        second.key.span,
+        format!("the key `{}` is here twice", short(&second.key.text)),
+    )
+    .label("again here")
+    .related(first.key.span, "first here")
+    .hint("put the values into one list, or into two maps in a list"))
+}
+
+/// Whether a scalar with this tag still takes its type from its text.
+fn plain_under(tag: Option<&Tag>, plain: bool, span: Span) -> Result<bool, Refusal> {
+    let Some(tag) = tag else { return Ok(plain) };
+    match tag.core_suffix() {
+        Some("str") => Ok(false),
+        Some("int" | "float" | "bool" | "null") => Ok(true),
+        // The tag `!` alone: no type from the text (YAML 1.2.2, 6.9.1).
+        _ if tag.handle().is_empty() && tag.suffix() == "!" => Ok(false),
+        _ => Err(unknown_tag(span)),
+    }
+}
+
+/// Refuses any tag but the one that says what the node is anyway.
+fn only_tag(suffix: &str, tag: Option<&Tag>, span: Span) -> Result<(), Refusal> {
+    match tag {
+        Some(tag) if tag.core_suffix() != Some(suffix) => Err(unknown_tag(span)),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_tag(span: Span) -> Refusal {
+    Problem::error("unknown-tag", span, "a tag that rules do not have")
+        .hint("a value that starts with `!` needs quotes")
+}
