@@ -54,7 +54,7 @@ pub enum Command {
 const SCAN_EXAMPLES: &str = "\
 Examples:
   sigmabus scan capture.pcap                       a report with the built-in rules
-  sigmabus scan -r my-rules/ --builtin day*.pcap.zst
+  sigmabus scan -r my-rules/ --builtin day*.pcap.zst  your rules beside the built-in ones
   sigmabus scan --format json capture.pcap | jq .  alerts as JSON lines
   sigmabus scan --emit findings,alerts nxlog.json  a stored log
   sigmabus scan --fail-on high capture.pcap        exit code 1 when there was such an alert
@@ -74,8 +74,8 @@ Examples:
 /// Which rules to use.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RuleArgs {
-    /// Sigma rule files or directories, in place of the built-in rules
-    #[arg(short, long = "rules", value_name = "PATH", num_args = 1..)]
+    /// A Sigma rule file or a directory of them, in place of the built-in rules; may be given several times
+    #[arg(short, long = "rules", value_name = "PATH")]
     pub rules: Vec<PathBuf>,
     /// Use the built-in rules beside those of --rules
     #[arg(long)]
@@ -94,8 +94,8 @@ pub struct TrafficArgs {
     /// Only frames that this capture filter lets through (see pcap-filter(7))
     #[arg(long, value_name = "EXPR")]
     pub bpf: Option<String>,
-    /// Ports that Modbus servers listen on [default: 502]
-    #[arg(long = "port", value_name = "N", num_args = 1.., value_parser = clap::value_parser!(u16).range(1..))]
+    /// Ports that Modbus servers listen on, separated by commas [default: 502]
+    #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
 }
 

@@ -2,12 +2,12 @@
 
 use super::args::RuleArgs;
 use super::outcome::{Failure, Outcome, reason};
-use crate::record::schema;
-use crate::sigma::{self, Diagnostic, Loaded, Options, Severity, SourceText};
+use crate::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, Severity, SourceText};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The rules that sigmabus brings along.
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -80,7 +80,7 @@ fn read_into(path: &Path, named: bool, files: &mut Vec<SourceText>) -> Result<()
 /// Understands rule files; fields of Modbus rules must be in the schema.
 #[must_use]
 pub fn understand(files: Vec<SourceText>) -> Loaded {
-    sigma::load(files, &Options { fields: Some(&schema::Check), ..Options::default() })
+    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), ..Options::default() })
 }
 
 /// The rules that the arguments ask for. Problems are told on standard error.
@@ -108,5 +108,7 @@ pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
 
 /// Draws a diagnostic on standard error.
 pub fn tell(found: &Diagnostic, loaded: &Loaded) {
-    super::note(sigma::render(found, loaded.text_of(found), super::colour_on_stderr()).trim_end());
+    let source = loaded.sources.iter().find(|source| source.name == found.file);
+    let text = source.map(SourceText::lossy).unwrap_or_default();
+    super::note(sigma::render(found, &text, super::colour_on_stderr()).trim_end());
 }

@@ -27,8 +27,8 @@ fn loaded(paths: &[PathBuf]) -> Result<Loaded, Failure> {
 
 fn check(paths: &[PathBuf]) -> Result<Outcome, Failure> {
     let loaded = loaded(paths)?;
-    for found in &loaded.diagnostics {
-        rule_files::tell(found, &loaded);
+    if !loaded.diagnostics.is_empty() {
+        note(loaded.render(super::colour_on_stderr()).trim_end());
     }
     let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let warnings = loaded.diagnostics.len() - errors;

@@ -17,6 +17,7 @@ mod condition;
 mod correlation;
 pub mod diagnostic;
 mod encoding;
+mod fields;
 pub mod ir;
 pub mod limits;
 mod load;
@@ -34,6 +35,8 @@ mod value;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity, render};
+pub use fields::SchemaFields;
+pub use limits::MAX_FILE_BYTES;
 pub use load::load;
 
 use diagnostic::{Problem, Refusal, Span, short};
