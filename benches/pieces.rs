@@ -1,0 +1,189 @@
+//! What each arrow costs, and the whole run: packets to alerts on one thread.
+//!
+//! `cargo bench` prints time for each and, where a count stands beside it, per frame or message. The figures depend on
+//! the machine; what transfers is the share of each piece and the ratio before and after a change.
+
+#[path = "../examples/traffic/generator.rs"]
+pub mod generator;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use sigmabus::capture::{self, Batch, Opened};
+use sigmabus::cli::rule_files;
+use sigmabus::detect::{Input, Machine, Scratch, Unit};
+use sigmabus::modbus::{self, Pairing};
+use sigmabus::net::{self, Net};
+use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Wanted};
+use sigmabus::record::{Record, Slots, write_json};
+use sigmabus::score::{Board, Scoreboard, Scored};
+use sigmabus::sink::JsonLines;
+use sigmabus::time::Timestamp;
+use std::hint::black_box;
+use std::io::Cursor;
+use std::sync::Arc;
+
+/// Normal traffic of 20,000 transactions, with cuts, retransmissions and attacks.
+fn traffic() -> Vec<u8> {
+    let options = generator::plan::Options {
+        transactions: 20_000,
+        connections: 200,
+        attacks: generator::attack::CATALOGUE.iter().take(4).collect(),
+        ..generator::plan::Options::default()
+    };
+    generator::plan::generate(Vec::new(), &options).expect("writing to memory").0
+}
+
+fn batches(bytes: &[u8]) -> Vec<Batch> {
+    let Ok(Opened::Capture(mut source)) = capture::open(Box::new(Cursor::new(bytes.to_vec()))) else {
+        unreachable!("the generator writes captures")
+    };
+    let mut batches = Vec::new();
+    loop {
+        let mut batch = Batch::new();
+        source.fill(&mut batch).expect("a whole capture");
+        if batch.is_empty() {
+            return batches;
+        }
+        batches.push(batch);
+    }
+}
+
+fn pieces(criterion: &mut Criterion) {
+    let bytes = traffic();
+    let batches = batches(&bytes);
+    let frames: u64 = batches.iter().map(|batch| batch.len() as u64).sum();
+    let ruleset = rule_files::understand(rule_files::builtin()).ruleset;
+    let mut slots = Slots::new();
+    let machine = Machine::compile(&ruleset.rules, &mut slots).expect("the built-in rules");
+
+    let mut group = criterion.benchmark_group("pieces");
+    group.throughput(Throughput::Elements(frames));
+    group.bench_function("frame to chunk", |bencher| {
+        bencher.iter_batched_ref(
+            || Net::new(&net::Config::default()),
+            |net| each_frame(&batches, |frame| net.push(frame, &mut |chunk| drop(black_box(chunk)))),
+            BatchSize::LargeInput,
+        );
+    });
+    let fresh = || (Net::new(&net::Config::default()), Pairing::new(&modbus::Config::default()));
+    group.bench_function("frame to message", |bencher| {
+        bencher.iter_batched_ref(
+            fresh,
+            |(net, pairing)| {
+                each_frame(&batches, |frame| {
+                    net.push(frame, &mut |chunk| pairing.push(&chunk, &mut |message| drop(black_box(*message))));
+                });
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.bench_function("frame to matched rules", |bencher| {
+        let mut scratch = Scratch::new(&machine);
+        let mut arena = bumpalo::Bump::new();
+        bencher.iter_batched_ref(
+            fresh,
+            |(net, pairing)| {
+                each_frame(&batches, |frame| {
+                    net.push(frame, &mut |chunk| {
+                        pairing.push(&chunk, &mut |message| {
+                            arena.reset();
+                            let record = Record::new(message, &slots, &arena);
+                            black_box(machine.matches(&record, &mut scratch).len());
+                        });
+                    });
+                });
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.bench_function("frame to JSON record", |bencher| {
+        let mut out = Vec::new();
+        let mut arena = bumpalo::Bump::new();
+        bencher.iter_batched_ref(
+            fresh,
+            |(net, pairing)| {
+                each_frame(&batches, |frame| {
+                    net.push(frame, &mut |chunk| {
+                        pairing.push(&chunk, &mut |message| {
+                            arena.reset();
+                            out.clear();
+                            write_json(&Record::new(message, &slots, &arena), &mut out);
+                            black_box(out.len());
+                        });
+                    });
+                });
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+
+    criterion.bench_function("YAML to rules (built-in pack)", |bencher| {
+        bencher.iter(|| rule_files::understand(rule_files::builtin()).ruleset.rules.len());
+    });
+}
+
+fn each_frame(batches: &[Batch], mut act: impl FnMut(&capture::Frame<'_>)) {
+    batches.iter().flat_map(Batch::frames).for_each(|frame| act(&frame));
+}
+
+fn scores(criterion: &mut Criterion) {
+    const FINDINGS: u64 = 100_000;
+    let mut group = criterion.benchmark_group("score");
+    group.throughput(Throughput::Elements(FINDINGS));
+    group.bench_function("finding to score, 1,000 entities", |bencher| {
+        bencher.iter_batched_ref(
+            || Board::new(Scoreboard::default()),
+            |board| {
+                for number in 0..FINDINGS {
+                    let time = Timestamp::from_nanos(number as i64 * 1_000_000);
+                    let scored = Scored { time, number, input: 0, rule: 0, points: 5 };
+                    black_box(board.add(&(number % 1_000).to_be_bytes(), scored));
+                }
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+fn whole(criterion: &mut Criterion) {
+    let bytes = traffic();
+    let frames: u64 = batches(&bytes).iter().map(|batch| batch.len() as u64).sum();
+    let mut group = criterion.benchmark_group("whole run");
+    group.sample_size(20).throughput(Throughput::Elements(frames));
+    for (name, threads, records) in [
+        ("scan, built-in rules", 1, None),
+        ("scan, built-in rules, 2 threads", 2, None),
+        ("decode", 1, Some(Naming::Native)),
+        ("decode, NXLog's names", 1, Some(Naming::Nxlog)),
+    ] {
+        let ruleset = if records.is_none() {
+            rule_files::understand(rule_files::builtin()).ruleset
+        } else {
+            sigmabus::sigma::ir::Ruleset::default()
+        };
+        let wanted = Wanted {
+            ports: vec![502],
+            scoreboards: vec![Scoreboard::default()],
+            records,
+            ..Wanted::default()
+        };
+        let plan = Arc::new(Plan::compile(ruleset, wanted).expect("the built-in rules"));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut engine = Engine::new(&plan, Emits { alerts: true, findings: false });
+                let input = engine.begin(Input { name: "traffic".into(), unit: Unit::Frame });
+                let Ok(Opened::Capture(source)) = capture::open(Box::new(Cursor::new(bytes.clone()))) else {
+                    unreachable!("the generator writes captures")
+                };
+                let run = Run { plan: &plan, input, threads, progress: &() };
+                run.capture(source, None, &mut engine, &mut JsonLines::new(std::io::sink())).expect("a whole capture");
+                engine.finish().records.count
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pieces, scores, whole);
+criterion_main!(benches);
