@@ -226,3 +226,109 @@ fn write_millionths(millionths: i64, out: &mut Vec<u8>) {
         place /= 10;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{SAMPLES, Sample, sample};
+    use crate::record::{Slots, schema};
+    use bumpalo::Bump;
+
+    fn json(sample: &Sample) -> String {
+        sample.with(|message| {
+            let (slots, arena, mut out) = (Slots::new(), Bump::new(), Vec::new());
+            write_json(&Record::new(message, &slots, &arena), &mut out);
+            String::from_utf8(out).unwrap()
+        })
+    }
+
+    fn masked(sample: &Sample, fields: &[&str]) -> String {
+        sample.with(|message| {
+            let (slots, arena, mut out) = (Slots::new(), Bump::new(), b"...".to_vec());
+            let mask = Mask::new(fields.iter().map(|name| schema::find(name).unwrap()));
+            write_fields(&Record::new(message, &slots, &arena), mask, &mut out);
+            String::from_utf8(out).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_record_is_one_flat_object() {
+        assert_eq!(
+            json(&sample("write registers")),
+            concat!(
+                r#"{"type":"record","EventTime":"2020-09-23T08:55:39.979000512Z","frame.number":6,"frame.pdu":0,"#,
+                r#""eth.src":"08:00:27:bb:18:24","eth.dst":"08:00:27:aa:0f:15","vlan.id":[100],"#,
+                r#""ipv4.src":"10.0.2.15","ipv4.dst":"10.0.2.24","tcp.src_port":52701,"tcp.dst_port":502,"#,
+                r#""tcp.flag":"[PSH, ACK]","src_ip":"10.0.2.15","src_port":52701,"dst_ip":"10.0.2.24","dst_port":502,"#,
+                r#""modbus.client":"10.0.2.15","modbus.client_port":52701,"modbus.server":"10.0.2.24","#,
+                r#""modbus.server_port":502,"modbus.conn":1,"modbus.framing":"tcp","modbus.kind":"query","#,
+                r#""modbus.trans_id":7,"modbus.prot_id":0,"modbus.length":19,"modbus.unit_id":10,"#,
+                r#""modbus.function_code":"Write Multiple Registers (16)","modbus.function":16,"#,
+                r#""modbus.category":"public","modbus.access":"write","modbus.table":"holding_registers","#,
+                r#""modbus.address":31,"modbus.address_end":36,"modbus.quantity":6,"modbus.byte_count":12,"#,
+                r#""modbus.values":[97,98,99,100,101,102],"modbus.value":97,"modbus.value_min":97,"#,
+                r#""modbus.value_max":102,"modbus.text":"abcdef"}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn every_layout_has_its_fields() {
+        let lines = SAMPLES.iter().map(|sample| {
+            let json = json(sample);
+            let fields = &json[json.find(r#""modbus.kind""#).unwrap()..];
+            format!("{}: {}\n", sample.name, fields.replace(r#","modbus."#, "\n  "))
+        });
+        insta::assert_snapshot!("layouts", lines.collect::<String>());
+    }
+
+    #[test]
+    fn every_line_is_json() {
+        for sample in SAMPLES {
+            let value: serde_json::Value = serde_json::from_str(&json(sample)).unwrap();
+            assert_eq!(value["type"], "record", "{}", sample.name);
+        }
+        let vendor: serde_json::Value = serde_json::from_str(&json(&sample("device id"))).unwrap();
+        assert_eq!(vendor["modbus.vendor_name"], "A\"B");
+        assert_eq!(vendor["modbus.product_code"], "M\u{FFFD}");
+    }
+
+    #[test]
+    fn to_mask_one_field_of_values_is_to_mask_them_all() {
+        let written = masked(&sample("write registers"), &["modbus.text"]);
+        assert!(written.starts_with(r#"...{"EventTime":"#));
+        assert!(written.contains(r#""modbus.text":"[masked]"}"#));
+        assert!(written.contains(r#""modbus.values":"[masked]","modbus.value":"[masked]""#));
+        assert!(written.contains(r#""modbus.address":31"#));
+        let refused = masked(&sample("write refused"), &["modbus.query.write_multiple_registers.registers"]);
+        assert!(refused.contains(r#""modbus.request.values":"[masked]""#));
+        assert!(!refused.contains("[97") && !refused.contains("abcdef"));
+        let source = masked(&sample("write registers"), &["src_ip"]);
+        assert!(source.contains(r#""src_ip":"[masked]""#) && source.contains(r#""modbus.text":"abcdef""#));
+    }
+
+    #[test]
+    fn values_print_so_that_they_read_back() {
+        let print = |fact: Fact<'_>| {
+            let mut out = Vec::new();
+            write_fact(fact, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        for (value, text) in [
+            (0.0, "0.0"),
+            (12.0, "12.0"),
+            (0.000_001, "0.000001"),
+            (-1.25, "-1.25"),
+            (30_000.000_001, "30000.000001"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e300, "1e300"),
+            (f64::NAN, "null"),
+        ] {
+            assert_eq!(print(Fact::Float(value)), text);
+        }
+        assert_eq!(print(Fact::Text("a\"b\\c\n\u{1}é")), r#""a\"b\\c\n\u0001é""#);
+        assert_eq!(print(Fact::Uint(u64::MAX)), "18446744073709551615");
+        assert_eq!(print(Fact::Addr("2001:db8::1".parse().unwrap())), r#""2001:db8::1""#);
+        assert_eq!(print(Fact::List(List::Facts(&[Fact::Null, Fact::Bool(true)]))), "[null,true]");
+    }
+}

@@ -57,8 +57,7 @@ impl<'a> Record<'a> {
     pub(super) fn has(&self, group: Group) -> bool {
         let message = self.message;
         match group {
-            Group::Envelope | Group::Roles => true,
-            Group::Header => message.kind != Kind::Status,
+            Group::Envelope | Group::Roles | Group::Header => true,
             Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status),
             Group::Special => !matches!(
                 message.body,
@@ -231,4 +230,128 @@ fn vlan(tags: [u16; 2], arena: &Bump) -> Fact<'_> {
     const NO_TAG: u16 = 0xFFFF;
     let count = tags.iter().take_while(|tag| **tag != NO_TAG).count();
     if count == 0 { Fact::Absent } else { numbers(tags.into_iter().take(count), arena) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Flow, Transport};
+    use crate::record::json::write_fact;
+    use crate::record::samples::{SAMPLES, Sample, carrier, flow, sample};
+    use crate::record::schema;
+
+    fn with_record<T>(message: &Message<'_>, look: impl FnOnce(&Record<'_>) -> T) -> T {
+        look(&Record::new(message, &Slots::new(), &Bump::new()))
+    }
+
+    /// What a sample says of a field, as JSON.
+    fn says(sample: Sample, field: &str) -> String {
+        sample.with(|message| {
+            with_record(message, |record| {
+                let mut out = Vec::new();
+                write_fact(record.field(schema::find(field).unwrap()), &mut out);
+                String::from_utf8(out).unwrap()
+            })
+        })
+    }
+
+    #[test]
+    fn a_refused_login_is_one_record() {
+        let refused = sample("write refused");
+        for (field, value) in [
+            ("modbus.kind", r#""exception""#),
+            ("modbus.function", "16"),
+            ("modbus.function_code", r#""Write Multiple Registers Error (0x90)""#),
+            ("modbus.exc", "2"),
+            ("modbus.exc_code", r#""Illegal Data Address (02)""#),
+            ("modbus.response.write_multiple_registers.exc_code", r#""Illegal Data Address (02)""#),
+            ("modbus.request.address", "31"),
+            ("modbus.request.address_end", "36"),
+            ("modbus.request.text", r#""abcdef""#),
+            ("modbus.latency_ms", "0.512512"),
+            ("modbus.address", "null"),
+            ("src_ip", r#""10.0.2.24""#),
+            ("modbus.client", r#""10.0.2.15""#),
+        ] {
+            assert_eq!(says(refused, field), value, "{field}");
+        }
+    }
+
+    #[test]
+    fn nxlog_names_hold_for_their_own_function_and_side_only() {
+        let write = "modbus.query.write_multiple_registers.starting_address";
+        assert_eq!(says(sample("write registers"), write), "31");
+        for other in ["registers written", "write refused", "write coils", "read holding"] {
+            assert_eq!(says(sample(other), write), "null", "{other}");
+        }
+        assert_eq!(says(sample("timeout"), "modbus.query.read_holding_registers.starting_address"), "null");
+        let refused = "modbus.response.read_device_identification.exc_code";
+        assert_eq!(says(sample("device id refused"), refused), r#""Illegal Function (01)""#);
+        assert_eq!(says(sample("write refused"), refused), "null");
+        assert_eq!(says(sample("canopen"), "modbus.query.canopen_general_reference.data"), r#""0102""#);
+        assert_eq!(says(sample("user defined"), "modbus.query.function_66.data"), r#""010203""#);
+        assert_eq!(says(sample("write coil"), "modbus.query.write_single_coil.output_value"), r#""ON""#);
+    }
+
+    #[test]
+    fn addresses_and_ports_follow_family_and_transport() {
+        let flow = Flow {
+            transport: Transport::Udp,
+            server: Endpoint { ip: [0x2001, 0xDB8, 0, 0, 0, 0, 0, 24].into(), port: 502 },
+            ..flow()
+        };
+        let carrier = crate::net::Carrier { mac: None, vlan: [0xFFFF; 2], ..carrier() };
+        let absent = sample("read coils").within(&flow, &carrier, |message| {
+            with_record(message, |record| {
+                let absent = |field: &&&str| record.field(schema::find(field).unwrap()) == Fact::Absent;
+                let fields =
+                    ["ipv4.src", "ipv4.dst", "ipv6.src", "ipv6.dst", "tcp.src_port", "tcp.dst_port", "tcp.flag"];
+                let more = ["udp.src_port", "udp.dst_port", "src_ip", "dst_port", "eth.src", "eth.dst", "vlan.id"];
+                fields.iter().chain(&more).filter(absent).copied().collect::<Vec<_>>()
+            })
+        });
+        let expected =
+            ["ipv4.dst", "ipv6.src", "tcp.src_port", "tcp.dst_port", "tcp.flag", "eth.src", "eth.dst", "vlan.id"];
+        assert_eq!(absent, expected);
+    }
+
+    #[test]
+    fn only_empty_groups_are_skipped() {
+        for sample in SAMPLES {
+            sample.with(|message| {
+                with_record(message, |record| {
+                    for (group, rows) in SECTIONS.iter().filter(|(group, _)| !record.has(*group)) {
+                        let absent = rows.iter().all(|row| record.native(row.native) == Fact::Absent);
+                        assert!(absent, "{} {group:?}", sample.name);
+                    }
+                });
+            });
+        }
+    }
+
+    #[test]
+    fn every_field_is_there_in_some_message() {
+        let mut missing: Vec<_> = schema::all().collect();
+        for sample in SAMPLES {
+            sample.with(|message| {
+                with_record(message, |record| missing.retain(|field| record.field(*field) == Fact::Absent));
+            });
+        }
+        let names: Vec<_> = missing.into_iter().map(Field::name).collect();
+        assert_eq!(names, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);
+    }
+
+    #[test]
+    fn slots_are_asked_by_any_name() {
+        let mut slots = Slots::new();
+        let ip = slots.want("source.ip").unwrap();
+        let foreign = slots.want("CommandLine").unwrap();
+        sample("read coils").with(|message| {
+            let arena = Bump::new();
+            let record = Record::new(message, &slots, &arena);
+            assert_eq!(record.fact(ip), Fact::Addr([10, 0, 2, 15].into()));
+            assert_eq!(record.fact(foreign), Fact::Absent);
+            assert_eq!(record.fact(Slot(9)), Fact::Absent);
+        });
+    }
 }

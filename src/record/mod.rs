@@ -109,6 +109,9 @@ pub mod json;
 mod list;
 mod log;
 mod message;
+pub mod nxlog;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 mod slots;
 mod special;
