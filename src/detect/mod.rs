@@ -1,5 +1,64 @@
 //! Which rules does this record satisfy? Which of those together?
+//!
+//! The truth is [`naive`]: a plain walk over the rules' meaning. [`Machine`] gives the same answers fast:
+//!
+//! ```text
+//!  at load    ir::Rule -> predicates, each once ([`predicate`]): sets over typed values, tests for the rest
+//!                      -> a program over them ([`program`])
+//!                      -> a witness: predicates of which one must hold for the rule to hold ([`witness`])
+//!  a record   facts of the witnesses' fields -> index ([`index`]: [`stab`] for numbers, words and addresses,
+//!             [`scan`] for texts) -> witnesses that may hold -> their rules' programs -> hits
+//! ```
+//!
+//! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
+//! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
+//!
+//! Hits go on to the correlations, which counts them over sliding windows. The few field values that they need there,
+//! and that scores and alerts need, travel as bytes.
 
+use crate::time::Timestamp;
+
+mod ask;
+mod clock;
+mod error;
 mod finding;
+mod fold;
+mod form;
+mod index;
+mod machine;
+pub mod naive;
+mod number;
+mod pattern;
+mod predicate;
+mod program;
+mod scan;
+mod set;
+mod stab;
+mod witness;
 
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod fixture;
+
+pub use error::{CompileError, Problem};
 pub use finding::{Catalogue, Finding, Input, Named, Place, Unit};
+pub use fold::fold;
+pub use machine::{Machine, Scratch};
+
+/// A rule by its place in the slice that the machine was compiled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIx(pub u32);
+
+/// One record that satisfies one rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit<'a> {
+    /// The rule.
+    pub rule: RuleIx,
+    /// When the record says it happened.
+    pub time: Timestamp,
+    /// The record's number in its input.
+    pub record: u64,
+    /// The values of the rule's slots, encoded one after the other.
+    pub values: &'a [u8],
+}

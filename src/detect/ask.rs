@@ -1,0 +1,216 @@
+//! One test of one value, compiled: what a predicate falls back to where no set answers.
+
+use super::error::Problem;
+use super::pattern::{Matcher, Shape};
+use super::{clock, fold, form, number};
+use crate::record::{Fact, Facts, Slot, Slots};
+use crate::sigma::ir::{self, Number, Order, Pattern, Piece, Place, Test, TimePart};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// Pieces that a pattern may have: each `*` between two literals costs a search.
+const MAX_PIECES: usize = 256;
+/// Bytes of literals that a pattern may have.
+const MAX_PATTERN: usize = 64 << 10;
+/// Bytes that a compiled regular expression may take: ten times the largest in the public rules.
+const MAX_REGEX: usize = 1 << 20;
+/// Bytes of lazily built states that each thread may keep for one regular expression.
+const MAX_REGEX_CACHE: usize = 256 << 10;
+
+/// A compiled test.
+#[derive(Clone, Debug)]
+pub(super) enum Ask {
+    /// The field is there.
+    Exists,
+    /// It is absent or null.
+    Null,
+    /// It is true or false.
+    Bool(bool),
+    /// It is this number, or its text.
+    Number(Number, Box<str>),
+    /// Its text form matches.
+    Text(Matcher),
+    /// Its text form holds a match.
+    Regex(regex::Regex),
+    /// It is an address within.
+    Cidr(IpNet),
+    /// It is a number that compares so.
+    Compare(Order, Number),
+    /// It relates so to another field.
+    FieldRef {
+        /// The other field.
+        other: Slot,
+        /// Where the other's text lies.
+        place: Place,
+        /// Whether case counts.
+        cased: bool,
+    },
+    /// A part of it as a time compares so.
+    TimePart(TimePart, Option<Order>, i64),
+}
+
+/// A scalar with what tests look at, read once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    /// The value.
+    pub(super) fact: Fact<'a>,
+    /// Its text form.
+    pub(super) text: Option<&'a str>,
+    /// The text form, folded.
+    pub(super) folded: &'a str,
+}
+
+/// Room for text forms; grows to the longest and stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buffers {
+    form: String,
+    folded: String,
+    other: Side,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Side {
+    form: String,
+    folded: String,
+}
+
+impl Ask {
+    /// Compiles `test`.
+    pub(super) fn new(test: &Test, slots: &mut Slots) -> Result<Self, Problem> {
+        Ok(match test {
+            Test::Exists => Self::Exists,
+            Test::Null => Self::Null,
+            Test::Bool(value) => Self::Bool(*value),
+            Test::Number(value) => {
+                let value = number::normal(*value);
+                let mut text = String::new();
+                match value {
+                    Number::Int(value) => text.push_str(itoa::Buffer::new().format(value)),
+                    Number::Float(value) => form::float(value, &mut text),
+                }
+                Self::Number(value, text.into())
+            }
+            Test::Text(pattern) => Self::Text(matcher(pattern)?),
+            Test::Regex(regex) => Self::Regex(compile(regex)?),
+            Test::Cidr(network) => Self::Cidr(network.trunc()),
+            Test::Compare(order, bound) => Self::Compare(*order, number::normal(*bound)),
+            Test::FieldRef { field, place, cased } => {
+                let other = slots.want(field).ok_or_else(|| Problem::Fields { field: field.to_string() })?;
+                Self::FieldRef { other, place: *place, cased: *cased }
+            }
+            Test::TimePart { part, order, value } => Self::TimePart(*part, *order, *value),
+        })
+    }
+
+    /// Whether a scalar satisfies it. `record` is asked for other fields.
+    pub(super) fn holds<F: Facts + ?Sized>(&self, reading: &Reading<'_>, record: &F, buffers: &mut Other<'_>) -> bool {
+        let fact = reading.fact;
+        let is_text = matches!(fact, Fact::Text(_) | Fact::Word(..));
+        match self {
+            Self::Exists => fact != Fact::Absent,
+            Self::Null => matches!(fact, Fact::Absent | Fact::Null),
+            Self::Bool(wanted) => match fact {
+                Fact::Bool(value) => value == *wanted,
+                _ => is_text && reading.folded == if *wanted { "true" } else { "false" },
+            },
+            Self::Number(wanted, form) => match number::of(fact) {
+                Some(value) => number::compare(value, *wanted).is_some_and(|order| order.is_eq()),
+                None => is_text && reading.text == Some(form),
+            },
+            Self::Text(matcher) => reading.text.is_some_and(|text| matcher.matches(text, reading.folded)),
+            Self::Regex(regex) => reading.text.is_some_and(|text| regex.is_match(text)),
+            Self::Cidr(network) => match fact {
+                Fact::Addr(address) => network.contains(&address),
+                _ if is_text => address(reading.text).is_some_and(|address| network.contains(&address)),
+                _ => false,
+            },
+            Self::Compare(order, bound) => number::of(fact)
+                .or_else(|| reading.text.filter(|_| is_text).and_then(number::read))
+                .and_then(|value| number::compare(value, *bound))
+                .is_some_and(|found| number::satisfies(found, *order)),
+            Self::FieldRef { other, place, cased } => {
+                reading.text.is_some() && refers(reading, record.fact(*other), *place, *cased, buffers)
+            }
+            Self::TimePart(part, order, wanted) => clock::part(fact, *part).is_some_and(|value| match order {
+                None => value == *wanted,
+                Some(order) => number::satisfies(value.cmp(wanted), *order),
+            }),
+        }
+    }
+
+    /// Whether it looks at folded text.
+    pub(super) fn folds(&self) -> bool {
+        match self {
+            Self::Bool(_) => true,
+            Self::Text(matcher) => !matcher.cased && !matches!(matcher.shape, Shape::Anything),
+            Self::FieldRef { cased, .. } => !cased,
+            _ => false,
+        }
+    }
+}
+
+/// Room for the text form of another field.
+pub(super) struct Other<'a>(&'a mut Side);
+
+impl Buffers {
+    /// Reads a scalar; folds only on demand. The rest of the room is for [`Ask::holds`].
+    pub(super) fn read<'a>(&'a mut self, fact: Fact<'a>, fold: bool) -> (Reading<'a>, Other<'a>) {
+        let text = form::text(fact, &mut self.form);
+        match text {
+            Some(text) if fold => fold::fold_into(text, &mut self.folded),
+            _ => self.folded.clear(),
+        }
+        (Reading { fact, text, folded: &self.folded }, Other(&mut self.other))
+    }
+}
+
+/// The address that a text is.
+pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {
+    let text = text?;
+    let first = *text.as_bytes().first()?;
+    if first.is_ascii_hexdigit() || first == b':' { text.parse().ok() } else { None }
+}
+
+fn matcher(pattern: &Pattern) -> Result<Matcher, Problem> {
+    let pieces = pattern.pieces.len();
+    let literals = pattern.pieces.iter().map(|piece| match piece {
+        Piece::Literal(literal) => literal.len(),
+        _ => 0,
+    });
+    let bytes = literals.sum();
+    if pieces > MAX_PIECES || bytes > MAX_PATTERN {
+        return Err(Problem::Pattern { pieces, bytes, max_pieces: MAX_PIECES, max_bytes: MAX_PATTERN });
+    }
+    Ok(Matcher::new(pattern))
+}
+
+fn compile(regex: &ir::Regex) -> Result<regex::Regex, Problem> {
+    regex::RegexBuilder::new(&regex.pattern)
+        .case_insensitive(regex.ignore_case)
+        .multi_line(regex.multi_line)
+        .dot_matches_new_line(regex.dot_all)
+        .size_limit(MAX_REGEX)
+        .dfa_size_limit(MAX_REGEX_CACHE)
+        .build()
+        .map_err(|error| Problem::Regex { pattern: regex.pattern.to_string(), reason: error.to_string() })
+}
+
+/// Whether the text of `other`, or of any of its values, lies so in what was read.
+fn refers(reading: &Reading<'_>, other: Fact<'_>, place: Place, cased: bool, buffers: &mut Other<'_>) -> bool {
+    if let Fact::List(list) = other {
+        return form::any(list, |fact| refers(reading, fact, place, cased, buffers));
+    }
+    let Some(part) = form::text(other, &mut buffers.0.form) else { return false };
+    let (whole, part) = if cased {
+        (reading.text.unwrap_or_default(), part)
+    } else {
+        fold::fold_into(part, &mut buffers.0.folded);
+        (reading.folded, buffers.0.folded.as_str())
+    };
+    match place {
+        Place::Whole => whole == part,
+        Place::Contains => whole.contains(part),
+        Place::Start => whole.starts_with(part),
+        Place::End => whole.ends_with(part),
+    }
+}

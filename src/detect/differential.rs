@@ -1,0 +1,157 @@
+//! Random rules on random records: the machine says what the truth says.
+
+use super::fixture::{COLOURS, FakeRecord, domain, pattern, rule};
+use super::{Machine, RuleIx, Scratch, naive};
+use crate::record::{Fact, List, Slots};
+use crate::sigma::ir::{Expr, Number, Order, Place, Predicate, Regex, Rule, Target, Test, TimePart};
+use crate::time::Timestamp;
+use proptest::prelude::*;
+
+const FIELDS: [&str; 12] = ["u8", "u16", "int", "bool", "word", "words", "list", "addr", "time", "a", "b", "c"];
+
+/// A value that owns its parts; [`Owned::fact`] lends them.
+#[derive(Clone, Debug)]
+enum Owned {
+    Plain(Fact<'static>),
+    Text(String),
+    Registers(Vec<u8>),
+    List(Vec<Self>),
+}
+
+impl Owned {
+    fn fact<'a>(&'a self, arena: &'a bumpalo::Bump) -> Fact<'a> {
+        match self {
+            Self::Plain(fact) => *fact,
+            Self::Text(text) => Fact::Text(text),
+            Self::Registers(bytes) => Fact::List(List::Registers(bytes)),
+            Self::List(values) => {
+                Fact::List(List::Facts(arena.alloc_slice_fill_iter(values.iter().map(|value| value.fact(arena)))))
+            }
+        }
+    }
+}
+
+fn a_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[abAB\\-/.* ]{0,6}",
+        "[aσςΣsſßẞk\u{212a}\n–é]{0,5}",
+        "-?[0-9]{1,3}(\\.[0-9]{1,2})?",
+        "10\\.0\\.[01]\\.[0-3]",
+        "(fe80::[0-3]|FE80::1|true|False|red|2023-11-14T22:13:20Z|2024-02-30|18446744073709551615|1e3)",
+        "a{30,40}b?",
+    ]
+}
+
+fn a_number() -> impl Strategy<Value = Number> {
+    prop_oneof![
+        (-3_i128..12).prop_map(Number::Int),
+        prop_oneof![Just(256_i128), Just(65_535), Just(i128::from(i64::MAX)), Just(i128::from(u64::MAX))]
+            .prop_map(Number::Int),
+        (-6_i32..24).prop_map(|halves| Number::Float(f64::from(halves) / 2.0)),
+        prop_oneof![Just(1e300), Just(9_007_199_254_740_992.0), Just(-0.0)].prop_map(Number::Float),
+    ]
+}
+
+fn a_scalar() -> impl Strategy<Value = Owned> {
+    prop_oneof![
+        3 => a_text().prop_map(Owned::Text),
+        2 => prop_oneof![-3_i64..300, Just(i64::MAX), Just(i64::MIN), Just(1_700_000_000)].prop_map(|v| Owned::Plain(Fact::Int(v))),
+        1 => a_number().prop_map(|number| Owned::Plain(match number {
+            Number::Int(value) => u64::try_from(value).map_or(Fact::Null, Fact::Uint),
+            Number::Float(value) => Fact::Float(value),
+        })),
+        1 => any::<bool>().prop_map(|value| Owned::Plain(Fact::Bool(value))),
+        1 => (0_u16..6).prop_map(|word| Owned::Plain(Fact::Word(&COLOURS, word))),
+        1 => (0_u32..4).prop_map(|host| Owned::Plain(Fact::Addr(std::net::Ipv4Addr::from_bits(0x0A00_0000 + host * 86).into()))),
+        1 => (0_u16..3).prop_map(|host| Owned::Plain(Fact::Addr(std::net::Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, host).into()))),
+        1 => (0_i64..5).prop_map(|hour| Owned::Plain(Fact::Time(Timestamp::from_parts(1_700_000_000 + hour * 3_600, hour)))),
+        1 => prop_oneof![Just(Fact::Absent), Just(Fact::Null), Just(Fact::Object), Just(Fact::Float(f64::NAN))].prop_map(Owned::Plain),
+    ]
+}
+
+fn a_value() -> impl Strategy<Value = Owned> {
+    prop_oneof![
+        8 => a_scalar(),
+        1 => prop::collection::vec(prop_oneof![Just(0_u8), 0_u8..5, any::<u8>()], 0..7).prop_map(Owned::Registers),
+        1 => (any::<u8>(), 0_u16..12).prop_map(|(byte, count)| {
+            Owned::Plain(Fact::List(List::Bits { bytes: if byte < 99 { &[0, 4] } else { &[0] }, count }))
+        }),
+        1 => (0_u32..64).prop_map(|bits| Owned::Plain(Fact::List(List::Words(&COLOURS, bits)))),
+        1 => prop::collection::vec(prop_oneof![4 => a_scalar(), 1 => prop::collection::vec(a_scalar(), 0..3).prop_map(Owned::List)], 0..4).prop_map(Owned::List),
+    ]
+}
+
+fn an_order() -> impl Strategy<Value = Order> {
+    prop_oneof![Just(Order::Lt), Just(Order::Lte), Just(Order::Gt), Just(Order::Gte)]
+}
+
+fn a_test() -> impl Strategy<Value = Test> {
+    let part = prop_oneof![Just(TimePart::Hour), Just(TimePart::Day), Just(TimePart::Week), Just(TimePart::Year)];
+    let place = prop_oneof![Just(Place::Whole), Just(Place::Contains), Just(Place::Start), Just(Place::End)];
+    const REGEXES: [&str; 9] = ["^1", "a+b", "[0-9]{2}", "(?s)a.b", "S", "^$", "\\.0\\.", "é|σ", "e"];
+    prop_oneof![
+        2 => ("[aAbBsSkßσςé10.*?~:/ -]{0,5}", any::<bool>()).prop_map(|(text, cased)| Test::Text(pattern(&text, cased))),
+        2 => (a_text(), prop_oneof![Just(("", "")), Just(("*", "*")), Just(("", "*")), Just(("*", "")), Just(("*", "*b"))], prop::bool::weighted(0.2))
+            .prop_map(|(text, (before, after), cased)| Test::Text(pattern(&format!("{before}{text}{after}"), cased))),
+        1 => (prop::sample::select(&REGEXES[..]), any::<bool>()).prop_map(|(regex, ignore_case)| {
+            Test::Regex(Regex { pattern: regex.into(), ignore_case, multi_line: false, dot_all: false })
+        }),
+        2 => a_number().prop_map(Test::Number),
+        2 => (an_order(), a_number()).prop_map(|(order, number)| Test::Compare(order, number)),
+        1 => prop::sample::select(&["10.0.0.0/31", "10.0.0.0/8", "fe80::/10", "0.0.0.0/0"][..]).prop_map(|net| Test::Cidr(net.parse().unwrap())),
+        1 => any::<bool>().prop_map(Test::Bool),
+        1 => prop_oneof![Just(Test::Exists), Just(Test::Null)],
+        1 => (prop::sample::select(&FIELDS[..]), place, any::<bool>())
+            .prop_map(|(field, place, cased)| Test::FieldRef { field: field.into(), place, cased }),
+        1 => (part, prop::option::of(an_order()), prop_oneof![0_i64..24, Just(2023)])
+            .prop_map(|(part, order, value)| Test::TimePart { part, order, value }),
+    ]
+}
+
+fn a_condition() -> impl Strategy<Value = Expr> {
+    let target = prop_oneof![
+        8 => prop::sample::select(&FIELDS[..]).prop_map(|name| Target::Field(name.into())),
+        1 => Just(Target::AnyValue),
+    ];
+    let leaf = (target, a_test()).prop_map(|(target, test)| Expr::Test(Predicate { target, test }));
+    leaf.prop_recursive(3, 10, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Expr::All),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Expr::Any),
+            inner.prop_map(|part| Expr::Not(Box::new(part))),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_machine_finds_what_is_true(
+        conditions in prop::collection::vec(a_condition(), 1..12),
+        records in prop::collection::vec(prop::collection::vec(a_value(), FIELDS.len()), 1..8),
+    ) {
+        let mut slots = Slots::new();
+        FIELDS.iter().for_each(|name| { slots.want(name).unwrap(); });
+        let rules: Vec<Rule> = conditions.iter().cloned().map(rule).collect();
+        let machine = Machine::compile_with(&rules, &mut slots, domain).unwrap();
+        let mut scratch = Scratch::new();
+        for record in &records {
+            let arena = bumpalo::Bump::new();
+            let record = FakeRecord(record.iter().map(|value| value.fact(&arena)).collect());
+            let truth: Vec<RuleIx> = (0..)
+                .zip(&conditions)
+                .filter(|(_, condition)| naive::satisfies(condition, &record, &slots))
+                .map(|(ix, _)| RuleIx(ix))
+                .collect();
+            let found = machine.matches(&record, &mut scratch);
+            prop_assert!(
+                found == truth,
+                "found {:?}, true is {:?}\nrecord {:?}\nrules {:#?}",
+                found, truth, record.0,
+                found.iter().chain(&truth).filter(|ix| !truth.contains(ix) || !found.contains(ix))
+                    .map(|ix| &conditions[ix.0 as usize]).collect::<Vec<_>>()
+            );
+        }
+    }
+}

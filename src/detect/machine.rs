@@ -1,0 +1,293 @@
+//! The compiled rules, and what one thread needs to run them.
+
+use super::RuleIx;
+use super::ask::Buffers;
+use super::error::{CompileError, Problem};
+use super::index::{FieldIndex, Found, Room};
+use super::predicate::{Predicate, PredicateIx, Predicates};
+use super::program::{self, Node, Program};
+use super::scan::{self, Mark};
+use super::witness;
+use crate::record::{Domain, Facts, Slot, Slots};
+use crate::sigma::ir::Rule;
+use std::collections::BTreeMap;
+
+/// All rules, compiled: immutable, shared by threads.
+#[derive(Debug)]
+pub struct Machine {
+    predicates: Box<[Compiled]>,
+    programs: Box<[Program]>,
+    fields: Box<[FieldIndex]>,
+    keywords: Option<FieldIndex>,
+    /// The rules of which each predicate is a witness: parts of `found`.
+    found: Box<[u32]>,
+    /// Rules without a witness.
+    always: Box<[u32]>,
+    needles: usize,
+}
+
+/// A predicate and where it stands in the machine.
+#[derive(Debug)]
+struct Compiled {
+    predicate: Predicate,
+    /// Whether the search of its field finds every text that satisfies it.
+    searched: bool,
+    /// Its part of `Machine::found`.
+    from: u32,
+    to: u32,
+}
+
+/// The memory of one thread: grows to what its machine needs, then stays.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    /// Of the current record; what is stamped otherwise is stale.
+    epoch: u32,
+    /// For each predicate, twice the epoch when its answer was found, plus the answer.
+    answers: Vec<Answer>,
+    /// For each rule, the epoch when it became a candidate.
+    stamps: Vec<u32>,
+    candidates: Vec<u32>,
+    matched: Vec<RuleIx>,
+    room: Room,
+    buffers: Buffers,
+    evaluated: u64,
+}
+
+/// What is known of a predicate.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answer {
+    /// Since which record.
+    epoch: u32,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    No,
+    Yes,
+    /// A search found part of it.
+    Maybe,
+}
+
+impl Machine {
+    /// Compiles `rules`; a hit names a rule by its place among them. The fields they ask for become wanted.
+    ///
+    /// # Errors
+    ///
+    /// Every rule that is too large, with the reason. Without those the others compile.
+    pub fn compile(rules: &[Rule], slots: &mut Slots) -> Result<Self, Vec<CompileError>> {
+        Self::compile_with(rules, slots, Slots::domain)
+    }
+
+    /// Compiles with another view of the fields' domains than the schema's.
+    pub(super) fn compile_with(
+        rules: &[Rule],
+        slots: &mut Slots,
+        domain: impl Fn(&Slots, Slot) -> Option<Domain>,
+    ) -> Result<Self, Vec<CompileError>> {
+        let mut predicates = Predicates::default();
+        let mut nodes = Vec::with_capacity(rules.len());
+        let mut errors = Vec::new();
+        for (ix, rule) in (0..).zip(rules) {
+            let mut intern = |target: &_, tests: &[&_]| predicates.intern(target, tests, slots, &domain);
+            match program::check(&rule.condition).and_then(|()| program::lower(&rule.condition, &mut intern)) {
+                Ok(node) => nodes.push(node),
+                Err(problem) => errors.push(CompileError { rule: RuleIx(ix), problem }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Self::assemble(&nodes, predicates.all, slots).map_err(|error| vec![error])
+    }
+
+    fn assemble(nodes: &[Node], predicates: Vec<Predicate>, slots: &Slots) -> Result<Self, CompileError> {
+        let witnesses = witness::choose(nodes, &predicates);
+        let mut rules_of: Vec<Vec<u32>> = vec![Vec::new(); predicates.len()];
+        let mut always = Vec::new();
+        for (rule, witness) in (0..).zip(&witnesses) {
+            match witness {
+                Some(witness) => witness.iter().for_each(|predicate| rules_of[*predicate as usize].push(rule)),
+                None => always.push(rule),
+            }
+        }
+        let mut by_slot: BTreeMap<Option<Slot>, Vec<PredicateIx>> = BTreeMap::new();
+        for (ix, predicate) in (0..).zip(&predicates) {
+            by_slot.entry(predicate.slot).or_default().push(ix);
+        }
+        let mut fields = Vec::new();
+        let mut needles = 0;
+        for (slot, members) in by_slot {
+            let all: Vec<_> = members.iter().map(|ix| (*ix, &predicates[*ix as usize])).collect();
+            let found: Vec<_> = all.iter().filter(|(ix, _)| !rules_of[*ix as usize].is_empty()).copied().collect();
+            let Some(first) = found.first() else { continue };
+            let index = FieldIndex::new(slot, &found, &all, needles).map_err(|_| CompileError {
+                rule: RuleIx(rules_of[first.0 as usize].first().copied().unwrap_or_default()),
+                problem: Problem::Automaton { field: slot.map_or("*", |slot| slots.name(slot)).to_owned() },
+            })?;
+            needles += index.needles();
+            fields.push(index);
+        }
+        let programs = nodes.iter().map(|node| Program::new(node, &predicates)).collect();
+        let keywords = fields.iter().position(|index| index.slot.is_none()).map(|at| fields.remove(at));
+        let mut found = Vec::new();
+        let compiled = predicates.into_iter().zip(rules_of).map(|(predicate, rules)| {
+            let indexed = match predicate.slot {
+                None => keywords.is_some(),
+                slot => fields.iter().any(|index| index.slot == slot),
+            };
+            let from = found.len() as u32;
+            found.extend(rules);
+            let searched = indexed && !predicate.asks.iter().any(scan::is_open);
+            Compiled { searched, from, to: found.len() as u32, predicate }
+        });
+        Ok(Self {
+            predicates: compiled.collect(),
+            programs,
+            fields: fields.into(),
+            keywords,
+            found: found.into(),
+            always: always.into(),
+            needles,
+        })
+    }
+
+    /// How many rules it holds.
+    #[must_use]
+    pub fn rules(&self) -> usize {
+        self.programs.len()
+    }
+
+    /// The rules that `record` satisfies, in ascending order.
+    pub fn matches<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
+        scratch.begin(self);
+        for index in &self.fields {
+            if let Some(slot) = index.slot {
+                let (mut finder, room) = scratch.finder(self);
+                index.look_up(record.fact(slot), room, &mut finder);
+            }
+        }
+        if let Some(index) = &self.keywords {
+            let (mut finder, room) = scratch.finder(self);
+            record.each_value(&mut |fact| index.look_up(fact, room, &mut finder));
+        }
+        scratch.candidates.extend_from_slice(&self.always);
+        scratch.evaluated += scratch.candidates.len() as u64;
+        let mut memo = Memo { epoch: scratch.epoch, answers: &mut scratch.answers, buffers: &mut scratch.buffers };
+        for rule in &scratch.candidates {
+            let Some(program) = self.programs.get(*rule as usize) else { continue };
+            if program.run(|predicate| self.holds(predicate, record, &mut memo)) {
+                scratch.matched.push(RuleIx(*rule));
+            }
+        }
+        scratch.matched.sort_unstable();
+        &scratch.matched
+    }
+
+    #[inline]
+    fn holds<F: Facts + ?Sized>(&self, ix: PredicateIx, record: &F, memo: &mut Memo<'_>) -> bool {
+        let (Some(compiled), Some(answer)) = (self.predicates.get(ix as usize), memo.answers.get_mut(ix as usize))
+        else {
+            return false;
+        };
+        let known = answer.epoch == memo.epoch;
+        if known && answer.state != State::Maybe {
+            return answer.state == State::Yes;
+        }
+        let missed = !known && compiled.searched;
+        let buffers = &mut *memo.buffers;
+        let holds = match compiled.predicate.slot {
+            Some(slot) => compiled.predicate.holds(record.fact(slot), missed, record, buffers),
+            None => {
+                let mut found = false;
+                record.each_value(&mut |fact| {
+                    found = found || compiled.predicate.holds(fact, missed, record, buffers);
+                });
+                found
+            }
+        };
+        *answer = Answer { epoch: memo.epoch, state: if holds { State::Yes } else { State::No } };
+        holds
+    }
+}
+
+/// What a record's answers are kept in while its candidates are evaluated.
+struct Memo<'s> {
+    epoch: u32,
+    answers: &'s mut [Answer],
+    buffers: &'s mut Buffers,
+}
+
+impl Scratch {
+    /// Empty; the first record makes room.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many conditions were evaluated since the start.
+    #[must_use]
+    pub fn evaluated(&self) -> u64 {
+        self.evaluated
+    }
+
+    fn begin(&mut self, machine: &Machine) {
+        self.candidates.clear();
+        self.matched.clear();
+        if self.answers.len() < machine.predicates.len() {
+            self.answers.resize(machine.predicates.len(), Answer::default());
+        }
+        if self.stamps.len() < machine.programs.len() {
+            self.stamps.resize(machine.programs.len(), 0);
+        }
+        self.room.seen.reserve(machine.needles);
+        if self.epoch == u32::MAX {
+            self.answers.fill(Answer::default());
+            self.stamps.fill(0);
+            self.epoch = 0;
+        }
+        self.epoch += 1;
+    }
+
+    fn finder<'s>(&'s mut self, machine: &'s Machine) -> (Finder<'s>, &'s mut Room) {
+        let Self { epoch, answers, stamps, candidates, room, .. } = self;
+        (Finder { machine, epoch: *epoch, answers, stamps, candidates }, room)
+    }
+}
+
+/// Makes candidates of the rules whose witnesses are found.
+struct Finder<'s> {
+    machine: &'s Machine,
+    epoch: u32,
+    answers: &'s mut [Answer],
+    stamps: &'s mut [u32],
+    candidates: &'s mut Vec<u32>,
+}
+
+impl Found for Finder<'_> {
+    #[inline]
+    fn mark(&mut self, mark: Mark) {
+        let ix = mark.predicate as usize;
+        let (Some(compiled), Some(answer)) = (self.machine.predicates.get(ix), self.answers.get_mut(ix)) else {
+            return;
+        };
+        let fresh = answer.epoch != self.epoch;
+        if mark.certain {
+            *answer = Answer { epoch: self.epoch, state: State::Yes };
+        } else if fresh {
+            *answer = Answer { epoch: self.epoch, state: State::Maybe };
+        }
+        if !fresh {
+            return;
+        }
+        for rule in self.machine.found.get(compiled.from as usize..compiled.to as usize).unwrap_or_default() {
+            if let Some(stamp) = self.stamps.get_mut(*rule as usize)
+                && *stamp != self.epoch
+            {
+                *stamp = self.epoch;
+                self.candidates.push(*rule);
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What rules ask of one field, each question once, and as sets where values are typed.
+//!
+//! A predicate holds if any of its tests holds of any value of its field. Tests on the same field that stand under one
+//! `Any` (a list of values) are one predicate, and equal predicates of different rules are one. When it is compiled, the answers
+//! for typed values are worked out: integers as ranges (a string test on an 8- or 16-bit field by trying all values),
+//! words of the field's vocabulary one by one, addresses as ranges, the few others as constants. Stored logs may
+//! hold a value of any other type in the same field: then the tests themselves are asked.
+
+use super::ask::{Ask, Buffers};
+use super::error::Problem;
+use super::form;
+use super::number;
+use super::pattern::Shape;
+use super::set::{Ints, Ranges};
+use crate::record::{Domain, Fact, Facts, Slot, Slots, Vocabulary};
+use crate::sigma::ir::{Number, Target, Test};
+use ipnet::IpNet;
+use rustc_hash::FxHashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// How many predicates may have a string test tried on all values of a 16-bit field; further ones are asked when a
+/// record comes. A rule set cannot make loading slow.
+const MAX_TRIALS: u32 = 200;
+
+/// A predicate by its number.
+pub(super) type PredicateIx = u32;
+
+/// All integers.
+const ALL: (i64, i64) = (i64::MIN, i64::MAX);
+/// No integer.
+const NOTHING: (i64, i64) = (0, -1);
+
+/// A question about one field.
+#[derive(Clone, Debug)]
+pub(super) struct Predicate {
+    /// The field; `None` is every value (keywords).
+    pub(super) slot: Option<Slot>,
+    /// It holds if any of these does.
+    pub(super) asks: Box<[Ask]>,
+    /// What values its field has in our own records.
+    pub(super) domain: Option<Domain>,
+    /// The answers for what has no value.
+    pub(super) bare: Bare,
+    /// The answers for false and true.
+    pub(super) bools: [bool; 2],
+    /// The integers that satisfy it, as far as `known` reaches.
+    pub(super) ints: Ints,
+    /// The integers about which `ints` is right.
+    pub(super) known: (i64, i64),
+    /// The words that satisfy it, with their vocabulary.
+    pub(super) words: Option<(&'static Vocabulary, Ints)>,
+    /// The addresses that satisfy it.
+    pub(super) addresses: Option<(Ranges<u32>, Ranges<u128>)>,
+    /// Whether it refers to other fields: then no answer can be worked out before.
+    pub(super) relative: bool,
+    folds: bool,
+}
+
+/// The answers for what is there without a value, or not at all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bare {
+    /// For an absent field.
+    pub(super) absent: bool,
+    /// For null.
+    pub(super) null: bool,
+    /// For objects, and for lists without values.
+    pub(super) present: bool,
+}
+
+impl Predicate {
+    fn new(slot: Option<Slot>, domain: Option<Domain>, asks: Vec<Ask>, trials: &mut u32) -> Self {
+        let mut predicate = Self {
+            slot,
+            domain,
+            bare: Bare {
+                absent: asks.iter().any(|ask| matches!(ask, Ask::Null)),
+                null: asks.iter().any(|ask| matches!(ask, Ask::Null | Ask::Exists)),
+                present: asks.iter().any(|ask| matches!(ask, Ask::Exists)),
+            },
+            bools: [false; 2],
+            ints: Ints::new(Vec::new()),
+            known: NOTHING,
+            words: None,
+            addresses: None,
+            relative: asks.iter().any(|ask| matches!(ask, Ask::FieldRef { .. })),
+            folds: asks.iter().any(Ask::folds),
+            asks: asks.into(),
+        };
+        if !predicate.relative {
+            let mut buffers = Buffers::default();
+            predicate.bools = [false, true].map(|value| predicate.tests(Fact::Bool(value), &Nothing, &mut buffers));
+            predicate.resolve_ints(trials, &mut buffers);
+            predicate.resolve_words(&mut buffers);
+            predicate.addresses = address_ranges(&predicate.asks);
+        }
+        predicate
+    }
+
+    fn resolve_ints(&mut self, trials: &mut u32, buffers: &mut Buffers) {
+        let by_form: Option<Vec<_>> = self.asks.iter().map(int_ranges).collect();
+        if let Some(ranges) = by_form {
+            self.known = ALL;
+            self.ints = Ints::new(ranges.concat());
+            return;
+        }
+        let highest = match self.domain {
+            Some(Domain::U8) => 255,
+            Some(Domain::U16 | Domain::U16List) if *trials < MAX_TRIALS => {
+                *trials += 1;
+                65_535
+            }
+            _ => return,
+        };
+        self.known = (0, highest);
+        let tried = (0..=highest).filter(|value| self.tests(Fact::Int(*value), &Nothing, buffers));
+        self.ints = Ints::new(tried.map(|value| (value, value)).collect());
+    }
+
+    fn resolve_words(&mut self, buffers: &mut Buffers) {
+        let Some(Domain::Word(vocabulary) | Domain::Words(vocabulary)) = self.domain else { return };
+        let words = (0..vocabulary.words.len() as u16)
+            .filter(|word| self.tests(Fact::Word(vocabulary, *word), &Nothing, buffers))
+            .map(|word| (i64::from(word), i64::from(word)));
+        self.words = Some((vocabulary, Ints::new(words.collect())));
+    }
+
+    /// Whether a value satisfies it. `missed` says that texts were already searched for it in vain.
+    pub(super) fn holds<F: Facts + ?Sized>(
+        &self,
+        fact: Fact<'_>,
+        missed: bool,
+        record: &F,
+        buffers: &mut Buffers,
+    ) -> bool {
+        match fact {
+            Fact::Absent => self.bare.absent,
+            Fact::Null => self.bare.null,
+            Fact::Object => self.bare.present,
+            Fact::Text(_) if missed => false,
+            Fact::List(list) => self.bare.present || form::any(list, |fact| self.holds(fact, missed, record, buffers)),
+            Fact::Int(value) if self.known.0 <= value && value <= self.known.1 => self.ints.contains(value),
+            Fact::Bool(value) if !self.relative => self.bools[usize::from(value)],
+            Fact::Word(of, word) => match &self.words {
+                Some((vocabulary, words)) if std::ptr::eq(*vocabulary, of) => words.contains(i64::from(word)),
+                _ => self.tests(fact, record, buffers),
+            },
+            Fact::Addr(address) => match (&self.addresses, address) {
+                (Some((v4, _)), IpAddr::V4(address)) => v4.contains(address.to_bits()),
+                (Some((_, v6)), IpAddr::V6(address)) => v6.contains(address.to_bits()),
+                (None, _) => self.tests(fact, record, buffers),
+            },
+            _ => self.tests(fact, record, buffers),
+        }
+    }
+
+    /// Asks the tests themselves about a scalar.
+    fn tests<F: Facts + ?Sized>(&self, fact: Fact<'_>, record: &F, buffers: &mut Buffers) -> bool {
+        let (reading, mut other) = buffers.read(fact, self.folds);
+        self.asks.iter().any(|ask| ask.holds(&reading, record, &mut other))
+    }
+}
+
+/// All predicates of a machine.
+#[derive(Debug, Default)]
+pub(super) struct Predicates {
+    /// In the order of their numbers.
+    pub(super) all: Vec<Predicate>,
+    by_key: FxHashMap<String, PredicateIx>,
+    trials: u32,
+}
+
+impl Predicates {
+    /// The number of the predicate that holds if any of `tests` holds of `target`.
+    pub(super) fn intern(
+        &mut self,
+        target: &Target,
+        tests: &[&Test],
+        slots: &mut Slots,
+        domain: impl Fn(&Slots, Slot) -> Option<Domain>,
+    ) -> Result<PredicateIx, Problem> {
+        // The debug form of a test tells all of it, which is all that a key needs.
+        let mut keys: Vec<String> = tests.iter().map(|test| format!("{test:?}")).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let key = format!("{target:?}{keys:?}");
+        if let Some(known) = self.by_key.get(&key) {
+            return Ok(*known);
+        }
+        let slot = match target {
+            Target::AnyValue => None,
+            Target::Field(name) => Some(slots.want(name).ok_or_else(|| Problem::Fields { field: name.to_string() })?),
+        };
+        let asks = tests.iter().map(|test| Ask::new(test, slots)).collect::<Result<Vec<_>, _>>()?;
+        let domain = slot.and_then(|slot| domain(slots, slot));
+        let ix = self.all.len() as PredicateIx;
+        self.all.push(Predicate::new(slot, domain, asks, &mut self.trials));
+        self.by_key.insert(key, ix);
+        Ok(ix)
+    }
+}
+
+/// The integers that satisfy a test, if its form tells.
+fn int_ranges(ask: &Ask) -> Option<Vec<(i64, i64)>> {
+    let one = |value: Option<i64>| value.map(|value| (value, value)).into_iter().collect();
+    match ask {
+        Ask::Exists => Some(vec![ALL]),
+        Ask::Null | Ask::Bool(_) | Ask::Cidr(_) => Some(Vec::new()),
+        Ask::Number(Number::Int(value), _) => Some(one(i64::try_from(*value).ok())),
+        Ask::Number(..) => Some(Vec::new()),
+        Ask::Compare(order, bound) => Some(number::ints(*order, *bound).into_iter().collect()),
+        Ask::Text(matcher) => match &matcher.shape {
+            Shape::Anything => Some(vec![ALL]),
+            Shape::Exact(text) => {
+                let value: Option<i64> = text.parse().ok();
+                Some(one(value.filter(|value| itoa::Buffer::new().format(*value) == &**text)))
+            }
+            _ => None,
+        },
+        Ask::Regex(_) | Ask::FieldRef { .. } | Ask::TimePart(..) => None,
+    }
+}
+
+/// Ranges of IPv4 and IPv6 addresses.
+pub(super) type AddressRanges = (Vec<(u32, u32)>, Vec<(u128, u128)>);
+
+/// The networks that any of the tests asks for.
+pub(super) fn networks(asks: &[Ask]) -> AddressRanges {
+    let (mut v4, mut v6) = AddressRanges::default();
+    for ask in asks {
+        match ask {
+            Ask::Cidr(IpNet::V4(network)) => v4.push((network.network().to_bits(), network.broadcast().to_bits())),
+            Ask::Cidr(IpNet::V6(network)) => v6.push((network.network().to_bits(), network.broadcast().to_bits())),
+            _ => {}
+        }
+    }
+    (v4, v6)
+}
+
+/// The addresses that satisfy any of the tests, if their form tells.
+fn address_ranges(asks: &[Ask]) -> Option<(Ranges<u32>, Ranges<u128>)> {
+    let (mut v4, mut v6) = networks(asks);
+    for ask in asks {
+        match ask {
+            Ask::Regex(_) | Ask::FieldRef { .. } => return None,
+            Ask::Exists => {
+                v4.push((0, u32::MAX));
+                v6.push((0, u128::MAX));
+            }
+            Ask::Text(matcher) => match &matcher.shape {
+                Shape::Anything => {
+                    v4.push((0, u32::MAX));
+                    v6.push((0, u128::MAX));
+                }
+                Shape::Exact(text) => match text.parse() {
+                    Ok(address) if canonical(address, text) => match address {
+                        IpAddr::V4(address) => v4.push((address.to_bits(), address.to_bits())),
+                        IpAddr::V6(address) => v6.push((address.to_bits(), address.to_bits())),
+                    },
+                    _ => {}
+                },
+                Shape::Start(text) => v4.push(octets(text)?),
+                _ => return None,
+            },
+            Ask::Cidr(_) | Ask::Null | Ask::Bool(_) | Ask::Number(..) | Ask::Compare(..) | Ask::TimePart(..) => {}
+        }
+    }
+    Some((Ranges::new(v4), Ranges::new(v6)))
+}
+
+fn canonical(address: IpAddr, text: &str) -> bool {
+    address.to_string() == text
+}
+
+/// The addresses whose text starts with these whole octets: `192.168.`. No IPv6 address starts so.
+fn octets(text: &str) -> Option<(u32, u32)> {
+    let first: Vec<&str> = text.strip_suffix('.')?.split('.').collect();
+    let zeros = 4_usize.checked_sub(first.len()).filter(|zeros| *zeros > 0)?;
+    let low: Ipv4Addr = format!("{}{}", first.join("."), ".0".repeat(zeros)).parse().ok()?;
+    Some((low.to_bits(), low.to_bits() | (u32::MAX >> (32 - 8 * zeros))))
+}
+
+/// A record without fields, for working out answers before there is a record.
+struct Nothing;
+
+impl Facts for Nothing {
+    fn fact(&self, _slot: Slot) -> Fact<'_> {
+        Fact::Absent
+    }
+
+    fn each_value(&self, _visit: &mut dyn FnMut(Fact<'_>)) {}
+}
