@@ -5,27 +5,33 @@ use super::plan::{Naming, Plan};
 use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::Message;
-use crate::record::{Facts, Record, nxlog};
+use crate::record::{Facts, LogRecord, Mask, Record, nxlog, schema, write_fields, write_json};
+use bumpalo::Bump;
 use std::sync::Arc;
+
+/// What NXLog calls the input of a record that we write in its form.
+const NXLOG_MODULE: nxlog::Module<'static> = nxlog::Module { name: "pcap", received: None };
 
 /// The matcher with its scratch memory and its figures: one for each thread.
 pub struct Judge {
     plan: Arc<Plan>,
     scratch: Scratch,
+    arena: Bump,
     records: Records,
 }
 
 impl Judge {
     /// Judges by `plan`.
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { scratch: Scratch::new(&plan.machine), plan, records: Records::default() }
+        Self { scratch: Scratch::new(&plan.machine), plan, arena: Bump::new(), records: Records::default() }
     }
 
     /// Judges a Modbus message.
     pub fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.records.note(Some(message.time), Some(message.kind));
+        self.arena.reset();
         let plan = &*self.plan;
-        let record = Record::new(message, &plan.slots);
+        let record = Record::new(message, &plan.slots, &self.arena);
         let rules = plan.machine.matches(&record, &mut self.scratch);
         if rules.is_empty() && plan.records.is_none() {
             return;
@@ -33,13 +39,53 @@ impl Judge {
         evidence.begin(order, Some(message.time), message.carrier.frame);
         match plan.records {
             None => {}
-            Some(Naming::Native) => evidence.line(|out| record.write_line(out)),
-            Some(Naming::Nxlog) => evidence.line(|out| nxlog::write_line(&record, out)),
+            Some(Naming::Native) => evidence.line(|out| {
+                write_json(&record, out);
+                out.push(b'\n');
+            }),
+            Some(Naming::Nxlog) => evidence.line(|out| {
+                if nxlog::write(&record, NXLOG_MODULE, out) {
+                    out.push(b'\n');
+                }
+            }),
         }
         let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
         note_hits(plan, &record, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
-            evidence.object(|out| record.write_object(&plan.masks(rules), out));
+            let mask = plan.mask(rules);
+            evidence.object(|out| write_fields(&record, mask, out));
+        }
+    }
+
+    /// Judges a line of a log. A line in NXLog's form is left to be joined; an unreadable one is a problem.
+    pub fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
+        self.arena.reset();
+        let plan = &*self.plan;
+        let record = match LogRecord::read(line, &plan.log, &self.arena) {
+            Ok(record) => record,
+            Err(error) => return evidence.problems.note(order.number, error),
+        };
+        if nxlog::is_nxlog(line) {
+            evidence.begin(order, None, order.number);
+            return evidence.to_join(line);
+        }
+        self.records.note(record.time(), None);
+        let rules = plan.machine.matches(&record, &mut self.scratch);
+        if rules.is_empty() && plan.records.is_none() {
+            return;
+        }
+        evidence.begin(order, record.time(), order.number);
+        if plan.records.is_some() {
+            evidence.line(|out| {
+                out.extend_from_slice(line);
+                out.push(b'\n');
+            });
+        }
+        let rules = rules.iter().copied();
+        note_hits(plan, &record, rules.clone(), evidence);
+        if rules.clone().any(|rule| plan.shows_record(rule)) {
+            let mask = plan.mask(rules);
+            evidence.object(|out| write_masked(line, mask, out));
         }
     }
 
@@ -54,4 +100,19 @@ fn note_hits(plan: &Plan, record: &impl Facts, rules: impl Iterator<Item = RuleI
     for rule in rules {
         evidence.hit(rule, |out| plan.carry.write(rule, record, out));
     }
+}
+
+/// Copies a log line that is a JSON object, with the values of masked fields replaced.
+fn write_masked(line: &[u8], mask: Mask, out: &mut Vec<u8>) {
+    if mask == Mask::NONE {
+        return out.extend_from_slice(line);
+    }
+    let Ok(serde_json::Value::Object(mut fields)) = serde_json::from_slice(line) else { return };
+    for (name, value) in &mut fields {
+        if schema::find(name).is_some_and(|field| mask.has(field)) {
+            *value = "[masked]".into();
+        }
+    }
+    // Writing to memory cannot fail.
+    let _ = serde_json::to_writer(out, &fields);
 }
