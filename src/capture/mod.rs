@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A format (`pcap`, `pcapng`) only tells what stands at the start of some bytes; `records` reads the input
-//! straight into the batch, lets the format walk over it, and keeps the half record at the end for the next batch. So a frame is copied once, out of the kernel, and both formats share what is said about cuts,
+//! straight into the batch, lets the format walk over it, and keeps the half record at the end for the next
+//! batch. So a frame is copied once, out of the kernel, and both formats share what is said about cuts,
 //! malformed lengths and memory.
 
 mod batch;

@@ -1,7 +1,51 @@
 //! Here is a frame: which bytes of which conversation?
+//!
+//! ```text
+//! Frame -- Packet::parse --> Packet -- Net::push --> fragments --> Flows --> Stream --> Chunk
+//!            link, ip                  ports                        tcp
+//! ```
+//!
+//! A [`Packet`] is what the headers say, without any state. Its [`shard`](Packet::shard) depends on its two
+//! addresses only, so that both directions of a conversation and all fragments of a datagram agree on it. A
+//! [`Net`] is the state of one shard: a program keeps [`SHARDS`] of them, on however many threads, and because
+//! nothing in one looks at another, the chunks do not depend on how many threads there are.
+//!
+//! Headers are read by hand rather than with `etherparse`: half of the link types (SLL2, both loopbacks) would
+//! be by hand anyway, it takes three times as long, and only a reader that knows the length on the wire can
+//! tell a packet that a snap length cut from one that lies about its length. The tests hold it to `etherparse`.
+//!
+//! What an attacker could do to the order of bytes, and what is done about it:
+//!
+//! - Bytes sent twice with different content: the first copy wins and [`Event::Data`] says `conflict`.
+//! - A false RST or FIN: the conversation is closed, and opens again with the next bytes.
+//! - A false SYN: it counts once its handshake goes on; until then the old conversation continues.
+//! - Sequence numbers out of all reach: a [`Event::Gap`], and on from there; never silence.
+//! - Lengths beyond the frame: the packet is counted and left, since no host would take it.
+//! - Checksums are not looked at: hosts that offload them make captures full of wrong ones.
+//! - Floods of handshakes, holes or fragments: all tables are bounded and evict the least used first;
+//!   conversations that have talked are evicted last.
+
+mod counters;
+mod flows;
+mod fragments;
+mod ip;
+mod link;
+mod packet;
+mod shard;
+mod stream;
+mod tcp;
+#[cfg(test)]
+mod testing;
+
+pub use counters::Counters;
+pub use packet::Packet;
+pub use shard::{Config, Net};
 
 use crate::time::Timestamp;
 use std::net::IpAddr;
+
+/// How many shards conversations are spread over.
+pub const SHARDS: usize = 16;
 
 /// An address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +92,10 @@ pub struct Flow {
 }
 
 /// What is known of the frame that delivered some bytes.
+///
+/// Bytes that waited for a hole before them are delivered by the frame that closed the hole or gave it up:
+/// `frame` and `time` are its own, the rest is that of the frame they came in. A close that no frame caused
+/// (expiry, eviction, end of input) carries the last frame of the conversation.
 #[derive(Clone, Copy, Debug)]
 pub struct Carrier {
     /// The frame's number, counted from 1.
@@ -88,6 +136,8 @@ pub struct Chunk<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// It began. Always the first event of a flow; `handshake` tells whether its SYN was seen.
+    ///
+    /// A conversation that goes on after its close opens again, under a new serial.
     Open {
         /// Whether the capture holds the opening of the connection.
         handshake: bool,
@@ -108,7 +158,7 @@ pub enum Event<'a> {
         /// Whether a snap length cut it.
         truncated: bool,
     },
-    /// Bytes of this direction were lost; what follows starts at a segment boundary.
+    /// Bytes of this direction were lost, or cut by a snap length; what follows starts at a segment boundary.
     Gap,
     /// It ended (FIN in both directions, RST, the same addresses used anew, expiry, eviction, end of input).
     Close,

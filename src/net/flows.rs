@@ -1,0 +1,383 @@
+//! The conversations of a shard: found by their endpoints, forgotten when they fall silent or others need the room.
+
+use super::ip::{Addresses, Version};
+use super::stream::Stream;
+use super::{Carrier, Direction, Endpoint, Flow, Transport};
+use crate::time::Span;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// No slot: the end of a list.
+const NONE: u32 = u32::MAX;
+
+/// Whose conversation it is: the two endpoints in numerical order, with what keeps equal endpoints apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    low: u128,
+    high: u128,
+    /// Both ports, the outermost VLAN id, transport and IP version.
+    rest: u64,
+}
+
+/// Which end of a [`Key`] something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Low,
+    High,
+}
+
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) addresses: Addresses,
+    pub(super) src_port: u16,
+    pub(super) dst_port: u16,
+    pub(super) transport: Transport,
+    pub(super) key: Key,
+    /// The end it comes from.
+    pub(super) from: End,
+}
+
+impl Route {
+    #[inline]
+    pub(super) fn new(addresses: Addresses, (src_port, dst_port): (u16, u16), transport: Transport, vlan: u16) -> Self {
+        let (src, dst) = ((addresses.src, src_port), (addresses.dst, dst_port));
+        let (low, high, from) = if src <= dst { (src, dst, End::Low) } else { (dst, src, End::High) };
+        let ports = u64::from(low.1) << 48 | u64::from(high.1) << 32;
+        let kind = u64::from(transport == Transport::Udp) << 1 | u64::from(addresses.version == Version::V6);
+        let key = Key { low: low.0, high: high.0, rest: ports | u64::from(vlan) << 16 | kind };
+        Self { addresses, src_port, dst_port, transport, key, from }
+    }
+
+    /// The end it goes to.
+    pub(super) fn to(&self) -> End {
+        self.from.other()
+    }
+
+    fn src(&self) -> Endpoint {
+        Endpoint { ip: self.addresses.version.address(self.addresses.src), port: self.src_port }
+    }
+
+    fn dst(&self) -> Endpoint {
+        Endpoint { ip: self.addresses.version.address(self.addresses.dst), port: self.dst_port }
+    }
+}
+
+impl End {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+}
+
+/// How much a conversation is worth keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A TCP connection that has not carried a byte, or is closed and only kept to know its stragglers; and all
+    /// UDP. Cheap to forge, so these never displace the others.
+    Fleeting,
+    /// A TCP connection that has carried bytes.
+    Talking,
+}
+
+impl Class {
+    /// The classes, the one to evict from first.
+    pub(super) const ALL: [Self; 2] = [Self::Fleeting, Self::Talking];
+
+    /// How long one of these may be silent.
+    pub(super) const fn idle(self) -> Span {
+        match self {
+            Self::Fleeting => Span::from_secs(300),
+            Self::Talking => Span::from_secs(3_600),
+        }
+    }
+}
+
+/// One conversation, or what is left of one in a slot that is free.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    pub(super) flow: Flow,
+    key: Key,
+    hash: u64,
+    /// Which end of the key is the client.
+    pub(super) client: End,
+    /// Whether it is between its open and its close.
+    pub(super) open: bool,
+    /// Whether it is a TCP connection that has carried bytes.
+    pub(super) talked: bool,
+    /// Its last frame.
+    pub(super) last: Carrier,
+    /// A SYN that would end it, not believed yet.
+    pub(super) doubt: Option<super::tcp::Doubt>,
+    /// By [`Direction`].
+    pub(super) streams: [Stream; 2],
+    /// Whether its slot is in the list of those that wait for a hole. Outlives the conversation.
+    pub(super) waiting: bool,
+}
+
+impl Conversation {
+    /// The direction of what comes from this end.
+    #[inline]
+    pub(super) fn direction(&self, from: End) -> Direction {
+        if from == self.client { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    pub(super) fn class(&self) -> Class {
+        if self.open && self.talked { Class::Talking } else { Class::Fleeting }
+    }
+}
+
+/// A place in one of the lists, most recently used first.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    newer: u32,
+    older: u32,
+    class: Class,
+}
+
+/// A list of slots.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    newest: u32,
+    oldest: u32,
+}
+
+/// All conversations of a shard.
+#[derive(Debug)]
+pub(super) struct Flows {
+    /// Slots by key.
+    table: HashTable<u32>,
+    /// Seeded anew in each process, so that nobody can prepare keys that collide.
+    hasher: RandomState,
+    slots: Vec<Conversation>,
+    /// By slot; apart from the conversations so that moving one touches little memory.
+    links: Vec<Link>,
+    lists: [List; 2],
+    free: Vec<u32>,
+    max: usize,
+}
+
+impl Flows {
+    /// No conversations yet, and at most `max` ever.
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            table: HashTable::new(),
+            hasher: RandomState::default(),
+            slots: Vec::new(),
+            links: Vec::new(),
+            lists: [List { newest: NONE, oldest: NONE }; 2],
+            free: Vec::new(),
+            max: max.clamp(1, NONE as usize),
+        }
+    }
+
+    #[inline]
+    pub(super) fn find(&self, key: &Key) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        self.table.find(hash, |slot| self.slots[*slot as usize].key == *key).copied()
+    }
+
+    /// The conversation in a slot that [`find`](Self::find) or [`insert`](Self::insert) told.
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: u32) -> &mut Conversation {
+        &mut self.slots[slot as usize]
+    }
+
+    /// Whether one must go before another is inserted.
+    pub(super) fn is_full(&self) -> bool {
+        self.table.len() >= self.max
+    }
+
+    /// How many slots there are, free ones included.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Adds a conversation that is not open yet.
+    pub(super) fn insert(&mut self, route: &Route, client: End, carrier: &Carrier) -> u32 {
+        let (key, hash) = (route.key, self.hasher.hash_one(route.key));
+        let (client_endpoint, server_endpoint) =
+            if route.from == client { (route.src(), route.dst()) } else { (route.dst(), route.src()) };
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        let flow =
+            Flow { slot, serial: 0, transport: route.transport, client: client_endpoint, server: server_endpoint };
+        match self.slots.get_mut(slot as usize) {
+            Some(old) => {
+                let streams = std::mem::take(&mut old.streams);
+                let waiting = old.waiting;
+                *old = Conversation { streams, waiting, ..Conversation::new(flow, key, hash, client, carrier) };
+            }
+            None => {
+                self.slots.push(Conversation::new(flow, key, hash, client, carrier));
+                self.links.push(Link { newer: NONE, older: NONE, class: Class::Fleeting });
+            }
+        }
+        self.table.insert_unique(hash, slot, |slot| self.slots[*slot as usize].hash);
+        self.link(slot, Class::Fleeting);
+        slot
+    }
+
+    /// Frees a slot.
+    pub(super) fn remove(&mut self, slot: u32) {
+        let hash = self.slots[slot as usize].hash;
+        if let Ok(entry) = self.table.find_entry(hash, |other| *other == slot) {
+            entry.remove();
+            self.unlink(slot);
+            self.free.push(slot);
+        }
+    }
+
+    /// The slot of this class that was silent for longest.
+    pub(super) fn oldest(&self, class: Class) -> Option<u32> {
+        let slot = self.lists[class as usize].oldest;
+        (slot != NONE).then_some(slot)
+    }
+
+    /// Makes a slot the most recently used of its class.
+    #[inline]
+    pub(super) fn touch(&mut self, slot: u32) {
+        let class = self.slots[slot as usize].class();
+        if self.lists[class as usize].newest != slot {
+            self.unlink(slot);
+            self.link(slot, class);
+        }
+    }
+
+    fn link(&mut self, slot: u32, class: Class) {
+        let list = &mut self.lists[class as usize];
+        let older = std::mem::replace(&mut list.newest, slot);
+        self.links[slot as usize] = Link { newer: NONE, older, class };
+        match self.links.get_mut(older as usize) {
+            Some(link) => link.newer = slot,
+            None => list.oldest = slot,
+        }
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Link { newer, older, class } = self.links[slot as usize];
+        let list = &mut self.lists[class as usize];
+        match self.links.get_mut(newer as usize) {
+            Some(link) => link.older = older,
+            None => list.newest = older,
+        }
+        match self.links.get_mut(older as usize) {
+            Some(link) => link.newer = newer,
+            None => list.oldest = newer,
+        }
+    }
+}
+
+impl Conversation {
+    fn new(flow: Flow, key: Key, hash: u64, client: End, carrier: &Carrier) -> Self {
+        Self {
+            flow,
+            key,
+            hash,
+            client,
+            open: false,
+            talked: false,
+            last: *carrier,
+            doubt: None,
+            streams: Default::default(),
+            waiting: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::net::testing::Host::{Client, Server};
+    use crate::net::testing::{ACK, SYN, Wire, ipv4, tcp, udp};
+    use crate::net::{Config, SHARDS};
+
+    /// Room for four conversations.
+    fn small() -> Wire {
+        Wire::with(&Config { max_flows: 4 * SHARDS, ..Config::default() })
+    }
+
+    fn segment(wire: &mut Wire, port: u16, flags: u8, payload: &[u8]) {
+        wire.send(&ipv4(Client, 6, 0, 0, &tcp(Client, port, flags, (1, 1), payload)));
+    }
+
+    #[test]
+    fn a_flood_of_handshakes_evicts_handshakes_only() {
+        let mut wire = small();
+        for port in [1, 2, 3] {
+            segment(&mut wire, port, ACK, b"talk");
+        }
+        wire.told();
+        for port in 1_000..1_100 {
+            segment(&mut wire, port, SYN, b"");
+        }
+        assert!(wire.told().iter().all(|told| told.ends_with("open handshake") || told.ends_with("close")));
+        for port in [1, 2, 3] {
+            wire.send(&ipv4(Client, 6, 0, 0, &tcp(Client, port, ACK, (5, 1), b"on")));
+        }
+        assert_eq!(wire.told(), ["1> 104 data on", "2> 105 data on", "3> 106 data on"]);
+        assert_eq!(wire.counters().evicted, 99);
+    }
+
+    #[test]
+    fn the_one_that_was_silent_for_longest_makes_room() {
+        let mut wire = small();
+        for port in [1, 2, 3, 4, 1, 5] {
+            segment(&mut wire, port, ACK, b"");
+            segment(&mut wire, port, ACK, b"talk");
+        }
+        let told = wire.told();
+        // Port 1 sent again (a copy), so port 2 goes.
+        assert_eq!(&told[8..], ["2> 4 close", "5> 12 open", "5> 12 data talk"]);
+        wire.finish();
+        assert_eq!(wire.told(), ["1> 10 close", "5> 12 close", "3> 6 close", "4> 8 close"]);
+    }
+
+    #[test]
+    fn silence_ends_a_conversation_sooner_when_it_never_spoke() {
+        let mut wire = Wire::new();
+        segment(&mut wire, 1, SYN, b"");
+        segment(&mut wire, 2, ACK, b"talk");
+        wire.send(&ipv4(Client, 17, 0, 0, &udp(Client, b"datagram")));
+        wire.told();
+        let mut expire = |now| {
+            wire.now = now;
+            wire.expire();
+            wire.told()
+        };
+        assert_eq!(expire(300), [""; 0]);
+        assert_eq!(expire(301), ["1> 1 close", "3> 3 close"]);
+        assert_eq!(expire(3_600), [""; 0]);
+        assert_eq!(expire(3_601), ["2> 2 close"]);
+        assert_eq!(wire.counters().expired, 3);
+    }
+
+    #[test]
+    fn transports_and_vlans_keep_conversations_apart() {
+        use crate::capture::{Frame, LinkType};
+        use crate::net::{Net, Packet};
+        use crate::time::Timestamp;
+        let mut net = Net::new(&Config::default());
+        let mut serials = Vec::new();
+        let packet = ipv4(Client, 17, 0, 0, &udp(Client, b"x"));
+        let answer = ipv4(Server, 17, 0, 0, &udp(Server, b"y"));
+        let tag = |id: u8| [&[0x81, 0, 0, id, 8, 0][..]].concat();
+        for (header, packet) in [
+            (vec![8, 0], &packet),
+            (tag(5), &packet),
+            (tag(6), &packet),
+            (tag(5), &answer),
+            // Id 0 is a priority and no VLAN.
+            (tag(0), &answer),
+        ] {
+            let bytes = [&[2; 12][..], &header, packet].concat();
+            let time = Timestamp::from_nanos(0);
+            let frame =
+                Frame { number: 1, time, link: LinkType::Ethernet, wire_len: bytes.len() as u32, bytes: &bytes };
+            net.push(&Packet::parse(&frame), &mut |chunk| serials.push((chunk.flow.serial, chunk.direction as u8)));
+        }
+        serials.dedup();
+        assert_eq!(serials, [(1, 0), (2, 0), (3, 0), (2, 1), (1, 1)]);
+    }
+}

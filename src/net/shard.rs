@@ -1,0 +1,577 @@
+//! The state of one shard, and what goes through it.
+
+use super::flows::{Class, End, Flows, Route};
+use super::fragments::Fragments;
+use super::ip::{self, Ip, Place, TCP, UDP, Version};
+use super::link::{NO_VLAN, Unused};
+use super::packet::Packet;
+use super::stream::{Ledger, Stream};
+use super::{Carrier, Chunk, Counters, Direction, Event, SHARDS, Transport, tcp};
+use crate::time::Timestamp;
+
+/// Which conversations are followed, and how many. The bounds are those of all shards together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The server ports.
+    pub ports: Vec<u16>,
+    /// How many conversations are known at once; the least recently used is forgotten for a new one.
+    pub max_flows: usize,
+    /// How many bytes may wait for holes before them.
+    pub max_held: usize,
+}
+
+/// Port 502, 65,536 conversations, 16 MiB.
+impl Default for Config {
+    fn default() -> Self {
+        Self { ports: vec![502], max_flows: 1 << 16, max_held: 16 << 20 }
+    }
+}
+
+/// The server ports, one bit each.
+#[derive(Debug)]
+struct Ports(Box<[u64; 1024]>);
+
+impl Ports {
+    fn new(ports: &[u16]) -> Self {
+        let mut bits = Box::new([0; 1024]);
+        for port in ports {
+            bits[usize::from(*port >> 6)] |= 1 << (port & 63);
+        }
+        Self(bits)
+    }
+
+    #[inline]
+    fn contains(&self, port: u16) -> bool {
+        self.0[usize::from(port >> 6)] >> (port & 63) & 1 != 0
+    }
+}
+
+/// The conversations of one shard.
+///
+/// Chunks are handed to a `sink` as they come; it must not be kept waiting, and sees every conversation's chunks
+/// in order: open, bytes and gaps, close.
+#[derive(Debug)]
+pub struct Net {
+    ports: Ports,
+    flows: Flows,
+    fragments: Fragments,
+    ledger: Ledger,
+    /// Slots with segments that wait for a hole, or did since the last look; each once.
+    waiting: Vec<u32>,
+}
+
+impl Net {
+    /// A shard without conversations.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            ports: Ports::new(&config.ports),
+            flows: Flows::new(config.max_flows / SHARDS),
+            fragments: Fragments::default(),
+            ledger: Ledger { counters: Counters::default(), held: 0, max_held: config.max_held / SHARDS },
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Takes a packet of this shard.
+    #[inline]
+    pub fn push<F: FnMut(Chunk<'_>)>(&mut self, packet: &Packet<'_>, sink: &mut F) {
+        self.ledger.counters.frames += 1;
+        let result = match &packet.content {
+            Ok(ip) => match ip.fragment {
+                None => self.transport(&packet.carrier, ip, false, sink),
+                Some(place) => self.fragment(&packet.carrier, ip, place, sink),
+            },
+            Err(unused) => Err(*unused),
+        };
+        if let Err(unused) = result {
+            self.count(unused);
+        }
+    }
+
+    /// Forgets what has been silent for too long; to be called about once in a second of capture time, at
+    /// moments that the input alone decides.
+    pub fn expire<F: FnMut(Chunk<'_>)>(&mut self, now: Timestamp, sink: &mut F) {
+        self.fragments.expire(now, &mut self.ledger.counters);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|slot| {
+            let conversation = self.flows.get_mut(*slot);
+            let flow = &conversation.flow;
+            for (stream, direction) in conversation.streams.iter_mut().zip([Direction::ToServer, Direction::ToClient]) {
+                let emit = &mut |carrier: &_, event: Event<'_>| sink(Chunk { flow, direction, carrier, event });
+                stream.expire(now, &mut self.ledger, emit);
+            }
+            conversation.waiting = conversation.streams.iter().any(Stream::is_holding);
+            conversation.waiting
+        });
+        self.waiting = waiting;
+        for class in Class::ALL {
+            while let Some(slot) = self.flows.oldest(class) {
+                if now.since(self.flows.get_mut(slot).last.time) <= class.idle() {
+                    break;
+                }
+                self.ledger.counters.expired += u64::from(self.forget(slot, sink));
+            }
+        }
+    }
+
+    /// The end of the input: delivers what is held back and closes every conversation, in the order of their slots.
+    pub fn finish<F: FnMut(Chunk<'_>)>(&mut self, sink: &mut F) {
+        self.fragments.finish(&mut self.ledger.counters);
+        for slot in 0..self.flows.slots() {
+            self.forget(slot, sink);
+        }
+    }
+
+    /// What has been counted so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.ledger.counters
+    }
+
+    /// How many bytes wait for holes before them.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.ledger.held
+    }
+
+    /// Closes a conversation and frees its slot; returns whether it was open.
+    fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, sink: &mut F) -> bool {
+        let conversation = self.flows.get_mut(slot);
+        let open = conversation.open;
+        conversation.close(Direction::ToServer, None, &mut self.ledger, sink);
+        for stream in &mut conversation.streams {
+            stream.reset(&mut self.ledger);
+        }
+        self.flows.remove(slot);
+        open
+    }
+
+    fn count(&mut self, unused: Unused) {
+        let counters = &mut self.ledger.counters;
+        match unused {
+            Unused::UnknownLinkType => counters.unknown_link_type += 1,
+            Unused::NotIp => counters.not_ip += 1,
+            Unused::CutHeader => counters.cut_headers += 1,
+            Unused::BadLength => counters.bad_lengths += 1,
+        }
+    }
+
+    /// Takes a fragment, and its packet once that is complete.
+    fn fragment<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        carrier: &Carrier,
+        ip: &Ip<'_>,
+        place: Place,
+        sink: &mut F,
+    ) -> Result<(), Unused> {
+        if ip.addresses.version == Version::V4 && !matches!(ip.protocol, TCP | UDP) {
+            self.ledger.counters.other_transport += 1;
+            return Ok(());
+        }
+        let counters = &mut self.ledger.counters;
+        let Some(whole) = self.fragments.push(ip, place, carrier.vlan[0], carrier.time, counters)? else {
+            return Ok(());
+        };
+        let (payload, wire_len) = (&whole.payload[..], whole.payload.len());
+        let mut ip = Ip { protocol: whole.protocol, fragment: None, payload, wire_len, ..*ip };
+        if ip.addresses.version == Version::V6 {
+            ip = ip::past_extensions(ip)?;
+            if ip.fragment.is_some() {
+                return Err(Unused::BadLength);
+            }
+        }
+        self.transport(carrier, &ip, whole.conflict, sink)
+    }
+
+    /// Takes a whole IP packet; `conflict` tells whether its fragments differed.
+    #[inline]
+    fn transport<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        carrier: &Carrier,
+        ip: &Ip<'_>,
+        conflict: bool,
+        sink: &mut F,
+    ) -> Result<(), Unused> {
+        let transport = match ip.protocol {
+            TCP => Transport::Tcp,
+            UDP => Transport::Udp,
+            _ => {
+                self.ledger.counters.other_transport += 1;
+                return Ok(());
+            }
+        };
+        let Some(&[s0, s1, d0, d1]) = ip.payload.first_chunk() else {
+            return Err(if ip.wire_len < 4 { Unused::BadLength } else { Unused::CutHeader });
+        };
+        let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+        if !self.ports.contains(ports.0) && !self.ports.contains(ports.1) {
+            self.ledger.counters.other_port += 1;
+            return Ok(());
+        }
+        // Id 0 only carries a priority: some devices tag their frames so, and their peers' are untagged.
+        let vlan = if carrier.vlan[0] == 0 { NO_VLAN } else { carrier.vlan[0] };
+        let route = Route::new(ip.addresses, ports, transport, vlan);
+        match transport {
+            Transport::Tcp => self.segment(&route, &tcp::read(ip, conflict)?, carrier, sink),
+            Transport::Udp => self.datagram(&route, ip, carrier, sink)?,
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn segment<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        route: &Route,
+        segment: &tcp::Segment<'_>,
+        carrier: &Carrier,
+        sink: &mut F,
+    ) {
+        self.ledger.counters.segments += 1;
+        let carrier = &Carrier { tcp_flags: segment.flags, ..*carrier };
+        let slot = match self.flows.find(&route.key) {
+            Some(slot) => slot,
+            None if segment.can_open() => {
+                let client = segment.client(route.from);
+                self.insert(route, client, carrier, sink)
+            }
+            None => {
+                self.ledger.counters.strays += 1;
+                return;
+            }
+        };
+        let conversation = self.flows.get_mut(slot);
+        conversation.last = *carrier;
+        conversation.segment(route.from, segment, carrier, &mut self.ledger, sink);
+        if !conversation.waiting && conversation.streams.iter().any(Stream::is_holding) {
+            conversation.waiting = true;
+            self.waiting.push(slot);
+        }
+        self.flows.touch(slot);
+    }
+
+    /// Takes a UDP datagram (RFC 768).
+    fn datagram<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        route: &Route,
+        ip: &Ip<'_>,
+        carrier: &Carrier,
+        sink: &mut F,
+    ) -> Result<(), Unused> {
+        let Some((&[_, _, _, _, l0, l1, _, _], rest)) = ip.payload.split_first_chunk() else {
+            return Err(if ip.wire_len < 8 { Unused::BadLength } else { Unused::CutHeader });
+        };
+        let wire_len = match usize::from(u16::from_be_bytes([l0, l1])) {
+            // A jumbogram (RFC 2675).
+            0 => ip.wire_len - 8,
+            len if (8..=ip.wire_len).contains(&len) => len - 8,
+            _ => return Err(Unused::BadLength),
+        };
+        self.ledger.counters.datagrams += 1;
+        let bytes = rest.get(..wire_len).unwrap_or(rest);
+        let truncated = bytes.len() < wire_len;
+        self.ledger.counters.truncated += u64::from(truncated);
+        let slot = match self.flows.find(&route.key) {
+            Some(slot) => slot,
+            None => self.insert(route, None, carrier, sink),
+        };
+        let conversation = self.flows.get_mut(slot);
+        conversation.last = *carrier;
+        let direction = conversation.direction(route.from);
+        sink(Chunk { flow: &conversation.flow, direction, carrier, event: Event::Datagram { bytes, truncated } });
+        self.flows.touch(slot);
+        Ok(())
+    }
+
+    /// Adds a conversation and opens it. Without a handshake to tell the client, the side with a server port is
+    /// the server, or else the one that is spoken to.
+    fn insert<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        route: &Route,
+        client: Option<End>,
+        carrier: &Carrier,
+        sink: &mut F,
+    ) -> u32 {
+        while self.flows.is_full() {
+            let Some(slot) = Class::ALL.into_iter().find_map(|class| self.flows.oldest(class)) else { break };
+            self.ledger.counters.evicted += u64::from(self.forget(slot, sink));
+        }
+        let handshake = client.is_some();
+        let client = client.unwrap_or_else(|| {
+            let from_server = self.ports.contains(route.src_port) && !self.ports.contains(route.dst_port);
+            if from_server { route.to() } else { route.from }
+        });
+        let slot = self.flows.insert(route, client, carrier);
+        let conversation = self.flows.get_mut(slot);
+        let direction = conversation.direction(route.from);
+        conversation.open(handshake, direction, carrier, &mut self.ledger, sink);
+        slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Batch, Frame, LinkType, Opened, open};
+    use crate::net::testing::Host::{Client, Server};
+    use crate::net::testing::{ACK, SYN, Wire, ipv4, tcp, udp};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use std::path::{Path, PathBuf};
+
+    #[test]
+    fn datagrams_come_whole_with_their_padding_off() {
+        let mut wire = Wire::new();
+        let mut query = ipv4(Client, 17, 1, 0, &udp(Client, b"query"));
+        query.extend([0; 10]);
+        wire.send(&query);
+        let answer = ipv4(Server, 17, 1, 0, &udp(Server, b"answer"));
+        wire.send_cut(&answer[..answer.len() - 3], answer.len());
+        assert_eq!(wire.told(), ["1> 1 open", "1> 1 datagram query", "1< 2 datagram~ ans"]);
+        let mut wrong = udp(Client, b"query");
+        wrong[5] = 200;
+        wire.send(&ipv4(Client, 17, 1, 0, &wrong));
+        assert_eq!((wire.told().len(), wire.counters().bad_lengths), (0, 1));
+    }
+
+    #[test]
+    fn fragments_are_put_together_and_their_conflicts_told() {
+        let mut wire = Wire::new();
+        let segment = tcp(Client, 40_000, ACK, (101, 501), b"fragmented");
+        wire.send(&ipv4(Client, 6, 7, 3, &segment[24..]));
+        wire.send(&ipv4(Client, 6, 7, 0x2000, &segment[..24]));
+        assert_eq!(wire.told(), ["1> 2 open", "1> 2 data fragmented"]);
+        let segment = tcp(Client, 40_000, ACK, (111, 501), b"0123456789abcdef");
+        let mut other = segment.clone();
+        other[24] = b'?';
+        wire.send(&ipv4(Client, 6, 8, 0x2000, &segment[..32]));
+        wire.send(&ipv4(Client, 6, 8, 0x2003, &other[24..32]));
+        wire.send(&ipv4(Client, 6, 8, 4, &segment[32..]));
+        assert_eq!(wire.told(), ["1> 5 data! 0123456789abcdef"]);
+    }
+
+    #[test]
+    fn only_watched_ports_are_followed() {
+        let mut wire = Wire::with(&Config { ports: vec![1_502], ..Config::default() });
+        wire.send(&ipv4(Client, 17, 1, 0, &udp(Client, b"x")));
+        wire.send(&ipv4(Client, 1, 1, 0, &udp(Client, b"x")));
+        wire.finish();
+        assert_eq!((wire.told().len(), wire.counters().other_port, wire.counters().other_transport), (0, 1, 1));
+        // Both ports are watched, so the first to be spoken to is the server.
+        let mut wire = Wire::with(&Config { ports: vec![502, 40_000], ..Config::default() });
+        wire.send(&ipv4(Server, 17, 1, 0, &udp(Server, b"x")));
+        assert_eq!(wire.told(), ["1> 1 open", "1> 1 datagram x"]);
+    }
+
+    fn captures() -> Option<PathBuf> {
+        let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/captures"));
+        if !path.is_dir() {
+            eprintln!("skipped: no captures");
+            return None;
+        }
+        Some(path.to_owned())
+    }
+
+    /// Pushes a capture through all shards; returns how many frames it has.
+    fn follow(path: &Path, sink: &mut impl FnMut(Chunk<'_>)) -> (u64, Counters) {
+        let Ok(Opened::Capture(mut source)) = open(Box::new(std::fs::File::open(path).unwrap())) else {
+            panic!("{} is no capture", path.display())
+        };
+        let mut nets: Vec<_> = (0..SHARDS).map(|_| Net::new(&Config::default())).collect();
+        let mut batch = Batch::new();
+        let mut frames = 0;
+        loop {
+            source.fill(&mut batch).unwrap();
+            if batch.is_empty() {
+                break;
+            }
+            for frame in batch.frames() {
+                let packet = Packet::parse(&frame);
+                nets[packet.shard()].push(&packet, sink);
+                frames += 1;
+            }
+        }
+        assert_eq!(source.cut(), None, "{}", path.display());
+        let mut counters = Counters::default();
+        for net in &mut nets {
+            net.finish(sink);
+            counters.merge(net.counters());
+            assert_eq!(net.held(), 0);
+        }
+        (frames, counters)
+    }
+
+    #[test]
+    fn every_capture_has_the_frames_it_should() {
+        let Some(path) = captures() else { return };
+        let table = std::fs::read_to_string(path.join("README.md")).unwrap();
+        let mut compared = 0;
+        for row in table.lines() {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let (Some(name), Some(packets)) = (cells.get(1), cells.get(3).and_then(|cell| cell.parse::<u64>().ok()))
+            else {
+                continue;
+            };
+            let (frames, counters) = follow(&path.join(name), &mut |_| {});
+            assert_eq!((frames, counters.frames), (packets, packets), "{name}");
+            compared += 1;
+        }
+        assert_eq!(compared, 20);
+        follow(&path.join("badlogin.pcap"), &mut |_| {});
+    }
+
+    /// ADUs as `(frame, client speaks, hexadecimal PDU)`, cut from the streams by their MBAP lengths alone.
+    fn adus(path: &Path) -> Vec<(u64, bool, String)> {
+        let mut found = Vec::new();
+        let mut streams: HashMap<(u64, IpPair, bool), Vec<u8>> = HashMap::new();
+        follow(path, &mut |chunk| {
+            let to_server = chunk.direction == Direction::ToServer;
+            let key = (chunk.flow.serial, (chunk.flow.client.ip, chunk.flow.server.ip), to_server);
+            let (Event::Data { bytes, .. } | Event::Datagram { bytes, .. }) = chunk.event else { return };
+            let stream = streams.entry(key).or_default();
+            stream.extend_from_slice(bytes);
+            while let Some(len) = stream.get(4..6).map(|len| usize::from(u16::from_be_bytes([len[0], len[1]]))) {
+                let Some(pdu) = stream.get(7..6 + len) else { break };
+                let pdu = pdu.iter().map(|byte| format!("{byte:02x}")).collect();
+                found.push((chunk.carrier.frame, to_server, pdu));
+                stream.drain(..6 + len);
+            }
+        });
+        found
+    }
+
+    type IpPair = (std::net::IpAddr, std::net::IpAddr);
+
+    /// Those of the constructed captures whose MBAP lengths are right.
+    const EDGES: [&str; 18] = [
+        "all_functions",
+        "bad_checksums",
+        "diagnostics",
+        "exceptions",
+        "ip_fragments",
+        "ipv6",
+        "matching",
+        "null_loopback",
+        "out_of_order",
+        "pcap_nano",
+        "pipelined",
+        "plain",
+        "qinq",
+        "retransmission",
+        "sll",
+        "sll2",
+        "split_in_mbap",
+        "udp502",
+    ];
+
+    #[test]
+    fn each_message_is_complete_in_the_frame_that_completed_it() {
+        let Some(path) = captures() else { return };
+        for name in EDGES {
+            let text = std::fs::read_to_string(path.join(format!("edge/{name}.expected.json"))).unwrap();
+            let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let expected: Vec<_> = expected["adus"].as_array().unwrap().iter().collect();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|adu| {
+                    let to_server = adu["dport"] == 502;
+                    (adu["frame"].as_u64().unwrap(), to_server, adu["pdu"].as_str().unwrap().to_owned())
+                })
+                .collect();
+            assert_eq!(adus(&path.join(format!("edge/{name}.pcap"))), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_lost_at_the_edges() {
+        let Some(path) = captures() else { return };
+        let counters = |name: &str| follow(&path.join(format!("edge/{name}.pcap")), &mut |_| {}).1;
+        assert_eq!((counters("out_of_order").out_of_order, counters("out_of_order").gaps), (3, 0));
+        let retransmission = counters("retransmission");
+        assert_eq!((retransmission.keep_alives, retransmission.conflicts), (1, 0));
+        assert_eq!(retransmission.retransmitted + retransmission.duplicates, 3);
+        assert_eq!((counters("ip_fragments").reassembled, counters("ip_fragments").fragments), (2, 4));
+        assert_eq!(counters("tls802").other_port, 4);
+        let mut handshakes = Vec::new();
+        follow(&path.join("edge/midstream_half_adu.pcap"), &mut |chunk| {
+            if let Event::Open { handshake } = chunk.event {
+                handshakes.push((handshake, chunk.flow.server.port));
+            }
+        });
+        assert_eq!(handshakes, [(false, 502)]);
+    }
+
+    /// A packet that a shard must survive, and perhaps believe.
+    fn packet() -> impl Strategy<Value = Vec<u8>> {
+        let numbers = (prop_oneof![0..400_u32, any::<u32>()], prop_oneof![0..400_u32, any::<u32>()]);
+        let flags = prop_oneof![Just(ACK), Just(SYN), Just(SYN | ACK), any::<u8>()];
+        let payload = proptest::collection::vec(any::<u8>(), 0..80);
+        let damage = proptest::collection::vec((0..60_usize, any::<u8>()), 0..2);
+        let fragment = prop_oneof![3 => Just(0_u16), 1 => 0..4_u16, 1 => 0x2000..0x2004_u16];
+        (any::<[bool; 2]>(), 0..4_u16, flags, numbers, payload, damage, fragment).prop_map(
+            |([from, is_udp], port, flags, numbers, payload, damage, fragment)| {
+                let from = if from { Client } else { Server };
+                let mut bytes = if is_udp {
+                    ipv4(from, 17, port, fragment, &udp(from, &payload))
+                } else {
+                    ipv4(from, 6, port, fragment, &tcp(from, 40_000 + port, flags, numbers, &payload))
+                };
+                for (place, byte) in damage {
+                    if let Some(damaged) = bytes.get_mut(place) {
+                        *damaged = byte;
+                    }
+                }
+                bytes
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(150))]
+        #[test]
+        fn any_packets_give_whole_conversations_within_bounds(
+            packets in proptest::collection::vec((packet(), 0..12_u32, 0..30_i64), 0..120),
+            max_held in 0..400_usize,
+        ) {
+            let config = Config { max_flows: 3 * SHARDS, max_held: max_held * SHARDS, ..Config::default() };
+            let mut net = Net::new(&config);
+            let mut open: HashMap<u32, u64> = HashMap::new();
+            let mut serials = 0;
+            let mut now = 0;
+            let mut sink = |chunk: Chunk<'_>| {
+                let (slot, serial) = (chunk.flow.slot, chunk.flow.serial);
+                match chunk.event {
+                    Event::Open { .. } => {
+                        assert_eq!((open.insert(slot, serial), serial), (None, serials + 1));
+                        serials = serial;
+                    }
+                    Event::Close => assert_eq!(open.remove(&slot), Some(serial)),
+                    Event::Data { bytes, .. } => assert!(open.get(&slot) == Some(&serial) && !bytes.is_empty()),
+                    _ => assert_eq!(open.get(&slot), Some(&serial)),
+                }
+                assert!(open.len() <= 3);
+            };
+            for (number, (bytes, cut, pause)) in (1..).zip(&packets) {
+                now += pause;
+                let wire_len = bytes.len() as u32;
+                let bytes = &bytes[..bytes.len().saturating_sub(*cut as usize / 6 * 9)];
+                let time = Timestamp::from_parts(now, 0);
+                net.push(&Packet::parse(&Frame { number, time, link: LinkType::Raw, wire_len, bytes }), &mut sink);
+                prop_assert!(net.held() <= max_held);
+                if *pause > 25 {
+                    net.expire(time, &mut sink);
+                }
+            }
+            net.finish(&mut sink);
+            prop_assert!(open.is_empty());
+            prop_assert_eq!(net.held(), 0);
+            let c = net.counters();
+            prop_assert_eq!(
+                c.frames + c.reassembled,
+                c.unknown_link_type + c.not_ip + c.cut_headers + c.bad_lengths + c.other_transport + c.other_port
+                    + c.fragments + c.segments + c.datagrams
+            );
+            prop_assert_eq!(c.iter().find(|(name, _)| *name == "opened"), Some(("opened", serials)));
+        }
+    }
+}
