@@ -11,7 +11,7 @@ use sigmabus::capture::{self, Batch, Opened};
 use sigmabus::cli::rule_files;
 use sigmabus::detect::{Input, Machine, Scratch, Unit};
 use sigmabus::modbus::{self, Pairing};
-use sigmabus::net::{self, Net};
+use sigmabus::net::{self, Net, Packet};
 use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Wanted};
 use sigmabus::record::{Record, Slots, write_json};
 use sigmabus::score::{Board, Scoreboard, Scored};
@@ -60,7 +60,7 @@ fn pieces(criterion: &mut Criterion) {
     group.bench_function("frame to chunk", |bencher| {
         bencher.iter_batched_ref(
             || Net::new(&net::Config::default()),
-            |net| each_frame(&batches, |frame| net.push(frame, &mut |chunk| drop(black_box(chunk)))),
+            |net| each_frame(&batches, |frame| net.push(&Packet::parse(frame), &mut |chunk| drop(black_box(chunk)))),
             BatchSize::LargeInput,
         );
     });
@@ -70,7 +70,7 @@ fn pieces(criterion: &mut Criterion) {
             fresh,
             |(net, pairing)| {
                 each_frame(&batches, |frame| {
-                    net.push(frame, &mut |chunk| pairing.push(&chunk, &mut |message| drop(black_box(*message))));
+                    net.push(&Packet::parse(frame), &mut |chunk| pairing.push(&chunk, &mut |message| drop(black_box(*message))));
                 });
             },
             BatchSize::LargeInput,
@@ -83,7 +83,7 @@ fn pieces(criterion: &mut Criterion) {
             fresh,
             |(net, pairing)| {
                 each_frame(&batches, |frame| {
-                    net.push(frame, &mut |chunk| {
+                    net.push(&Packet::parse(frame), &mut |chunk| {
                         pairing.push(&chunk, &mut |message| {
                             arena.reset();
                             let record = Record::new(message, &slots, &arena);
@@ -102,7 +102,7 @@ fn pieces(criterion: &mut Criterion) {
             fresh,
             |(net, pairing)| {
                 each_frame(&batches, |frame| {
-                    net.push(frame, &mut |chunk| {
+                    net.push(&Packet::parse(frame), &mut |chunk| {
                         pairing.push(&chunk, &mut |message| {
                             arena.reset();
                             out.clear();

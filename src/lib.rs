@@ -26,7 +26,7 @@
 //! use sigmabus::capture::{Batch, LinkType};
 //! use sigmabus::detect::{Machine, Scratch};
 //! use sigmabus::modbus::{self, Pairing};
-//! use sigmabus::net::{self, Net};
+//! use sigmabus::net::{self, Net, Packet};
 //! use sigmabus::record::{Record, Slots, write_json};
 //! use sigmabus::sigma::{self, Options, SourceText};
 //! use sigmabus::time::Timestamp;
@@ -63,7 +63,7 @@
 //! let mut titles = Vec::new();
 //! let mut json = Vec::new();
 //! for frame in batch.frames() {
-//!     net.push(&frame, &mut |chunk| {
+//!     net.push(&Packet::parse(&frame), &mut |chunk| {
 //!         pairing.push(&chunk, &mut |message| {
 //!             let arena = bumpalo::Bump::new();
 //!             let record = Record::new(message, &slots, &arena);

@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::spread::{Deal, Feed, Go, spread};
 use super::{Progress, RunError};
 use crate::capture::{Frame, Source};
-use crate::net;
+use crate::net::Packet;
 use crate::sink::Sink;
 use std::sync::Arc;
 
@@ -35,6 +35,11 @@ struct Frames {
     routed: bool,
 }
 
+/// The shard of a frame.
+fn route(frame: &Frame<'_>) -> u8 {
+    Packet::parse(frame).shard() as u8
+}
+
 impl Feed<Routed> for Frames {
     fn next(&mut self, routed: &mut Routed) -> Result<bool, RunError> {
         self.source.fill(&mut routed.batch).map_err(RunError::Capture)?;
@@ -42,10 +47,10 @@ impl Feed<Routed> for Frames {
         if let Some(filter) = &mut self.filter {
             for frame in routed.batch.frames() {
                 let passes = filter(&frame).map_err(RunError::Filter)?;
-                routed.routes.push(if passes { net::route(&frame) } else { LEFT_OUT });
+                routed.routes.push(if passes { route(&frame) } else { LEFT_OUT });
             }
         } else if self.routed {
-            routed.routes.extend(routed.batch.frames().map(|frame| net::route(&frame)));
+            routed.routes.extend(routed.batch.frames().map(|frame| route(&frame)));
         }
         Ok(!routed.batch.is_empty())
     }

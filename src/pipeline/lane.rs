@@ -10,7 +10,7 @@ use super::spread::Work;
 use super::summary::Summary;
 use crate::capture::{Batch, Frame};
 use crate::modbus::Pairing;
-use crate::net::{self, Net, SHARDS};
+use crate::net::{Net, Packet, SHARDS};
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
@@ -49,8 +49,11 @@ impl Work for Lane {
             if let Some(now) = self.clock.tick(frame.time) {
                 self.expire(now, frame.number, evidence);
             }
-            let number = routes.next().unwrap_or_else(|| net::route(&frame));
-            self.push(number, &frame, evidence);
+            // A frame whose shard is known and not here need not be parsed.
+            let elsewhere = routes.next().is_some_and(|route| !matches!(self.shards.get(usize::from(route)), Some(Some(_))));
+            if !elsewhere {
+                self.push(&frame, evidence);
+            }
         }
     }
 }
@@ -59,25 +62,25 @@ impl Lane {
     /// The shards whose number leaves `part` when divided by `parts`.
     pub fn new(plan: &Arc<Plan>, part: usize, parts: usize) -> Self {
         let shard = |number| {
-            (number % parts == part).then(|| Shard {
-                net: Net::new(&plan.net),
-                pairing: Pairing::new(&plan.modbus),
-            })
+            (number % parts == part)
+                .then(|| Shard { net: Net::new(&plan.net), pairing: Pairing::new(&plan.modbus) })
         };
         Self {
-            shards: (0..usize::from(SHARDS)).map(shard).collect(),
+            shards: (0..SHARDS).map(shard).collect(),
             judge: Judge::new(Arc::clone(plan)),
             clock: Clock::default(),
         }
     }
 
-    fn push(&mut self, number: u8, frame: &Frame<'_>, evidence: &mut Evidence) {
-        let Some(Some(Shard { net, pairing })) = self.shards.get_mut(usize::from(number)) else {
+    fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {
+        let packet = Packet::parse(frame);
+        let number = packet.shard();
+        let Some(Some(Shard { net, pairing })) = self.shards.get_mut(number) else {
             return;
         };
         let judge = &mut self.judge;
-        let order = Order { number: frame.number, phase: Phase::Frame, shard: number };
-        net.push(frame, &mut |chunk| {
+        let order = Order { number: frame.number, phase: Phase::Frame, shard: number as u8 };
+        net.push(&packet, &mut |chunk| {
             pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
         });
     }

@@ -1,11 +1,12 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
-use crate::detect::{Carry, Catalogue, CompileError, Correlator, Machine, RuleIx};
+use crate::detect::{Carry, Correlator, Machine, Named, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
-use crate::record::{LogPlan, Slots};
+use crate::record::{LogPlan, Mask, Slots, schema};
 use crate::score::{Points, Scoreboard};
-use crate::sigma::ir::{Meta, RuleRef, Ruleset};
+use crate::sigma::OWN_PRODUCT;
+use crate::sigma::ir::{LogSource, Meta, RuleRef, Ruleset};
 use std::sync::Arc;
 
 /// The fields that tell whom an alert of a single finding is about, as far as the record has them.
