@@ -3,6 +3,21 @@
 //! Everything downstream of here sees a record as [`Facts`]: a [`Fact`] for each [`Slot`]. A slot is a field name
 //! that some rule, scoreboard or alert asked for when the rules were loaded ([`Slots`]); a field of the one schema
 //! table ([`schema`]) or, in a stored log, any name at all.
+//!
+//! ```text
+//!  Message -> Record     ---\
+//!                            >--- Facts     Record -> json, nxlog
+//!  NDJSON  -> LogRecord  ---/
+//! ```
+//!
+//! - [`schema`] is the table: names, NXLog's names, value types, meanings. [`vocabulary`] has the closed sets of texts.
+//! - [`Record`] is the flat view of a [`Message`](crate::modbus::Message). It works out a fact when it is asked for it.
+//! - [`LogRecord`] is one line of a stored log, of which a [`LogPlan`] kept what was wanted.
+//! - [`json`] writes records with native types. What it writes, read as a log, gives the same facts: a rule finds the
+//!   same in a capture and in what `decode` printed of it.
+//! - [`nxlog`] writes records in NXLog's form, and turns such lines back into bytes.
+//!
+//! Made texts and lists live in an arena that the caller owns and empties after each record.
 
 use crate::time::Timestamp;
 use std::net::IpAddr;
@@ -109,6 +124,7 @@ pub mod json;
 mod list;
 mod log;
 mod message;
+mod moment;
 pub mod nxlog;
 #[cfg(test)]
 mod samples;

@@ -5,7 +5,6 @@
 
 mod plan;
 mod read;
-mod time;
 mod typed;
 
 pub use plan::LogPlan;
@@ -274,7 +273,7 @@ mod tests {
             (b"{\"a\":1} {}", "not a JSON object: trailing characters at line 1 column 9"),
             (b"{\"a\":1", "not a JSON object: EOF while parsing an object at line 1 column 6"),
             (b"{\"a\":\"\xFF\"}", "not a JSON object: invalid unicode code point at line 1 column 7"),
-            (deep.as_bytes(), "not a JSON object: recursion limit exceeded at line 1 column 382"),
+            (deep.as_bytes(), "not a JSON object: recursion limit exceeded at line 1 column 384"),
             (&long, "line of 4194305 bytes, more than the 4194304 that are read"),
         ] {
             let arena = Bump::new();

@@ -1,9 +1,8 @@
 //! What to keep of a log line, worked out once from the fields that somebody asked for.
 
-use super::time;
 use super::typed::Typing;
 use crate::record::schema::{Field, Guard, Native, find};
-use crate::record::{Slot, Slots};
+use crate::record::{Slot, Slots, moment};
 use rustc_hash::FxHashMap;
 
 /// What to keep of a log line.
@@ -77,7 +76,7 @@ impl LogPlan {
                 builder.look_instead(slot, field);
             }
         }
-        for (name, rank) in time::NAMES.iter().zip(0..) {
+        for (name, rank) in moment::NAMES.iter().zip(0..) {
             let node = builder.node(name);
             builder.plan.nodes[node].time = Some(rank);
         }

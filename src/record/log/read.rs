@@ -1,8 +1,8 @@
 //! The walk through one line: serde's visitors, which follow the plan's nodes beside the JSON.
 
+use super::LogRecord;
 use super::plan::{LeafId, LogPlan, NodeId, ROOT};
-use super::{LogRecord, time};
-use crate::record::{Fact, List};
+use crate::record::{Fact, List, moment};
 use crate::time::Timestamp;
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
     /// Notes the time that a usual name gives.
     fn note_time(&mut self, rank: u8, raw: &str) {
         if self.time.is_none_or(|(best, _)| rank <= best)
-            && let Some(time) = time::read_json(raw)
+            && let Some(time) = moment::read_json(raw)
         {
             self.time = Some((rank, time));
         }

@@ -2,8 +2,7 @@
 //!
 //! Only where nothing is lost: what is turned prints exactly as it was read. Anything else stays as it is.
 
-use crate::record::{Domain, Fact, List, Vocabulary};
-use crate::time::Timestamp;
+use crate::record::{Domain, Fact, List, Vocabulary, moment};
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
 use std::io::Write;
@@ -117,7 +116,7 @@ fn addr<'a>(text: &str) -> Option<Fact<'a>> {
 /// A time as we print it. In any other form the written clock counts, which a typed time has no more.
 fn time<'a>(text: &str) -> Option<Fact<'a>> {
     let ours = text.len() == 30 && text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
-    if ours { super::time::read_text(text).map(Fact::Time) } else { None }
+    if ours { moment::read_text(text).map(Fact::Time) } else { None }
 }
 
 fn set<'a>(words: &Words, facts: &[Fact<'a>]) -> Option<Fact<'a>> {
@@ -141,6 +140,7 @@ fn registers<'a>(facts: &[Fact<'a>], arena: &'a Bump) -> Option<Fact<'a>> {
 mod tests {
     use super::*;
     use crate::record::vocabulary::{FLAGS, KIND};
+    use crate::time::Timestamp;
 
     fn typed(domain: Domain, text: &str) -> Option<Fact<'static>> {
         Typing::of(domain).unwrap().text(text)

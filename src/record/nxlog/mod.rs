@@ -6,8 +6,9 @@
 //!  "modbus.query.write_multiple_registers.starting_address":"31"}
 //! ```
 
-//mod read;
+mod layout;
+mod read;
 mod write;
 
-//pub use read::{NxlogError, NxlogMessage, read};
+pub use read::{NxlogError, NxlogMessage, read};
 pub use write::{Module, write};

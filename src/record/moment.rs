@@ -1,4 +1,4 @@
-//! When a log line says it happened.
+//! Texts and numbers that are times, as logs write them.
 
 use crate::time::Timestamp;
 
@@ -131,8 +131,8 @@ fn epoch(text: &[u8]) -> Option<Timestamp> {
     // Seconds reach 10^11 in the year 5138, milliseconds that many thousandths later, and so on.
     let places = match whole {
         ..100_000_000_000 => 9,
-        ..100_000_000_000_000 => 6,
-        ..100_000_000_000_000_000 => 3,
+        100_000_000_000..100_000_000_000_000 => 6,
+        100_000_000_000_000..100_000_000_000_000_000 => 3,
         _ => 0,
     };
     let nanos = (0..places).fold(whole, |number, place| number * 10 + decimals.get(place).map_or(0, digit));
