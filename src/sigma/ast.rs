@@ -99,15 +99,12 @@ pub(super) fn wrong_type(node: &Node<'_>, what: &str, expected: &str) -> Refusal
             Value::Null => "empty",
             Value::Bool(_) => "a truth value",
             Value::Number(_) => "a number",
-            Value::Text("") => "empty",
+            Value::Text(text) if text.trim().is_empty() => "empty",
             Value::Text(_) => "a text",
         },
         _ => node.noun(),
     };
-    // Of a list or map the first character is enough to find it.
-    let span =
-        if matches!(node.kind, Kind::Scalar(_)) { node.span } else { Span::new(node.span.start, node.span.start + 1) };
-    let problem = Problem::error("wrong-type", span, format!("{what} must be {expected}, not {found}"));
+    let problem = Problem::error("wrong-type", node.span, format!("{what} must be {expected}, not {found}"));
     match &node.kind {
         Kind::Scalar(scalar) if expected.contains("text") && scalar.plain && !scalar.text.is_empty() => {
             problem.hint(format!("write it in quotes: '{}'", short(&scalar.text)))
@@ -166,7 +163,9 @@ pub(super) fn detection<'t>(section: &'t Node<'t>, problems: &mut Problems) -> O
 
 fn conditions<'t>(node: &'t Node<'t>) -> Result<Vec<(&'t str, Span)>, Refusal> {
     let one = |node: &'t Node<'t>| match &node.kind {
-        Kind::Scalar(scalar) if !scalar.text.trim().is_empty() => Ok((&*scalar.text, node.span)),
+        Kind::Scalar(scalar) if scalar::resolve(scalar) != Value::Null && !scalar.text.trim().is_empty() => {
+            Ok((&*scalar.text, node.span))
+        }
         _ => Err(wrong_type(node, "`condition`", "a text or a list of texts")),
     };
     match &node.kind {
@@ -224,9 +223,9 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
     for node in nodes {
         let Some(value) = given(node) else {
             let message = format!("{} as a value of `{}`", node.noun(), short(&key.text));
-            let span = Span::new(node.span.start, node.span.start + 1);
-            problems
-                .push(Problem::error("wrong-type", span, message).hint("a value is a scalar, or a list of scalars"));
+            problems.push(
+                Problem::error("wrong-type", node.span, message).hint("a value is a scalar, or a list of scalars"),
+            );
             return None;
         };
         if value.value == Value::Null && matches!(entry.value.kind, Kind::Sequence(_)) {

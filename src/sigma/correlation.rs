@@ -170,8 +170,7 @@ fn group_by(section: Map<'_>, problems: &mut Problems) -> Vec<Key> {
         return Vec::new();
     }
     for (alias, _) in aliases.iter().filter(|(alias, _)| !names.iter().any(|name| *name.text == **alias)) {
-        let span =
-            section.value("aliases").map_or(section.span, |node| Span::new(node.span.start, node.span.start + 1));
+        let span = section.value("aliases").map_or(section.span, |node| node.span);
         problems.push(Problem::warning(
             "unused-alias",
             span,

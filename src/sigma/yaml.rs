@@ -142,6 +142,9 @@ impl<'a> Composer<'a> {
                 Event::Scalar(text, style, anchor, tag) => {
                     let untyped = style == ScalarStyle::Plain;
                     let plain = plain_under(tag.as_deref(), untyped, tag_span)?;
+                    // The parser calls a value that is not there `~`.
+                    let absent = untyped && span.start == span.end;
+                    let text = if absent { Cow::Borrowed("") } else { text };
                     (Node { kind: Kind::Scalar(Scalar { text, plain }), span }, anchor)
                 }
                 Event::Alias(id) => (self.alias(id, span)?, 0),
@@ -156,7 +159,7 @@ impl<'a> Composer<'a> {
                     continue;
                 }
                 Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                    Some(done) => (done.kind.close(done.start)?, done.anchor),
+                    Some(done) => (done.kind.close(done.start, span)?, done.anchor),
                     None => continue,
                 },
                 Event::DocumentEnd if root.is_some() => return Ok(root),
@@ -261,8 +264,8 @@ impl<'a> OpenKind<'a> {
         Ok(())
     }
 
-    /// The finished node. `start` is the place of its first character.
-    fn close(self, start: Span) -> Result<Node<'a>, Refusal> {
+    /// The finished node. `start` is the place of its first character, `close` of its bracket, if it has one.
+    fn close(self, start: Span, close: Span) -> Result<Node<'a>, Refusal> {
         let (kind, end) = match self {
             Self::Sequence(items) => {
                 let end = items.last().map(|last| last.span.end);
@@ -274,6 +277,8 @@ impl<'a> OpenKind<'a> {
                 (Kind::Mapping(entries), end)
             }
         };
+        // Without a bracket the end is told late, after blank lines and comments.
+        let end = if close.start < close.end { Some(close.end) } else { end };
         Ok(Node { kind, span: Span::new(start.start, end.unwrap_or(start.end).max(start.end)) })
     }
 }
