@@ -199,7 +199,8 @@ pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     if wrong.len() > LENGTH {
         return None;
     }
-    let allowed = 1 + wrong.chars().count() / 4;
+    let length = wrong.chars().count();
+    let allowed = (1 + length / 4).min(length.saturating_sub(1));
     names
         .into_iter()
         .take(CANDIDATES)

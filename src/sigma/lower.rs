@@ -1,6 +1,6 @@
 //! A detection rule's shape to its meaning.
 
-use super::ast::{self, Body, Detection, Given, Item, Map};
+use super::ast::{self, Body, Detection, Given, Item, Map, Selection};
 use super::condition::{self, Condition, Names};
 use super::diagnostic::{Problem, Problems, Refusal, Span, short};
 use super::ir::{Expr, Piece, Predicate, Regex, Rule, Target, Test};
@@ -106,6 +106,9 @@ pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Nod
 }
 
 fn lower(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
+    if detection.selections.is_empty() {
+        return None;
+    }
     let names: Names<'_> =
         detection.selections.iter().enumerate().map(|(index, selection)| (&*selection.name.text, index)).collect();
     let mut conditions = Vec::with_capacity(detection.conditions.len());
@@ -113,7 +116,8 @@ fn lower(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
         let parsed = condition::parse(text, *span, context.text, &names);
         conditions.extend(context.problems.keep(parsed));
     }
-    let bodies: Vec<_> = detection.selections.iter().map(|selection| body(context, &selection.body)).collect();
+    let lowered = |selection: &Selection<'_>| selection.body.as_ref().and_then(|given| body(context, given));
+    let bodies: Vec<_> = detection.selections.iter().map(lowered).collect();
     if conditions.len() < detection.conditions.len() {
         return None;
     }
@@ -347,6 +351,20 @@ mod tests {
     fn all_problems_of_a_rule_are_told_at_once() {
         let text = rule("  s:\n    F|contain: x\n    G|re: '('\n  t: {}\n  condition: s and u\n");
         assert_snapshot!(meaning(&text), @r"
+        error[unknown-modifier]: no modifier `contain`
+         --> rule.yml:5:7
+          |
+        5 |     F|contain: x
+          |       ^^^^^^^
+          |
+          = help: did you mean `contains`?
+
+        error[bad-regex]: invalid regular expression: unclosed group
+         --> rule.yml:6:12
+          |
+        6 |     G|re: '('
+          |            ^
+
         error[empty-selection]: an empty map in `t`
          --> rule.yml:7:6
           |
@@ -354,13 +372,21 @@ mod tests {
           |      ^^
           |
           = help: a search identifier needs at least one item, list element or keyword
+
+        error[bad-condition]: no search identifier `u`
+         --> rule.yml:8:20
+          |
+        8 |   condition: s and u
+          |                    ^
+          |
+          = help: the search identifiers are `s`, `t`
         ");
     }
 
     #[test]
     fn a_selection_may_be_unused_but_not_wrong() {
         assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G: 1}\n  timeframe: 5m\n  condition: a\n")), @"F = 1");
-        assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G|x: 1}\n  condition: a\n")), @"unknown-modifier: no modifier `x` AT x (did you mean `i`?)");
+        assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G|x: 1}\n  condition: a\n")), @"unknown-modifier: no modifier `x` AT x");
     }
 
     #[test]

@@ -335,7 +335,7 @@ mod tests {
         a = 1; metadata: `description` must be a text, not a list AT [a]
         a = 1; metadata: `references` must be a list, not a map AT {a: b}
         a = 1; metadata: `falsepositives` must be a list of texts, not a list AT [a]
-        a = 1; metadata: `author` must be a text, not empty AT null (write it in quotes: 'null')
+        a = 1; metadata: `author` must be a text, not empty AT null
         a = 1; metadata: `related` needs ids with types AT [{id: x, type: twin}] (each has an `id` and a `type` out of derived, obsolete, merged, renamed, similar, correlation)
         a = 1; metadata: a taxonomy other than `sigma` AT ecs (field names are taken as written)
         a = 1; unknown-key: `sigmabus` has no `mark` AT mark (did you mean `mask`?)

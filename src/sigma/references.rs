@@ -394,7 +394,7 @@ mod tests {
         wrong-type: `generate` must be true or false, not a text AT 'yes'
         wrong-type: an entry of `group-by` must be a text, not a map AT {a: b}
         unknown-key: `correlation` has no `group_by` AT group_by (did you mean `group-by`?)
-
+        unused-alias: no `group-by` names the alias `x` AT {x: {a: F}}
         bad-alias: the alias `x` has no field for this rule AT b (add `b: FIELD` to the alias)
         unknown-field: no field `modbus.fun` AT modbus.fun (did you mean `modbus.function`?)
         ");

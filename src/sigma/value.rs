@@ -21,7 +21,7 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
         How::Text(steps) => texts(context, plan, steps, given),
         How::Regex { ignore_case, multi_line, dot_all, expand } => {
             let text = text_form(given)?;
-            let patterns = if *expand { expand_regex(context, &text, given.span)? } else { vec![text] };
+            let patterns = if *expand { expand_regex(context, text, given.span)? } else { vec![text.to_owned()] };
             let test = |pattern: String| {
                 let regex = Regex {
                     pattern: pattern.into(),
@@ -77,10 +77,7 @@ fn texts(
     }
     let place = |step: &Step| matches!(step, Step::Contains | Step::Start | Step::End);
     let anywhere = keyword && !steps.iter().any(|(step, _)| place(step));
-    let mut variants = match given.value {
-        Value::Text(text) => vec![pattern::parse(text)],
-        _ => vec![vec![Part::Text(text_form(given)?)]],
-    };
+    let mut variants = vec![pattern::parse(text_form(given)?)];
     for (step, span) in steps {
         let mut stepped = Vec::with_capacity(variants.len());
         for parts in variants {
@@ -257,12 +254,10 @@ fn placeholders(text: &str) -> Vec<Found<'_>> {
     found
 }
 
-/// A value's text: of numbers the decimal form.
-fn text_form(given: Given<'_>) -> Result<String, Refusal> {
+/// A value's text: of numbers the one written, so that `contains: 00000429` keeps its zeros.
+fn text_form(given: Given<'_>) -> Result<&str, Refusal> {
     match given.value {
-        Value::Text(text) => Ok(text.to_owned()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(value) => Ok(value.to_string()),
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => Ok(given.text),
         Value::Null => Err(Problem::error("bad-value", given.span, "`null` has no text to compare")
             .hint("write it under a field's name without modifiers: there it matches an absent field")),
     }
@@ -361,6 +356,7 @@ mod tests {
             "F|startswith|endswith: a",
             "F|contains: 62",
             "F|contains: 1.5",
+            "F|contains: 00000429",
             "F|contains: true",
             "F|contains: null",
             "F|contains: ''",
@@ -375,6 +371,7 @@ mod tests {
         F|startswith|endswith: a  =>  F = '*a*'
         F|contains: 62  =>  F = '*62*'
         F|contains: 1.5  =>  F = '*1.5*'
+        F|contains: 00000429  =>  F = '*00000429*'
         F|contains: true  =>  F = '*true*'
         F|contains: null  =>  bad-value: `null` has no text to compare AT null (write it under a field's name without modifiers: there it matches an absent field)
         F|contains: ''  =>  F = '*'
