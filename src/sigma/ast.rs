@@ -32,7 +32,8 @@ pub(super) struct Detection<'t> {
 #[derive(Debug)]
 pub(super) struct Selection<'t> {
     pub(super) name: &'t Text<'t>,
-    pub(super) body: Body<'t>,
+    /// `None` if something in it is wrong.
+    pub(super) body: Option<Body<'t>>,
 }
 
 /// What a search identifier holds.
@@ -99,17 +100,14 @@ pub(super) fn wrong_type(node: &Node<'_>, what: &str, expected: &str) -> Refusal
             Value::Null => "empty",
             Value::Bool(_) => "a truth value",
             Value::Number(_) => "a number",
-            Value::Text("") => "empty",
+            Value::Text(text) if text.trim().is_empty() => "empty",
             Value::Text(_) => "a text",
         },
         _ => node.noun(),
     };
-    // Of a list or map the first character is enough to find it.
-    let span =
-        if matches!(node.kind, Kind::Scalar(_)) { node.span } else { Span::new(node.span.start, node.span.start + 1) };
-    let problem = Problem::error("wrong-type", span, format!("{what} must be {expected}, not {found}"));
+    let problem = Problem::error("wrong-type", node.span, format!("{what} must be {expected}, not {found}"));
     match &node.kind {
-        Kind::Scalar(scalar) if expected.contains("text") && scalar.plain && !scalar.text.is_empty() => {
+        Kind::Scalar(scalar) if expected.contains("text") && matches!(found, "a number" | "a truth value") => {
             problem.hint(format!("write it in quotes: '{}'", short(&scalar.text)))
         }
         _ => problem,
@@ -134,9 +132,8 @@ pub(super) fn classify<'t>(root: &'t Node<'t>) -> Result<Document<'t>, Refusal> 
     }
 }
 
-/// Reads a `detection` section. `None` if something in it is wrong, which is then among `problems`.
+/// Reads a `detection` section as far as it can be read; what is wrong in it is among `problems`.
 pub(super) fn detection<'t>(section: &'t Node<'t>, problems: &mut Problems) -> Option<Detection<'t>> {
-    let before = problems.errors();
     let map = problems.keep(Map::of(section, "`detection`"))?;
     let mut detection = Detection { selections: Vec::new(), conditions: Vec::new() };
     match map.value("condition") {
@@ -153,20 +150,21 @@ pub(super) fn detection<'t>(section: &'t Node<'t>, problems: &mut Problems) -> O
             problems.push(Problem::error("too-large", entry.key.span, message));
             break;
         }
-        if let Some(body) = body(&entry.value, &entry.key, problems) {
-            detection.selections.push(Selection { name: &entry.key, body });
-        }
+        let body = body(&entry.value, &entry.key, problems);
+        detection.selections.push(Selection { name: &entry.key, body });
     }
-    if detection.selections.is_empty() && problems.errors() == before {
+    if detection.selections.is_empty() && map.value("condition").is_some() {
         let first = map.entries.first().map_or(map.span, |entry| entry.key.span);
         problems.push(Problem::error("missing-field", first, "`detection` without a search identifier"));
     }
-    (problems.errors() == before).then_some(detection)
+    Some(detection)
 }
 
 fn conditions<'t>(node: &'t Node<'t>) -> Result<Vec<(&'t str, Span)>, Refusal> {
     let one = |node: &'t Node<'t>| match &node.kind {
-        Kind::Scalar(scalar) if !scalar.text.trim().is_empty() => Ok((&*scalar.text, node.span)),
+        Kind::Scalar(scalar) if scalar::resolve(scalar) != Value::Null && !scalar.text.trim().is_empty() => {
+            Ok((&*scalar.text, node.span))
+        }
         _ => Err(wrong_type(node, "`condition`", "a text or a list of texts")),
     };
     match &node.kind {
@@ -224,9 +222,9 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
     for node in nodes {
         let Some(value) = given(node) else {
             let message = format!("{} as a value of `{}`", node.noun(), short(&key.text));
-            let span = Span::new(node.span.start, node.span.start + 1);
-            problems
-                .push(Problem::error("wrong-type", span, message).hint("a value is a scalar, or a list of scalars"));
+            problems.push(
+                Problem::error("wrong-type", node.span, message).hint("a value is a scalar, or a list of scalars"),
+            );
             return None;
         };
         if value.value == Value::Null && matches!(entry.value.kind, Kind::Sequence(_)) {

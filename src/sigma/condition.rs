@@ -221,9 +221,21 @@ impl<'t> Parser<'t> {
         let chosen: Vec<_> = chosen.into_iter().map(Condition::Selection).collect();
         if chosen.is_empty() {
             let message = format!("no search identifier matches `{}`", short(pattern));
-            return Err(self.place.error(at, message).suggest(nearest(pattern, self.names.keys().copied())));
+            return Err(self.suggest(self.place.error(at, message), pattern));
         }
         Ok(one_or(chosen, combine))
+    }
+
+    /// Adds the search identifier that `wrong` was probably meant to be, or those that there are.
+    fn suggest(&self, problem: Refusal, wrong: &str) -> Refusal {
+        /// More would not help a reader.
+        const SHOWN: usize = 5;
+        if let Some(near) = nearest(wrong, self.names.keys().copied()) {
+            return problem.suggest(Some(near));
+        }
+        let names: Vec<_> = self.names.keys().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
+        let more = if self.names.len() > SHOWN { ", ..." } else { "" };
+        problem.hint(format!("the search identifiers are {}{more}", names.join(", ")))
     }
 
     fn selection(&self, name: &str, at: Range<usize>) -> Result<Condition, Refusal> {
@@ -234,7 +246,7 @@ impl<'t> Parser<'t> {
             return Err(self.place.error(at, "a pattern without `1 of` or `all of` before it"));
         }
         let message = format!("no search identifier `{}`", short(name));
-        Err(self.place.error(at, message).suggest(nearest(name, self.names.keys().copied())))
+        Err(self.suggest(self.place.error(at, message), name))
     }
 }
 
@@ -262,4 +274,186 @@ fn glob(pattern: &str, name: &str) -> bool {
         }
     }
     left.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::testing::{brief, meaning, rule};
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    /// The meaning of each condition over five search identifiers, each of which tests a field of its own name.
+    fn conditions(conditions: &[&str]) -> String {
+        let meaning = |condition: &&str| {
+            let names = ["sel", "sel_a", "sel_b.c", "_hidden", "not-x"];
+            let selections: String = names.iter().map(|name| format!("  {name}: {{{name}: 1}}\n")).collect();
+            let text = rule(&format!("{selections}  condition: {condition}\n"));
+            format!("{condition}  =>  {}\n", brief(&text).replace(" = 1", ""))
+        };
+        conditions.iter().map(meaning).collect()
+    }
+
+    #[test]
+    fn the_grammar_is_followed() {
+        assert_snapshot!(conditions(&[
+            "sel",
+            "sel and sel_a or not-x and not sel",
+            "not sel or sel_a",
+            "not not sel",
+            "not (sel or sel_a)",
+            "(sel)and(sel_a)",
+            "1 of them",
+            "any of them",
+            "all of sel*",
+            "ALL OF sel_* AND NOT _hidden",
+            "1 of _*",
+            "1 of *hidden",
+            "all of s*l",
+            "1 of sel",
+            "not 1 of sel_*",
+            "not all of sel_* and not-x",
+            "[sel, sel_a and not-x]",
+            "\"sel\\n  and\\tsel_a\"",
+        ]), @r#"
+        sel  =>  sel
+        sel and sel_a or not-x and not sel  =>  ((sel and sel_a) or (not-x and not sel))
+        not sel or sel_a  =>  (not sel or sel_a)
+        not not sel  =>  not not sel
+        not (sel or sel_a)  =>  not (sel or sel_a)
+        (sel)and(sel_a)  =>  (sel and sel_a)
+        1 of them  =>  (sel or sel_a or sel_b.c or not-x)
+        any of them  =>  (sel or sel_a or sel_b.c or not-x)
+        all of sel*  =>  (sel and sel_a and sel_b.c)
+        ALL OF sel_* AND NOT _hidden  =>  ((sel_a and sel_b.c) and not _hidden)
+        1 of _*  =>  _hidden
+        1 of *hidden  =>  bad-condition: no search identifier matches `*hidden` AT *hidden (did you mean `_hidden`?)
+        all of s*l  =>  sel
+        1 of sel  =>  sel
+        not 1 of sel_*  =>  not (sel_a or sel_b.c)
+        not all of sel_* and not-x  =>  (not (sel_a and sel_b.c) and not-x)
+        [sel, sel_a and not-x]  =>  (sel or (sel_a and not-x))
+        "sel\n  and\tsel_a"  =>  (sel and sel_a)
+        "#);
+    }
+
+    #[test]
+    fn what_is_not_in_the_grammar_is_pointed_at() {
+        assert_snapshot!(conditions(&[
+            "''",
+            "' '",
+            "",
+            "[]",
+            "[sel, '']",
+            "[sel, [sel]]",
+            "{sel: 1}",
+            "and",
+            "sel and",
+            "sel sel_a",
+            "or sel",
+            "(sel",
+            "(sel sel_a)",
+            "sel)",
+            "()",
+            "not",
+            "sel_c",
+            "sel*",
+            "1 of",
+            "1 of sell_*",
+            "all of (sel)",
+            "2 of sel*",
+            "them",
+            "sel.a",
+            "sel And sel_a",
+            "sel | count() > 5",
+            "sel, sel_a",
+        ]), @r"
+        ''  =>  wrong-type: `condition` must be a text or a list of texts, not empty AT ''
+        ' '  =>  wrong-type: `condition` must be a text or a list of texts, not empty AT ' '
+          =>  wrong-type: `condition` must be a text or a list of texts, not empty AT 
+        []  =>  wrong-type: an empty list of conditions AT []
+        [sel, '']  =>  wrong-type: `condition` must be a text or a list of texts, not empty AT ''
+        [sel, [sel]]  =>  wrong-type: `condition` must be a text or a list of texts, not a list AT [sel]
+        {sel: 1}  =>  wrong-type: `condition` must be a text or a list of texts, not a map AT {sel: 1}
+        and  =>  bad-condition: a search identifier expected here AT and
+        sel and  =>  bad-condition: a search identifier expected after this AT 
+        sel sel_a  =>  bad-condition: `and` or `or` expected here AT sel_a (names of search identifiers have no blanks)
+        or sel  =>  bad-condition: a search identifier expected here AT or
+        (sel  =>  bad-condition: a `(` without its `)` AT (
+        (sel sel_a)  =>  bad-condition: `and`, `or` or `)` expected here AT sel_a
+        sel)  =>  bad-condition: a `)` without its `(` AT )
+        ()  =>  bad-condition: a search identifier expected here AT )
+        not  =>  bad-condition: a search identifier expected after this AT 
+        sel_c  =>  bad-condition: no search identifier `sel_c` AT sel_c (did you mean `sel_a`?)
+        sel*  =>  bad-condition: a pattern without `1 of` or `all of` before it AT sel*
+        1 of  =>  bad-condition: `1 of` needs `them` or a pattern such as `selection_*` AT 1
+        1 of sell_*  =>  bad-condition: no search identifier matches `sell_*` AT sell_* (did you mean `sel_a`?)
+        all of (sel)  =>  bad-condition: `all of` needs `them` or a pattern such as `selection_*` AT all
+        2 of sel*  =>  bad-condition: `2 of` is not part of Sigma AT 2 (write `1 of` or `all of`)
+        them  =>  bad-condition: no search identifier `them` AT them (the search identifiers are `_hidden`, `not-x`, `sel`, `sel_a`, `sel_b.c`)
+        sel.a  =>  bad-condition: `.` cannot stand in a condition AT . (a condition names search identifiers of letters, digits, `_` and `-`)
+        sel And sel_a  =>  bad-condition: `and` or `or` expected here AT And (names of search identifiers have no blanks)
+        sel | count() > 5  =>  bad-condition: aggregations were removed from Sigma in version 2 AT | count() > 5 (write a correlation rule: `correlation: {type: event_count, ...}`)
+        sel, sel_a  =>  bad-condition: `,` cannot stand in a condition AT , (a condition names search identifiers of letters, digits, `_` and `-`)
+        ");
+    }
+
+    #[test]
+    fn a_place_in_the_condition_is_shown() {
+        assert_snapshot!(meaning(&rule("  selection: {a: 1}\n  condition: selection and not filter\n")), @r"
+        error[bad-condition]: no search identifier `filter`
+         --> rule.yml:5:32
+          |
+        5 |   condition: selection and not filter
+          |                                ^^^^^^
+          |
+          = help: the search identifiers are `selection`
+        ");
+        assert_snapshot!(meaning(&rule("  selection: {a: 1}\n  condition: 'selection | count() by x > 5'\n")), @r"
+        error[bad-condition]: aggregations were removed from Sigma in version 2
+         --> rule.yml:5:25
+          |
+        5 |   condition: 'selection | count() by x > 5'
+          |                         ^^^^^^^^^^^^^^^^^^
+          |
+          = help: write a correlation rule: `correlation: {type: event_count, ...}`
+        ");
+    }
+
+    #[test]
+    fn hostile_conditions_are_bounded() {
+        let refused = |condition: &str| brief(&rule(&format!("  s: {{a: 1}}\n  condition: {condition}\n")));
+        assert!(refused(&format!("{}s", "not ".repeat(3_000))).contains("more than 64 brackets"));
+        assert!(refused(&format!("{}s", "(".repeat(3_000))).contains("more than 64 brackets"));
+        assert!(refused(&format!("s{}", " or s".repeat(5_000))).contains("more than 16384 bytes"));
+        assert!(refused(&format!("s{}", " or 1 of s".repeat(200))).contains("more than 100 times"));
+        let values = format!("  s: {{a: [{}]}}\n", "x, ".repeat(5_000));
+        let copies = rule(&format!("{values}  condition: s{}\n", " or s".repeat(3_000)));
+        assert!(brief(&copies).contains("more than 200000 tests"));
+    }
+
+    #[test]
+    fn stars_match_any_text_at_any_place() {
+        for (pattern, name, matches) in [
+            ("a*", "a", true),
+            ("*a", "ba", true),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "acb", false),
+            ("aa*a", "aa", false),
+            ("*", "", true),
+            ("**", "x", true),
+            ("a", "ab", false),
+            ("*ab*ab", "ab", false),
+        ] {
+            assert_eq!(glob(pattern, name), matches, "{pattern} {name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-c*()|. 1ofandt\n-]{0,60}|\\PC{0,30}") {
+            let names = Names::from([("a", 0), ("b", 1)]);
+            let _ = parse(&text, Span::new(3, 9), "source text", &names);
+        }
+    }
 }

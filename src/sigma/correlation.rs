@@ -77,11 +77,7 @@ pub(super) fn lower(context: &mut Context<'_>, map: Map<'_>, key: &Text<'_>, sec
     let section = problems.keep(Map::of(section, "`correlation`"))?;
     // Keys differ from type to type, so the others are not looked at for one that is not supported.
     problems.keep(event_count(section))?;
-    for entry in section.entries.iter().filter(|entry| !KEYS.contains(&&*entry.key.text)) {
-        let message = format!("`correlation` has no `{}`", short(&entry.key.text));
-        let problem = Problem::warning("unknown-key", entry.key.span, message);
-        problems.push(problem.suggest(nearest(&entry.key.text, KEYS)));
-    }
+    section.entries.iter().for_each(|entry| refuse_misspelt(entry, problems));
     let rules = problems.keep(rules(section)).unwrap_or_default();
     let timespan = problems.keep(timespan(section));
     let group_by = group_by(section, problems);
@@ -99,6 +95,19 @@ pub(super) fn lower(context: &mut Context<'_>, map: Map<'_>, key: &Text<'_>, sec
         generate: generate?,
         span: key.span,
     })
+}
+
+/// A key that is not known is a warning, unless it looks like one that is: a `group_by` must not be passed over.
+fn refuse_misspelt(entry: &Entry<'_>, problems: &mut Problems) {
+    let key = &*entry.key.text;
+    if KEYS.contains(&key) {
+        return;
+    }
+    let message = format!("`correlation` has no `{}`", short(key));
+    problems.push(match nearest(key, KEYS) {
+        Some(near) => Problem::error("unknown-key", entry.key.span, message).suggest(Some(near)),
+        None => Problem::warning("unknown-key", entry.key.span, message),
+    });
 }
 
 /// Refuses every type but the one that there is.
@@ -162,16 +171,15 @@ fn timespan(section: Map<'_>) -> Result<time::Span, Refusal> {
 
 fn group_by(section: Map<'_>, problems: &mut Problems) -> Vec<Key> {
     let aliases = aliases(section, problems);
-    let Some(entry) = section.entry("group-by") else { return Vec::new() };
-    let names = problems.keep(names(entry)).unwrap_or_default();
-    if names.len() > MAX_GROUP_KEYS {
+    let entry = section.entry("group-by");
+    let names = entry.and_then(|entry| problems.keep(names(entry))).unwrap_or_default();
+    if let Some(entry) = entry.filter(|_| names.len() > MAX_GROUP_KEYS) {
         let message = format!("more than {MAX_GROUP_KEYS} fields in one `group-by`");
         problems.push(Problem::error("too-large", entry.key.span, message));
         return Vec::new();
     }
     for (alias, _) in aliases.iter().filter(|(alias, _)| !names.iter().any(|name| *name.text == **alias)) {
-        let span =
-            section.value("aliases").map_or(section.span, |node| Span::new(node.span.start, node.span.start + 1));
+        let span = section.value("aliases").map_or(section.span, |node| node.span);
         problems.push(Problem::warning(
             "unused-alias",
             span,

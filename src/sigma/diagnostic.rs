@@ -4,13 +4,10 @@
 //! [`Diagnostic`]s, which know file, line and column; [`render`] draws one in the manner of rustc.
 
 use super::limits::MAX_PROBLEMS;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Level, Origin, Renderer, Snippet};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// How much of a line [`render`] shows on either side of the place.
-const SHOWN: usize = 160;
 
 /// Whether the rule was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,6 +180,11 @@ impl Problems {
 
     /// All of them with their places, as a reader of the file meets them.
     pub(super) fn locate(mut self, file: &Arc<str>, text: &str) -> Vec<Diagnostic> {
+        if self.is_full() {
+            let span = Span::new(text.len(), text.len());
+            let message = format!("{MAX_PROBLEMS} problems or more; the rest of this file was not read");
+            self.list.push(Problem::error("too-many-problems", span, message));
+        }
         self.list.sort_by_key(|problem| problem.span.start);
         self.list.into_iter().map(|problem| problem.locate(file, text)).collect()
     }
@@ -197,7 +199,8 @@ pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     if wrong.len() > LENGTH {
         return None;
     }
-    let allowed = 1 + wrong.chars().count() / 4;
+    let length = wrong.chars().count();
+    let allowed = (1 + length / 4).min(length.saturating_sub(1));
     names
         .into_iter()
         .take(CANDIDATES)
@@ -233,16 +236,12 @@ pub fn render(diagnostic: &Diagnostic, text: &str, colour: bool) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let place = Origin::path(&*diagnostic.file)
-        .line(usize::try_from(diagnostic.line).unwrap_or(1))
-        .char_column(usize::try_from(diagnostic.column).unwrap_or(1));
     let title = level.primary_title(&*diagnostic.message).id(diagnostic.code);
-    let mut group = Group::with_title(title).element(place);
-    if !text.is_empty() {
-        for part in excerpts(diagnostic, text) {
-            group = group.element(part);
-        }
-    }
+    let mut group = if text.is_empty() {
+        title.element(Origin::path(&*diagnostic.file))
+    } else {
+        title.element(excerpt(diagnostic, text))
+    };
     if let Some(hint) = &diagnostic.hint {
         group = group.element(Level::HELP.message(&**hint));
     }
@@ -250,31 +249,33 @@ pub fn render(diagnostic: &Diagnostic, text: &str, colour: bool) -> String {
     renderer.render(&[group])
 }
 
-/// The lines to show, each with its mark: the related places before, and the place itself.
-fn excerpts<'a>(
-    diagnostic: &'a Diagnostic,
-    text: &'a str,
-) -> impl Iterator<Item = Snippet<'a, annotate_snippets::Annotation<'a>>> {
+/// The lines from the first to the last place, with the places marked.
+fn excerpt<'a>(diagnostic: &'a Diagnostic, text: &'a str) -> Snippet<'a, Annotation<'a>> {
     let related = diagnostic.related.iter().map(|related| (&related.span, &*related.label, AnnotationKind::Context));
-    let own = std::iter::once((&diagnostic.span, &*diagnostic.label, AnnotationKind::Primary));
-    related.chain(own).map(|(span, label, kind)| {
-        let (line, _) = position(text, span.start);
-        let (shown, start) = excerpt(text, span.start);
-        let inside = |at: usize| shown.floor_char_boundary(at.saturating_sub(start).min(shown.len()));
-        let from = inside(span.start);
-        let to = inside(span.end).max(from);
-        let mark = kind.span(from..to);
-        let mark = if label.is_empty() { mark } else { mark.label(label) };
-        Snippet::source(shown).line_start(usize::try_from(line).unwrap_or(1)).annotation(mark)
-    })
+    let own = (&diagnostic.span, &*diagnostic.label, AnnotationKind::Primary);
+    let places: Vec<_> = std::iter::once(own).chain(related).collect();
+    let first = places.iter().map(|(span, ..)| span.start).min().unwrap_or(0);
+    let last = places.iter().map(|(span, ..)| span.start).max().unwrap_or(0);
+    let start = line_at(text, first).start;
+    let end = line_at(text, last).end;
+    let shown = text.get(start..end).unwrap_or("");
+    let (line, _) = position(text, start);
+    let snippet = Snippet::source(shown).line_start(usize::try_from(line).unwrap_or(1)).path(&*diagnostic.file);
+    let marks = places.into_iter().map(|(span, label, kind)| {
+        // Of a place of several lines the first is marked. `text` may be another version of the file.
+        let line = line_at(text, span.start);
+        let inside = |at: usize| text.floor_char_boundary(at.clamp(line.start, line.end)) - start;
+        let mark = kind.span(inside(span.start)..inside(span.end.max(span.start)));
+        if label.is_empty() { mark } else { mark.label(label) }
+    });
+    snippet.annotations(marks)
 }
 
-/// The line around byte `at`, cut on both sides if it is very long, and the byte where it starts.
-fn excerpt(text: &str, at: usize) -> (&str, usize) {
+/// The bytes of the line around byte `at`, without its end.
+fn line_at(text: &str, at: usize) -> Range<usize> {
     let at = text.floor_char_boundary(at.min(text.len()));
-    let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    let line_end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
-    let start = line_start.max(text.floor_char_boundary(at.saturating_sub(SHOWN)));
-    let end = line_end.min(text.floor_char_boundary(at.saturating_add(SHOWN)));
-    (text[start..end].trim_end_matches('\r'), start)
+    let (before, after) = text.split_at(at);
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let end = after.find('\n').map_or(text.len(), |newline| at + newline);
+    start..end
 }

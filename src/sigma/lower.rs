@@ -1,6 +1,6 @@
 //! A detection rule's shape to its meaning.
 
-use super::ast::{self, Body, Detection, Given, Item, Map};
+use super::ast::{self, Body, Detection, Given, Item, Map, Selection};
 use super::condition::{self, Condition, Names};
 use super::diagnostic::{Problem, Problems, Refusal, Span, short};
 use super::ir::{Expr, Piece, Predicate, Regex, Rule, Target, Test};
@@ -82,8 +82,12 @@ impl<'a> Context<'a> {
     pub(super) fn placeholder(&self, name: &str, span: Span) -> Result<&'a [String], Refusal> {
         match self.options.placeholders.get(name) {
             Some(values) => Ok(values),
-            None => Err(Problem::error("unresolved-placeholder", span, format!("no values for `%{}%`", short(name)))
-                .hint("give values for this placeholder in the configuration")),
+            None => {
+                let written = format!("%{name}%");
+                let span = part_of(self.text, span, &written, 0..written.len());
+                Err(Problem::error("unresolved-placeholder", span, format!("no values for `{}`", short(&written)))
+                    .hint("give values for this placeholder in the configuration"))
+            }
         }
     }
 }
@@ -102,6 +106,9 @@ pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Nod
 }
 
 fn lower(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
+    if detection.selections.is_empty() {
+        return None;
+    }
     let names: Names<'_> =
         detection.selections.iter().enumerate().map(|(index, selection)| (&*selection.name.text, index)).collect();
     let mut conditions = Vec::with_capacity(detection.conditions.len());
@@ -109,7 +116,8 @@ fn lower(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
         let parsed = condition::parse(text, *span, context.text, &names);
         conditions.extend(context.problems.keep(parsed));
     }
-    let bodies: Vec<_> = detection.selections.iter().map(|selection| body(context, &selection.body)).collect();
+    let lowered = |selection: &Selection<'_>| selection.body.as_ref().and_then(|given| body(context, given));
+    let bodies: Vec<_> = detection.selections.iter().map(lowered).collect();
     if conditions.len() < detection.conditions.len() {
         return None;
     }
@@ -285,5 +293,132 @@ fn single(mut parts: Vec<Expr>) -> Result<Expr, Vec<Expr>> {
             Err(parts)
         }
         None => Err(parts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sigma::testing::{brief, load_text, meaning, rule};
+    use insta::assert_snapshot;
+
+    /// The meaning of a search identifier with each of these contents.
+    fn selections(contents: &[&str]) -> String {
+        let meaning =
+            |content: &&str| format!("{content}  =>  {}\n", brief(&rule(&format!("  condition: s\n  s: {content}\n"))));
+        contents.iter().map(meaning).collect()
+    }
+
+    #[test]
+    fn maps_are_conjunctions_and_lists_alternatives() {
+        assert_snapshot!(selections(&[
+            "{a: 1, b: 2}",
+            "{F|contains: x, F|endswith: y}",
+            "[{a: 1, b: 2}, {c: 3}]",
+            "[[{a: 1}, {b: 2}], {c: 3}]",
+            "[x, y]",
+            "[x, {a: 1}]",
+            "x",
+            "12",
+            "{'@a.b-c d': x, ä: y}",
+            "{}",
+            "[]",
+            "[[]]",
+            "[{}]",
+            "",
+            "[x, null]",
+            "{a: 1, a: 2}",
+        ]), @r"
+        {a: 1, b: 2}  =>  (a = 1 and b = 2)
+        {F|contains: x, F|endswith: y}  =>  (F = '*x*' and F = '*y')
+        [{a: 1, b: 2}, {c: 3}]  =>  ((a = 1 and b = 2) or c = 3)
+        [[{a: 1}, {b: 2}], {c: 3}]  =>  ((a = 1 or b = 2) or c = 3)
+        [x, y]  =>  (any value = '*x*' or any value = '*y*')
+        [x, {a: 1}]  =>  (any value = '*x*' or a = 1)
+        x  =>  any value = '*x*'
+        12  =>  any value = '*12*'
+        {'@a.b-c d': x, ä: y}  =>  (@a.b-c d = 'x' and ä = 'y')
+        {}  =>  empty-selection: an empty map in `s` AT {} (a search identifier needs at least one item, list element or keyword)
+        []  =>  empty-selection: an empty list in `s` AT [] (a search identifier needs at least one item, list element or keyword)
+        [[]]  =>  empty-selection: an empty list in `s` AT [] (a search identifier needs at least one item, list element or keyword)
+        [{}]  =>  empty-selection: an empty map in `s` AT {} (a search identifier needs at least one item, list element or keyword)
+          =>  empty-selection: nothing to search for in `s` AT  (a search identifier needs at least one item, list element or keyword)
+        [x, null]  =>  empty-selection: nothing to search for in `s` AT null (a search identifier needs at least one item, list element or keyword)
+        {a: 1, a: 2}  =>  duplicate-key: the key `a` is here twice AT a (put the values into one list, or into two maps in a list)
+        ");
+    }
+
+    #[test]
+    fn all_problems_of_a_rule_are_told_at_once() {
+        let text = rule("  s:\n    F|contain: x\n    G|re: '('\n  t: {}\n  condition: s and u\n");
+        assert_snapshot!(meaning(&text), @r"
+        error[unknown-modifier]: no modifier `contain`
+         --> rule.yml:5:7
+          |
+        5 |     F|contain: x
+          |       ^^^^^^^
+          |
+          = help: did you mean `contains`?
+
+        error[bad-regex]: invalid regular expression: unclosed group
+         --> rule.yml:6:12
+          |
+        6 |     G|re: '('
+          |            ^
+
+        error[empty-selection]: an empty map in `t`
+         --> rule.yml:7:6
+          |
+        7 |   t: {}
+          |      ^^
+          |
+          = help: a search identifier needs at least one item, list element or keyword
+
+        error[bad-condition]: no search identifier `u`
+         --> rule.yml:8:20
+          |
+        8 |   condition: s and u
+          |                    ^
+          |
+          = help: the search identifiers are `s`, `t`
+        ");
+    }
+
+    #[test]
+    fn a_selection_may_be_unused_but_not_wrong() {
+        assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G: 1}\n  timeframe: 5m\n  condition: a\n")), @"F = 1");
+        assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G|x: 1}\n  condition: a\n")), @"unknown-modifier: no modifier `x` AT x");
+    }
+
+    #[test]
+    fn a_selection_named_twice_is_copied() {
+        assert_snapshot!(brief(&rule("  a: [x, y]\n  condition: a or not a\n")), @"((any value = '*x*' or any value = '*y*') or not (any value = '*x*' or any value = '*y*'))");
+    }
+
+    #[test]
+    fn fields_of_our_own_records_are_known() {
+        let own = |item: &str| {
+            format!("title: t\nlogsource: {{product: modbus}}\ndetection:\n  s:\n    {item}\n  condition: s\n")
+        };
+        assert_snapshot!(meaning(&own("modbus.func: 3")), @r"
+        error[unknown-field]: no field `modbus.func`
+         --> rule.yml:5:5
+          |
+        5 |     modbus.func: 3
+          |     ^^^^^^^^^^^
+          |
+          = help: did you mean `modbus.function`?
+        ");
+        assert_snapshot!(brief(&own("modbus.function|fieldref: dst")), @"unknown-field: no field `dst` AT dst");
+        assert_snapshot!(brief(&own("modbus.function|gt: 3")), @"modbus.function > 3");
+    }
+
+    #[test]
+    fn a_broken_rule_does_not_hide_the_others() {
+        let good = rule("  a: {F: 1}\n  condition: a\n");
+        let bad = rule("  a: {F|x: 1}\n  condition: a\n");
+        let loaded = load_text(&format!("{good}---\n{bad}---\n[broken\n---\n{good}---\n"));
+        let lines: Vec<_> = loaded.ruleset.rules.iter().map(|rule| rule.meta.origin.line).collect();
+        assert_eq!(lines, [1, 15]);
+        assert_eq!(loaded.diagnostics.iter().map(|found| found.line).collect::<Vec<_>>(), [10, 13]);
     }
 }

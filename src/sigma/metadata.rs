@@ -257,3 +257,147 @@ fn related(entry: &Entry<'_>, problems: &mut Problems) {
         problems.push(odd(entry, "`related` needs ids with types").hint(hint));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::testing::{brief, load_text, meaning};
+    use insta::assert_snapshot;
+
+    const REST: &str = "detection: {s: {a: 1}, condition: s}\n";
+
+    #[test]
+    fn what_a_rule_says_about_itself_is_kept() {
+        let text = "\ntitle: Coil written\nid: 0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\nname: coil\nlevel: high\n\
+            status: test\ntags: [attack.t0855, cve.2024-1]\ndescription: D\nfalsepositives: [None]\nreferences: [R]\n\
+            date: 2024-01-31\nmodified: 2024/02/01\nauthor: A\nlicense: MIT\nfields: [a]\nrelated: [{id: x, type: similar}]\n\
+            custom: {any: thing}\nsigmabus: {mask: [a, b]}\n\
+            logsource: {category: c, product: p, service: s, definition: d, own: 1}\n";
+        let loaded = load_text(&format!("{text}{REST}"));
+        assert_eq!(loaded.render(false), "");
+        let rule = &loaded.ruleset.rules[0];
+        let meta = &rule.meta;
+        assert_eq!(meta.id.as_deref(), Some("0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"));
+        assert_eq!((&*meta.title, meta.name.as_deref(), meta.level), ("Coil written", Some("coil"), Level::High));
+        assert_eq!((meta.status.as_deref(), meta.description.as_deref()), (Some("test"), Some("D")));
+        assert_eq!(meta.tags, ["attack.t0855".into(), "cve.2024-1".into()] as [Arc<str>; 2]);
+        assert_eq!((&*meta.false_positives[0], &*meta.references[0]), ("None", "R"));
+        assert_eq!(meta.mask, ["a".into(), "b".into()] as [Arc<str>; 2]);
+        assert_eq!(meta.origin, Origin { file: "rule.yml".into(), line: 2 });
+        let source = &rule.source;
+        let parts = [&source.category, &source.product, &source.service].map(Option::as_deref);
+        assert_eq!(parts, [Some("c"), Some("p"), Some("s")]);
+    }
+
+    #[test]
+    fn a_rule_without_a_level_counts_as_medium() {
+        let loaded = load_text(&format!("title: t\nlogsource: {{product: x}}\n{REST}"));
+        assert_eq!(loaded.ruleset.rules[0].meta.level, Level::Medium);
+    }
+
+    #[test]
+    fn defects_in_metadata_are_warnings() {
+        let defects = [
+            "level: hihg",
+            "level: 3",
+            "status: new",
+            "id: abc",
+            "id: [a]",
+            "name: ''",
+            "tags: attack.t1",
+            "tags: [T0855]",
+            "date: 31.01.2024",
+            "modified: 2024-13-01",
+            "description: [a]",
+            "references: {a: b}",
+            "falsepositives: [[a]]",
+            "author: null",
+            "related: [{id: x, type: twin}]",
+            "taxonomy: ecs",
+            "sigmabus: {mark: [a]}",
+        ];
+        let told = |defect: &&str| {
+            let text = format!("title: t\nlogsource: {{product: x}}\n{REST}{defect}\n");
+            assert_eq!(load_text(&text).ruleset.rules.len(), 1, "{defect}");
+            format!("{}\n", brief(&text))
+        };
+        assert_snapshot!(defects.iter().map(told).collect::<String>(), @r"
+        a = 1; metadata: no level `hihg` AT hihg (did you mean `high`?)
+        a = 1; metadata: `level` must be a text, not a number AT 3 (write it in quotes: '3')
+        a = 1; metadata: no status `new` AT new (it is one of stable, test, experimental, deprecated, unsupported)
+        a = 1; metadata: an id that is no UUID AT abc
+        a = 1; metadata: `id` must be a UUID, not a list AT [a]
+        a = 1; metadata: `name` must be a text, not empty AT ''
+        a = 1; metadata: `tags` must be a list, not a text AT attack.t1
+        a = 1; metadata: `T0855` is not a tag of the form `namespace.name` AT [T0855]
+        a = 1; metadata: `date` is not a date AT 31.01.2024 (write it as 2024-01-31)
+        a = 1; metadata: `modified` is not a date AT 2024-13-01 (write it as 2024-01-31)
+        a = 1; metadata: `description` must be a text, not a list AT [a]
+        a = 1; metadata: `references` must be a list, not a map AT {a: b}
+        a = 1; metadata: `falsepositives` must be a list of texts, not a list AT [a]
+        a = 1; metadata: `author` must be a text, not empty AT null
+        a = 1; metadata: `related` needs ids with types AT [{id: x, type: twin}] (each has an `id` and a `type` out of derived, obsolete, merged, renamed, similar, correlation)
+        a = 1; metadata: a taxonomy other than `sigma` AT ecs (field names are taken as written)
+        a = 1; unknown-key: `sigmabus` has no `mark` AT mark (did you mean `mask`?)
+        ");
+    }
+
+    #[test]
+    fn a_rule_needs_title_log_source_and_detection() {
+        let documents = [
+            "logsource: {product: x}\ndetection: {s: x, condition: s}",
+            "title: 123\nlogsource: {product: x}\ndetection: {s: x, condition: s}",
+            "title: ''\nlogsource: {product: x}\ndetection: {s: x, condition: s}",
+            "title: t\ndetection: {s: x, condition: s}",
+            "title: t\nlogsource: x\ndetection: {s: x, condition: s}",
+            "title: t\nlogsource: {definition: x}\ndetection: {s: x, condition: s}",
+            "title: t\nlogsource: {produkt: x}\ndetection: {s: x, condition: s}",
+            "title: t\nlogsource: {product: [x]}\ndetection: {s: x, condition: s}",
+            "title: t\nlogsource: {product: x}",
+            "title: t\nlogsource: {product: x}\ndetections: {s: x, condition: s}",
+            "title: t\nlogsource: {product: x}\ndetection: [x]",
+            "title: t\nlogsource: {product: x}\ndetection: {s: x}",
+            "title: t\nlogsource: {product: x}\ndetection: {condition: s}",
+            "title: t\nlogsource: {product: x}\ndetection: {}",
+            "- title: t",
+            "text",
+        ];
+        let told = |text: &&str| {
+            assert!(load_text(text).ruleset.rules.is_empty(), "{text}");
+            format!("{}\n", brief(text))
+        };
+        assert_snapshot!(documents.iter().map(told).collect::<String>(), @r"
+        missing-field: a rule without `title` AT logsource
+        wrong-type: `title` must be a text, not a number AT 123 (write it in quotes: '123')
+        wrong-type: `title` must be a text, not empty AT ''
+        missing-field: a rule without `logsource` AT title
+        wrong-type: `logsource` must be a map, not a text AT x
+        missing-field: `logsource` without `product` AT definition (give `category`, `product` or `service`)
+        missing-field: `logsource` without `product` AT produkt (give `category`, `product` or `service`)
+        wrong-type: `product` must be a text, not a list AT [x]
+        missing-field: a rule without `detection` AT title
+        missing-field: a rule without `detection` AT detections (did you mean `detection` here?)
+        wrong-type: `detection` must be a map, not a list AT [x]
+        missing-field: `detection` without `condition` AT s
+        missing-field: `detection` without a search identifier AT condition
+        missing-field: `detection` without `condition` AT {}
+        wrong-type: a document must be a map, not a list AT - title: t
+        wrong-type: a document must be a map, not a text AT text
+        ");
+        assert_snapshot!(meaning("title: t\nlogsource: {product: x}\ndetections: {s: x, condition: s}"), @r"
+        error[missing-field]: a rule without `detection`
+         --> rule.yml:3:1
+          |
+        3 | detections: {s: x, condition: s}
+          | ^^^^^^^^^^
+          |
+          = help: did you mean `detection` here?
+        ");
+    }
+
+    #[test]
+    fn a_misspelt_mask_is_an_error() {
+        let text = format!("title: t\nlogsource: {{product: modbus}}\nsigmabus: {{mask: [modbus.f]}}\n{REST}");
+        assert_snapshot!(brief(&text), @"unknown-field: no field `modbus.f` AT modbus.f (did you mean `modbus.function`?); unknown-field: no field `a` AT a");
+    }
+}

@@ -128,7 +128,8 @@ impl<'t> Plan<'t> {
 
     fn add(&mut self, modifier: Modifier, word: Word<'_>) -> Result<(), Refusal> {
         if self.how == How::Exists || (modifier == Modifier::Exists && word.before.is_some()) {
-            return Err(word.refuse("`exists` stands alone").hint("write it as an item of its own"));
+            let hint = "write the other modifiers in an item of their own; `neq` is `exists: false`";
+            return Err(word.refuse("`exists` stands alone").hint(hint));
         }
         match modifier {
             Modifier::All => self.all = true,
@@ -144,8 +145,13 @@ impl<'t> Plan<'t> {
                 self.how = How::Part(part, None);
             }
             Modifier::FieldRef => {
-                if !matches!(&self.how, How::Text(steps) if steps.is_empty()) {
-                    return Err(word.misplaced().hint("write `fieldref` before the modifiers that say where it lies"));
+                match &self.how {
+                    How::Text(steps) if steps.is_empty() => {}
+                    How::Text(_) => {
+                        let hint = "write `fieldref` before the modifiers that say where it lies";
+                        return Err(self.misplaced(word).hint(hint));
+                    }
+                    _ => return Err(self.misplaced(word)),
                 }
                 self.how = How::Reference(Place::Whole);
             }
@@ -156,8 +162,14 @@ impl<'t> Plan<'t> {
     /// `re` and `cidr` take the value as written, so nothing may have changed it before.
     fn start(&mut self, modifier: Modifier, word: Word<'_>) -> Result<(), Refusal> {
         if let Some(before) = word.before {
-            let message = format!("`{}` must be the first modifier", word.name);
-            return Err(word.refuse(message).hint(format!("write `{}|{before}`, if they go together", word.name)));
+            let problem = word.refuse(format!("`{}` must be the first modifier", word.name));
+            return Err(match (modifier, before) {
+                (_, "all" | "neq") => problem.hint(format!("write `{}|{before}`", word.name)),
+                (Modifier::Re, "contains" | "startswith" | "endswith") => {
+                    problem.hint("a regular expression is searched for; anchor it with `^` and `$`")
+                }
+                _ => problem.hint(format!("`{}` takes the value as written", word.name)),
+            });
         }
         self.how = match modifier {
             Modifier::Re => How::Regex { ignore_case: false, multi_line: false, dot_all: false, expand: false },
@@ -167,13 +179,10 @@ impl<'t> Plan<'t> {
     }
 
     fn add_cased(&mut self, word: Word<'_>) -> Result<(), Refusal> {
-        match self.how {
-            How::Text(_) | How::Reference(_) => self.cased = true,
-            How::Regex { .. } => {
-                return Err(word.misplaced().hint("a regular expression is case-sensitive unless `i` follows `re`"));
-            }
-            _ => return Err(word.misplaced()),
+        if !matches!(self.how, How::Text(_) | How::Reference(_)) {
+            return Err(self.misplaced(word));
         }
+        self.cased = true;
         Ok(())
     }
 
@@ -188,14 +197,14 @@ impl<'t> Plan<'t> {
                     Step::Contains => Place::Contains,
                     Step::Start => Place::Start,
                     Step::End => Place::End,
-                    _ => return Err(word.misplaced()),
+                    _ => return Err(self.misplaced(word)),
                 };
                 if *place != Place::Whole && *place != lies {
-                    return Err(word.misplaced().hint("give one of `contains`, `startswith`, `endswith`"));
+                    return Err(self.misplaced(word));
                 }
                 *place = lies;
             }
-            _ => return Err(word.misplaced()),
+            _ => return Err(self.misplaced(word)),
         }
         Ok(())
     }
@@ -234,8 +243,23 @@ impl<'t> Plan<'t> {
     fn need_bare(&self, word: Word<'_>) -> Result<(), Refusal> {
         match &self.how {
             How::Text(steps) if steps.is_empty() && !self.cased => Ok(()),
-            _ => Err(word.misplaced().hint("it compares numbers; the modifiers before it make texts")),
+            _ => Err(self.misplaced(word)),
         }
+    }
+
+    /// `word` does not go with what came before it, and why.
+    fn misplaced(&self, word: Word<'_>) -> Refusal {
+        let message = format!("`{}` cannot follow `{}`", word.name, word.before.unwrap_or(""));
+        word.refuse(message).hint(match self.how {
+            How::Text(_) => "it takes the value as written; the modifiers before it make texts",
+            How::Regex { .. } => {
+                "a regular expression is taken as written; only its flags, `all`, `neq` and `expand` go with it"
+            }
+            How::Cidr => "an address is compared with a network and not as a text",
+            How::Compare(_) | How::Part(..) => "numbers are compared here and not texts",
+            How::Reference(_) => "one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`",
+            How::Exists => "`exists` stands alone",
+        })
     }
 }
 
@@ -250,10 +274,6 @@ struct Word<'t> {
 impl Word<'_> {
     fn refuse(self, message: impl Into<String>) -> Refusal {
         Problem::error("bad-modifier", self.span, message)
-    }
-
-    fn misplaced(self) -> Refusal {
-        self.refuse(format!("`{}` cannot follow `{}`", self.name, self.before.unwrap_or("")))
     }
 }
 
@@ -271,4 +291,111 @@ fn find(name: &str, span: Span) -> Result<Modifier, Refusal> {
             unknown.suggest(nearest(&lower, MODIFIERS.iter().map(|(known, _)| *known)))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sigma::testing::{each, lowered};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_misplaced_modifier_is_pointed_at() {
+        assert_snapshot!(lowered("    CommandLine|contains|re: 'a.c'"), @r"
+        error[bad-modifier]: `re` must be the first modifier
+         --> rule.yml:6:26
+          |
+        6 |     CommandLine|contains|re: 'a.c'
+          |                          ^^
+          |
+          = help: a regular expression is searched for; anchor it with `^` and `$`
+        ");
+        assert_snapshot!(lowered("    CommandLine|startwith: a"), @r"
+        error[unknown-modifier]: no modifier `startwith`
+         --> rule.yml:6:17
+          |
+        6 |     CommandLine|startwith: a
+          |                 ^^^^^^^^^
+          |
+          = help: did you mean `startswith`?
+        ");
+    }
+
+    #[test]
+    fn every_illegal_combination_is_refused() {
+        assert_snapshot!(each(&[
+            "F|: a",
+            "F||all: a",
+            "F|Contains: a",
+            "F|not: a",
+            "F|equals: a",
+            "F|sounds_like: a",
+            "F|all|re: a",
+            "F|contains|cidr: 10.0.0.0/8",
+            "F|cidr|contains: 10.0.0.0/8",
+            "F|cidr|cased: 10.0.0.0/8",
+            "F|cidr|expand: '%admins%'",
+            "F|i: a",
+            "F|i|re: a",
+            "F|contains|m: a",
+            "F|re|cased: a",
+            "F|cased|re: a",
+            "F|re|base64: a",
+            "F|re|re: a",
+            "F|re|gt: 1",
+            "F|exists|contains: true",
+            "F|contains|exists: true",
+            "F|exists|neq: true",
+            "F|gt|lt: 1",
+            "F|hour|gt|lt: 1",
+            "F|contains|gt: 1",
+            "F|cased|gt: 1",
+            "F|gt|contains: 1",
+            "F|gt|cased: 1",
+            "F|hour|contains: 1",
+            "F|contains|hour: 1",
+            "F|hour|minute: 1",
+            "F|contains|fieldref: G",
+            "F|fieldref|contains|endswith: G",
+            "F|fieldref|base64: G",
+            "F|fieldref|gt: G",
+            "F|fieldref|re: G",
+        ]), @r"
+        F|: a  =>  unknown-modifier: an empty modifier AT  (take away the `|`)
+        F||all: a  =>  unknown-modifier: an empty modifier AT  (take away the `|`)
+        F|Contains: a  =>  unknown-modifier: no modifier `Contains` AT Contains (did you mean `contains`?)
+        F|not: a  =>  unknown-modifier: no modifier `not` AT not (write `neq`, or exclude a selection with `not` in the condition)
+        F|equals: a  =>  unknown-modifier: no modifier `equals` AT equals (without a modifier the whole value is compared)
+        F|sounds_like: a  =>  unknown-modifier: no modifier `sounds_like` AT sounds_like
+        F|all|re: a  =>  bad-modifier: `re` must be the first modifier AT re (write `re|all`)
+        F|contains|cidr: 10.0.0.0/8  =>  bad-modifier: `cidr` must be the first modifier AT cidr (`cidr` takes the value as written)
+        F|cidr|contains: 10.0.0.0/8  =>  bad-modifier: `contains` cannot follow `cidr` AT contains (an address is compared with a network and not as a text)
+        F|cidr|cased: 10.0.0.0/8  =>  bad-modifier: `cased` cannot follow `cidr` AT cased (an address is compared with a network and not as a text)
+        F|cidr|expand: '%admins%'  =>  bad-modifier: `expand` cannot follow `cidr` AT expand (an address is compared with a network and not as a text)
+        F|i: a  =>  bad-modifier: `i` is a flag of `re` and must follow it AT i (write `re|i`)
+        F|i|re: a  =>  bad-modifier: `i` is a flag of `re` and must follow it AT i (write `re|i`)
+        F|contains|m: a  =>  bad-modifier: `m` is a flag of `re` and must follow it AT m (write `re|m`)
+        F|re|cased: a  =>  bad-modifier: `cased` cannot follow `re` AT cased (a regular expression is taken as written; only its flags, `all`, `neq` and `expand` go with it)
+        F|cased|re: a  =>  bad-modifier: `re` must be the first modifier AT re (`re` takes the value as written)
+        F|re|base64: a  =>  bad-modifier: `base64` cannot follow `re` AT base64 (a regular expression is taken as written; only its flags, `all`, `neq` and `expand` go with it)
+        F|re|re: a  =>  bad-modifier: `re` must be the first modifier AT re (`re` takes the value as written)
+        F|re|gt: 1  =>  bad-modifier: `gt` cannot follow `re` AT gt (a regular expression is taken as written; only its flags, `all`, `neq` and `expand` go with it)
+        F|exists|contains: true  =>  bad-modifier: `exists` stands alone AT contains (write the other modifiers in an item of their own; `neq` is `exists: false`)
+        F|contains|exists: true  =>  bad-modifier: `exists` stands alone AT exists (write the other modifiers in an item of their own; `neq` is `exists: false`)
+        F|exists|neq: true  =>  bad-modifier: `exists` stands alone AT neq (write the other modifiers in an item of their own; `neq` is `exists: false`)
+        F|gt|lt: 1  =>  bad-modifier: two comparisons in one item AT lt (write two items of the same field: both must hold)
+        F|hour|gt|lt: 1  =>  bad-modifier: two comparisons in one item AT lt (write two items of the same field: both must hold)
+        F|contains|gt: 1  =>  bad-modifier: `gt` cannot follow `contains` AT gt (it takes the value as written; the modifiers before it make texts)
+        F|cased|gt: 1  =>  bad-modifier: `gt` cannot follow `cased` AT gt (it takes the value as written; the modifiers before it make texts)
+        F|gt|contains: 1  =>  bad-modifier: `contains` cannot follow `gt` AT contains (numbers are compared here and not texts)
+        F|gt|cased: 1  =>  bad-modifier: `cased` cannot follow `gt` AT cased (numbers are compared here and not texts)
+        F|hour|contains: 1  =>  bad-modifier: `contains` cannot follow `hour` AT contains (numbers are compared here and not texts)
+        F|contains|hour: 1  =>  bad-modifier: `hour` cannot follow `contains` AT hour (it takes the value as written; the modifiers before it make texts)
+        F|hour|minute: 1  =>  bad-modifier: `minute` cannot follow `hour` AT minute (numbers are compared here and not texts)
+        F|contains|fieldref: G  =>  bad-modifier: `fieldref` cannot follow `contains` AT fieldref (write `fieldref` before the modifiers that say where it lies)
+        F|fieldref|contains|endswith: G  =>  bad-modifier: `endswith` cannot follow `contains` AT endswith (one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`)
+        F|fieldref|base64: G  =>  bad-modifier: `base64` cannot follow `fieldref` AT base64 (one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`)
+        F|fieldref|gt: G  =>  bad-modifier: `gt` cannot follow `fieldref` AT gt (one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`)
+        F|fieldref|re: G  =>  bad-modifier: `re` must be the first modifier AT re (`re` takes the value as written)
+        ");
+    }
 }

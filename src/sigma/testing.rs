@@ -73,3 +73,21 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         }
     }
 }
+
+/// For each line, an item of a selection, what it means: `ITEM  =>  MEANING`.
+pub(super) fn each(items: &[&str]) -> String {
+    let meaning = |item: &&str| format!("{item}  =>  {}\n", brief(&rule(&format!("  condition: s\n  s:\n    {item}"))));
+    items.iter().map(meaning).collect()
+}
+
+/// The meanings of a file's rules and, for each problem, `CODE: MESSAGE AT PLACE (HINT)`, in one line.
+pub(super) fn brief(text: &str) -> String {
+    let loaded = load_text(text);
+    let rules = loaded.ruleset.rules.iter().map(|rule| rule.condition.to_string());
+    let problems = loaded.diagnostics.iter().map(|diagnostic| {
+        let place = text.get(diagnostic.span.clone()).unwrap_or("?");
+        let hint = diagnostic.hint.iter().map(|hint| format!(" ({hint})")).collect::<String>();
+        format!("{}: {} AT {place}{hint}", diagnostic.code, diagnostic.message)
+    });
+    rules.chain(problems).collect::<Vec<_>>().join("; ")
+}

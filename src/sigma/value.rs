@@ -20,8 +20,8 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
     match &plan.how {
         How::Text(steps) => texts(context, plan, steps, given),
         How::Regex { ignore_case, multi_line, dot_all, expand } => {
-            let text = text_form(given, "re")?;
-            let patterns = if *expand { expand_regex(context, &text, given.span)? } else { vec![text] };
+            let text = text_form(given)?;
+            let patterns = if *expand { expand_regex(context, text, given.span)? } else { vec![text.to_owned()] };
             let test = |pattern: String| {
                 let regex = Regex {
                     pattern: pattern.into(),
@@ -77,10 +77,7 @@ fn texts(
     }
     let place = |step: &Step| matches!(step, Step::Contains | Step::Start | Step::End);
     let anywhere = keyword && !steps.iter().any(|(step, _)| place(step));
-    let mut variants = match given.value {
-        Value::Text(text) => vec![pattern::parse(text)],
-        _ => vec![vec![Part::Text(text_form(given, modifier_name(steps))?)]],
-    };
+    let mut variants = vec![pattern::parse(text_form(given)?)];
     for (step, span) in steps {
         let mut stepped = Vec::with_capacity(variants.len());
         for parts in variants {
@@ -257,30 +254,12 @@ fn placeholders(text: &str) -> Vec<Found<'_>> {
     found
 }
 
-/// A value's text: of numbers the decimal form.
-fn text_form(given: Given<'_>, modifier: &str) -> Result<String, Refusal> {
+/// A value's text: of numbers the one written, so that `contains: 00000429` keeps its zeros.
+fn text_form(given: Given<'_>) -> Result<&str, Refusal> {
     match given.value {
-        Value::Text(text) => Ok(text.to_owned()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Bool(value) => Ok(value.to_string()),
-        Value::Null => Err(Problem::error("bad-value", given.span, format!("`{modifier}` needs a value, not `null`"))
-            .hint("write `null` under the field's name without modifiers: it matches an absent field")),
-    }
-}
-
-fn modifier_name(steps: &[(Step, Span)]) -> &'static str {
-    match steps.first() {
-        None => "a keyword",
-        Some((step, _)) => match step {
-            Step::Contains => "contains",
-            Step::Start => "startswith",
-            Step::End => "endswith",
-            Step::Base64 => "base64",
-            Step::Base64Offset => "base64offset",
-            Step::Utf16(_) => "utf16",
-            Step::Windash => "windash",
-            Step::Expand => "expand",
-        },
+        Value::Text(_) | Value::Number(_) | Value::Bool(_) => Ok(given.text),
+        Value::Null => Err(Problem::error("bad-value", given.span, "`null` has no text to compare")
+            .hint("write it under a field's name without modifiers: there it matches an absent field")),
     }
 }
 
@@ -316,4 +295,395 @@ fn network(given: Given<'_>) -> Result<IpNet, Refusal> {
 
 fn too_long(span: Span) -> Refusal {
     Problem::error("too-large", span, format!("a value of more than {MAX_VALUE_BYTES} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sigma::testing::{each, lowered};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_value_without_modifiers_is_what_yaml_says_it_is() {
+        assert_snapshot!(each(&[
+            "F: abc",
+            "F: 4624",
+            "F: '4624'",
+            "F: 010",
+            "F: 1e3",
+            "F: true",
+            "F: 'true'",
+            "F: yes",
+            "F: 2024-01-31",
+            "F: null",
+            "F:",
+            "F: ''",
+            "F: 99999999999999999999",
+            "F: [a, 1, null]",
+            "F: []",
+            "F: [[a]]",
+            "F: {a: b}",
+            r"F: 'C:\*\?\\*'",
+            "'|contains': x",
+        ]), @r"
+        F: abc  =>  F = 'abc'
+        F: 4624  =>  F = 4624
+        F: '4624'  =>  F = '4624'
+        F: 010  =>  F = 10
+        F: 1e3  =>  F = 1000
+        F: true  =>  F = true
+        F: 'true'  =>  F = 'true'
+        F: yes  =>  F = 'yes'
+        F: 2024-01-31  =>  F = '2024-01-31'
+        F: null  =>  F is null
+        F:  =>  F is null
+        F: ''  =>  F = ''
+        F: 99999999999999999999  =>  F = '99999999999999999999'
+        F: [a, 1, null]  =>  (F = 'a' or F = 1 or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
+        F: []  =>  F is null; empty-list: an empty list of values for `F` AT [] (it counts as `null`: the field is absent)
+        F: [[a]]  =>  wrong-type: a list as a value of `F` AT [a] (a value is a scalar, or a list of scalars)
+        F: {a: b}  =>  wrong-type: a map as a value of `F` AT {a: b} (a value is a scalar, or a list of scalars)
+        F: 'C:\*\?\\*'  =>  F = 'C:\*\?\\*'
+        '|contains': x  =>  any value = '*x*'
+        ");
+    }
+
+    #[test]
+    fn texts_take_wildcards_and_case() {
+        assert_snapshot!(each(&[
+            "F|contains: a",
+            r"F|startswith: 'C:\dir\'",
+            r"F|endswith: '*\x.exe'",
+            "F|startswith|endswith: a",
+            "F|contains: 62",
+            "F|contains: 1.5",
+            "F|contains: 00000429",
+            "F|contains: true",
+            "F|contains: null",
+            "F|contains: ''",
+            "F|cased: aB*",
+            "F|cased|contains: aB",
+            "F|contains|cased: aB",
+            "F|cased: [a, 1, null, true]",
+        ]), @r"
+        F|contains: a  =>  F = '*a*'
+        F|startswith: 'C:\dir\'  =>  F = 'C:\dir\\*'
+        F|endswith: '*\x.exe'  =>  F = '*\x.exe'
+        F|startswith|endswith: a  =>  F = '*a*'
+        F|contains: 62  =>  F = '*62*'
+        F|contains: 1.5  =>  F = '*1.5*'
+        F|contains: 00000429  =>  F = '*00000429*'
+        F|contains: true  =>  F = '*true*'
+        F|contains: null  =>  bad-value: `null` has no text to compare AT null (write it under a field's name without modifiers: there it matches an absent field)
+        F|contains: ''  =>  F = '*'
+        F|cased: aB*  =>  F = cased 'aB*'
+        F|cased|contains: aB  =>  F = cased '*aB*'
+        F|contains|cased: aB  =>  F = cased '*aB*'
+        F|cased: [a, 1, null, true]  =>  (F = cased 'a' or F = 1 or F is null or F = true); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
+        ");
+    }
+
+    #[test]
+    fn lists_are_alternatives_unless_all_and_neq_negates_the_whole() {
+        assert_snapshot!(each(&[
+            "F: [a, b]",
+            "F|all: [a, b]",
+            "F|contains|all: [a, b]",
+            "F|all|contains: [a, b]",
+            "F|all: a",
+            "F|neq: a",
+            "F|neq: [a, b]",
+            "F|neq: null",
+            "F|re|neq: a.c",
+            "F|cidr|neq: 10.0.0.0/8",
+            "F|fieldref|neq: G",
+            "F|contains|all|neq: [a, b]",
+            "F|base64offset|contains|all: [ab, cd]",
+            "{F|contains: a, F|endswith: b, G: c}",
+        ]), @r"
+        F: [a, b]  =>  (F = 'a' or F = 'b')
+        F|all: [a, b]  =>  (F = 'a' and F = 'b')
+        F|contains|all: [a, b]  =>  (F = '*a*' and F = '*b*')
+        F|all|contains: [a, b]  =>  (F = '*a*' and F = '*b*')
+        F|all: a  =>  F = 'a'
+        F|neq: a  =>  not F = 'a'
+        F|neq: [a, b]  =>  not (F = 'a' or F = 'b')
+        F|neq: null  =>  not F is null
+        F|re|neq: a.c  =>  not F =~ /a.c/
+        F|cidr|neq: 10.0.0.0/8  =>  not F in 10.0.0.0/8
+        F|fieldref|neq: G  =>  not F = field G
+        F|contains|all|neq: [a, b]  =>  not (F = '*a*' and F = '*b*')
+        F|base64offset|contains|all: [ab, cd]  =>  ((F = '*YW*' or F = '*Fi*' or F = '*hY*') and (F = '*Y2*' or F = '*Nk*' or F = '*jZ*'))
+        {F|contains: a, F|endswith: b, G: c}  =>  (F = '*a*' and F = '*b' and G = 'c')
+        ");
+    }
+
+    #[test]
+    fn encodings_apply_in_the_order_written() {
+        assert_snapshot!(each(&[
+            "F|base64: foobar",
+            r"F|base64: 'a\*'",
+            "F|base64: 'a*'",
+            "F|base64: 12",
+            "F|contains|base64: a",
+            "F|base64offset: http://",
+            "F|base64offset|contains: http://",
+            "F|base64offset: a",
+            "F|base64offset: 'a?c'",
+            "F|wide: ab",
+            "F|utf16le: 'a*'",
+            "F|utf16be|contains: a",
+            "F|utf16: a",
+            "F|wide|base64: ab",
+            "F|utf16le|base64: ä",
+            "F|utf16be|base64: ab",
+            "F|utf16|base64: ab",
+            "F|wide|base64offset|contains: ping",
+            "F|base64|wide: a",
+            "F|wide|wide: a",
+            "F|wide|windash: -a",
+            "F|windash|base64: -a",
+            "F|windash|base64: -a -b -c -d",
+        ]), @r"
+        F|base64: foobar  =>  F = 'Zm9vYmFy'
+        F|base64: 'a\*'  =>  F = 'YSo='
+        F|base64: 'a*'  =>  bad-value: a wildcard in a value that is encoded in base64 AT 'a*' (write `\*` or `\?` for the character itself, and `contains` after the encoding)
+        F|base64: 12  =>  F = 'MTI='
+        F|contains|base64: a  =>  bad-value: a wildcard in a value that is encoded in base64 AT a (write `\*` or `\?` for the character itself, and `contains` after the encoding)
+        F|base64offset: http://  =>  (F = 'aHR0cDovL' or F = 'h0dHA6Ly' or F = 'odHRwOi8v')
+        F|base64offset|contains: http://  =>  (F = '*aHR0cDovL*' or F = '*h0dHA6Ly*' or F = '*odHRwOi8v*')
+        F|base64offset: a  =>  bad-value: too short for `base64offset` AT a (with fewer than two bytes one of the three variants is empty and would match anything)
+        F|base64offset: 'a?c'  =>  bad-value: a wildcard in a value that is encoded in base64 AT 'a?c' (write `\*` or `\?` for the character itself, and `contains` after the encoding)
+        F|wide: ab  =>  F = 'a\u{0}b\u{0}'
+        F|utf16le: 'a*'  =>  F = 'a\u{0}*'
+        F|utf16be|contains: a  =>  F = '*\u{0}a*'
+        F|utf16: a  =>  F = 'ÿþa\u{0}'
+        F|wide|base64: ab  =>  F = 'YQBiAA=='
+        F|utf16le|base64: ä  =>  F = '5AA='
+        F|utf16be|base64: ab  =>  F = 'AGEAYg=='
+        F|utf16|base64: ab  =>  F = '//5hAGIA'
+        F|wide|base64offset|contains: ping  =>  (F = '*cABpAG4AZw*' or F = '*AAaQBuAGcA*' or F = '*wAGkAbgBnA*')
+        F|base64|wide: a  =>  F = 'Y\u{0}Q\u{0}=\u{0}=\u{0}'
+        F|wide|wide: a  =>  bad-modifier: this modifier changes texts, and an earlier one left bytes AT wide (write it before the UTF-16 modifier)
+        F|wide|windash: -a  =>  bad-modifier: this modifier changes texts, and an earlier one left bytes AT windash (write it before the UTF-16 modifier)
+        F|windash|base64: -a  =>  (F = 'LWE=' or F = 'L2E=' or F = '4oCTYQ==' or F = '4oCUYQ==' or F = '4oCVYQ==')
+        F|windash|base64: -a -b -c -d  =>  too-large: more than 3 dashes to vary in a value that is encoded AT base64
+        ");
+    }
+
+    #[test]
+    fn dashes_vary_without_multiplying_the_value() {
+        assert_snapshot!(each(&[
+            "F|windash: -a",
+            "F|contains|windash: ' -enc '",
+            "F|windash|contains|all: [' -a', ' /b']",
+            "F|endswith|windash: a-b --c -",
+        ]), @r"
+        F|windash: -a  =>  F = '<dash>a'
+        F|contains|windash: ' -enc '  =>  F = '* <dash>enc *'
+        F|windash|contains|all: [' -a', ' /b']  =>  (F = '* <dash>a*' and F = '* <dash>b*')
+        F|endswith|windash: a-b --c -  =>  F = '*a-b -<dash>c -'
+        ");
+    }
+
+    #[test]
+    fn networks_are_checked() {
+        assert_snapshot!(each(&[
+            "F|cidr: 10.0.0.0/8",
+            "F|cidr: [10.0.0.1, '2001:db8::/32', '::1']",
+            "F|cidr: 10.0.0.1/8",
+            "F|cidr: 10.0.0.0/33",
+            "F|cidr: 10.0.*",
+            "F|cidr: 10",
+            "F|cidr: null",
+        ]), @r"
+        F|cidr: 10.0.0.0/8  =>  F in 10.0.0.0/8
+        F|cidr: [10.0.0.1, '2001:db8::/32', '::1']  =>  (F in 10.0.0.1/32 or F in 2001:db8::/32 or F in ::1/128)
+        F|cidr: 10.0.0.1/8  =>  bad-value: `10.0.0.1/8` has bits set behind its prefix AT 10.0.0.1/8 (the network is 10.0.0.0/8)
+        F|cidr: 10.0.0.0/33  =>  bad-value: `10.0.0.0/33` is not a network AT 10.0.0.0/33 (write it as 192.168.0.0/16 or 2001:db8::/32)
+        F|cidr: 10.0.*  =>  bad-value: `10.0.*` is not a network AT 10.0.* (write it as 192.168.0.0/16 or 2001:db8::/32)
+        F|cidr: 10  =>  bad-value: `10` is not a network AT 10 (write it as 192.168.0.0/16 or 2001:db8::/32)
+        F|cidr: null  =>  bad-value: `null` is not a network AT null (write it as 192.168.0.0/16 or 2001:db8::/32)
+        ");
+    }
+
+    #[test]
+    fn comparisons_and_parts_of_times_need_numbers() {
+        assert_snapshot!(each(&[
+            "F|lt: 5",
+            "F|lte: -1.5",
+            "F|gt: '5'",
+            "F|gte: [5, 0x10]",
+            "F|gt|neq: 5",
+            "F|gt: five",
+            "F|gt: null",
+            "F|gt: true",
+            "F|hour: 3",
+            "F|hour|gte: 18",
+            "F|week: [1, '2']",
+            "F|minute|lt: 1.5",
+            "F|day: monday",
+            "F|month: 12",
+            "F|year|neq: 2026",
+        ]), @r"
+        F|lt: 5  =>  F < 5
+        F|lte: -1.5  =>  F <= -1.5
+        F|gt: '5'  =>  F > 5
+        F|gte: [5, 0x10]  =>  (F >= 5 or F >= 16)
+        F|gt|neq: 5  =>  not F > 5
+        F|gt: five  =>  bad-value: `five` is not a number AT five (comparisons and parts of times need numbers)
+        F|gt: null  =>  bad-value: `null` is not a number AT null (comparisons and parts of times need numbers)
+        F|gt: true  =>  bad-value: `true` is not a number AT true (comparisons and parts of times need numbers)
+        F|hour: 3  =>  hour of F = 3
+        F|hour|gte: 18  =>  hour of F >= 18
+        F|week: [1, '2']  =>  (week of F = 1 or week of F = 2)
+        F|minute|lt: 1.5  =>  bad-value: `minute` compares with an integer AT 1.5
+        F|day: monday  =>  bad-value: `monday` is not a number AT monday (comparisons and parts of times need numbers)
+        F|month: 12  =>  month of F = 12
+        F|year|neq: 2026  =>  not year of F = 2026
+        ");
+    }
+
+    #[test]
+    fn a_reference_may_say_where_it_lies() {
+        assert_snapshot!(each(&[
+            "F|fieldref: G",
+            "F|fieldref: [G, H]",
+            "F|fieldref|startswith: G",
+            "F|fieldref|endswith: G",
+            "F|fieldref|contains|cased: G",
+            "F|cased|fieldref: G",
+            "F|fieldref: ''",
+            "F|fieldref: 1",
+        ]), @r"
+        F|fieldref: G  =>  F = field G
+        F|fieldref: [G, H]  =>  (F = field G or F = field H)
+        F|fieldref|startswith: G  =>  F starts with field G
+        F|fieldref|endswith: G  =>  F ends with field G
+        F|fieldref|contains|cased: G  =>  F contains cased field G
+        F|cased|fieldref: G  =>  F = cased field G
+        F|fieldref: ''  =>  bad-value: `fieldref` needs the name of a field AT ''
+        F|fieldref: 1  =>  bad-value: `fieldref` needs the name of a field AT 1
+        ");
+    }
+
+    #[test]
+    fn presence_takes_one_truth_value() {
+        assert_snapshot!(each(&[
+            "F|exists: true",
+            "F|exists: false",
+            "F|exists: 'true'",
+            "F|exists: 1",
+            "F|exists: [true, false]",
+            "F|exists: null",
+        ]), @r"
+        F|exists: true  =>  F exists
+        F|exists: false  =>  not F exists
+        F|exists: 'true'  =>  bad-value: `exists` needs true or false, without quotes AT 'true' (write true or false)
+        F|exists: 1  =>  bad-value: `exists` needs true or false, without quotes AT 1 (write true or false)
+        F|exists: [true, false]  =>  bad-value: `exists` takes one value AT F|exists (write true or false)
+        F|exists: null  =>  bad-value: `exists` needs true or false, without quotes AT null (write true or false)
+        ");
+    }
+
+    #[test]
+    fn regexes_are_taken_raw_and_checked() {
+        assert_snapshot!(each(&[
+            r"F|re: '^a\d+\*.exe$'",
+            "F|re|i|m|s: a.c",
+            "F|re|ignorecase|multiline|dotall: a.c",
+            "F|re: 4624",
+            "F|re: null",
+            "F|re|contains: a",
+            "F|re|all: [a, b]",
+            r"F|re: 'a(?=b)'",
+            r"F|re: '(a)\1'",
+            r"F|re: 'a[b'",
+            r"F|re: '(\w{100}){1000}'",
+        ]), @r"
+        F|re: '^a\d+\*.exe$'  =>  F =~ /^a\d+\*.exe$/
+        F|re|i|m|s: a.c  =>  F =~ /a.c/ims
+        F|re|ignorecase|multiline|dotall: a.c  =>  F =~ /a.c/ims
+        F|re: 4624  =>  F =~ /4624/
+        F|re: null  =>  bad-value: `null` has no text to compare AT null (write it under a field's name without modifiers: there it matches an absent field)
+        F|re|contains: a  =>  F =~ /a/
+        F|re|all: [a, b]  =>  (F =~ /a/ and F =~ /b/)
+        F|re: 'a(?=b)'  =>  bad-regex: invalid regular expression: look-around, including look-ahead and look-behind, is not supported AT (?= (write a second item, or exclude it with a negated selection)
+        F|re: '(a)\1'  =>  bad-regex: invalid regular expression: backreferences are not supported AT \1 (back-references need unbounded time and are in no Sigma dialect)
+        F|re: 'a[b'  =>  bad-regex: invalid regular expression: unclosed character class AT [
+        F|re: '(\w{100}){1000}'  =>  bad-regex: this regular expression needs more than 2097152 bytes AT '(\w{100}){1000}' (lower the counts in `{n,m}`)
+        ");
+    }
+
+    #[test]
+    fn placeholders_need_values() {
+        assert_snapshot!(each(&[
+            "F|expand: '%admins%'",
+            r"F|expand|contains: '\%admins%x'",
+            "F|contains|expand: 'a%admins%-%admins%'",
+            "F|contains|expand|all: ['%admins%', x]",
+            "F|expand: '100% of %admins%'",
+            "F|expand: '%none%'",
+            "F|expand: 'a%unknown%b'",
+            "F: '%unknown%'",
+            "F|re|expand: '^%admins%$'",
+        ]), @r"
+        F|expand: '%admins%'  =>  (F = 'alice' or F = 'b*b')
+        F|expand|contains: '\%admins%x'  =>  (F = '*\alicex*' or F = '*\b*bx*')
+        F|contains|expand: 'a%admins%-%admins%'  =>  (F = '*aalice-alice*' or F = '*aalice-b*b*' or F = '*ab*b-alice*' or F = '*ab*b-b*b*')
+        F|contains|expand|all: ['%admins%', x]  =>  ((F = '*alice*' or F = '*b*b*') and F = '*x*')
+        F|expand: '100% of %admins%'  =>  (F = '100% of alice' or F = '100% of b*b')
+        F|expand: '%none%'  =>  false
+        F|expand: 'a%unknown%b'  =>  unresolved-placeholder: no values for `%unknown%` AT %unknown% (give values for this placeholder in the configuration)
+        F: '%unknown%'  =>  F = '%unknown%'
+        F|re|expand: '^%admins%$'  =>  (F =~ /^alice$/ or F =~ /^b\*b$/)
+        ");
+    }
+
+    #[test]
+    fn keywords_occur_anywhere_in_any_value() {
+        assert_snapshot!(each(&[
+            "abc",
+            "[abc, 'a*b', 12, true]",
+            "'|all': [a, b]",
+            "'|re': a.c",
+            "'|cased': Ab",
+            "'|contains': ab",
+            "'|startswith': ab",
+            "'|base64offset': ab",
+            "'|cidr': 10.0.0.0/8",
+            "'|neq': a",
+            "'': a",
+            "'|all': [a, null]",
+            "'|exists': true",
+            "'|gt': 5",
+            "'|fieldref': G",
+            "'|hour': 5",
+        ]), @r"
+        abc  =>  any value = '*abc*'
+        [abc, 'a*b', 12, true]  =>  (any value = '*abc*' or any value = '*a*b*' or any value = '*12*' or any value = '*true*')
+        '|all': [a, b]  =>  (any value = '*a*' and any value = '*b*')
+        '|re': a.c  =>  any value =~ /a.c/
+        '|cased': Ab  =>  any value = cased '*Ab*'
+        '|contains': ab  =>  any value = '*ab*'
+        '|startswith': ab  =>  any value = 'ab*'
+        '|base64offset': ab  =>  (any value = '*YW*' or any value = '*Fi*' or any value = '*hY*')
+        '|cidr': 10.0.0.0/8  =>  any value in 10.0.0.0/8
+        '|neq': a  =>  not any value = '*a*'
+        '': a  =>  any value = '*a*'
+        '|all': [a, null]  =>  null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own); bad-value: `null` has no text to compare AT null (write it under a field's name without modifiers: there it matches an absent field)
+        '|exists': true  =>  bad-modifier: this modifier needs a field AT '|exists' (write the field's name before the `|`)
+        '|gt': 5  =>  bad-modifier: this modifier needs a field AT '|gt' (write the field's name before the `|`)
+        '|fieldref': G  =>  bad-modifier: this modifier needs a field AT '|fieldref' (write the field's name before the `|`)
+        '|hour': 5  =>  bad-modifier: this modifier needs a field AT '|hour' (write the field's name before the `|`)
+        ");
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let long = |item: &str| lowered(&format!("    {item}")).lines().take(1).collect::<String>();
+        assert_snapshot!(long(&format!("F: {}", "a".repeat(20_000))), @"error[too-large]: a value of more than 16384 bytes");
+        assert_snapshot!(long(&format!("F|base64|base64: {}", "a".repeat(12_000))), @"error[too-large]: a value of more than 16384 bytes");
+        assert_snapshot!(long(&format!("F: {}", "a*".repeat(101))), @"error[too-large]: more than 100 wildcards in one value");
+        assert_snapshot!(long(&format!("F|expand: {}", "'%admins%".to_owned() + &"%admins%".repeat(20) + "'")), @"error[too-large]: this value becomes more than 1000 values");
+    }
 }
