@@ -279,3 +279,167 @@ fn plausible(bytes: &[u8]) -> bool {
         None => known,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const READ: [u8; 12] = [0, 1, 0, 0, 0, 6, 1, 3, 0, 0x6B, 0, 3];
+    const WRITE: [u8; 15] = [0, 2, 0, 0, 0, 9, 1, 16, 0, 1, 0, 1, 2, 0, 9];
+
+    /// What came out: transaction and PDU, or what else happened.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Seen {
+        Adu(u16, Vec<u8>),
+        Cut(u16, Vec<u8>),
+        Lost(Cause),
+    }
+
+    fn note(piece: Piece<'_>, seen: &mut Vec<Seen>) {
+        match piece {
+            Piece::Adu { mbap, pdu, whole: true } => seen.push(Seen::Adu(mbap.trans_id, pdu.to_vec())),
+            Piece::Adu { mbap, pdu, whole: false } => seen.push(Seen::Cut(mbap.trans_id, pdu.to_vec())),
+            Piece::Lost { cause, .. } => seen.push(Seen::Lost(cause)),
+            Piece::Skipped(_) => {}
+        }
+    }
+
+    fn frame(handshake: bool, segments: &[&[u8]]) -> Vec<Seen> {
+        let (mut stream, mut tails, mut seen) = (Stream::new(handshake), Blocks::default(), Vec::new());
+        for segment in segments {
+            stream.push(segment, false, &mut tails, &mut |piece| note(piece, &mut seen));
+        }
+        stream.gap(&mut tails);
+        assert_eq!(tails.used(), 0);
+        seen
+    }
+
+    fn adu(bytes: &[u8]) -> Seen {
+        Seen::Adu(header(bytes).unwrap().trans_id, bytes[HEADER..].to_vec())
+    }
+
+    #[test]
+    fn an_adu_may_be_cut_at_every_byte() {
+        let both = [READ.as_slice(), &WRITE].concat();
+        for first in 0..both.len() {
+            for second in first..both.len() {
+                let segments = [&both[..first], &both[first..second], &both[second..]];
+                assert_eq!(frame(true, &segments), [adu(&READ), adu(&WRITE)], "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_length_is_told_once_and_the_next_segment_is_read() {
+        for length in [[0, 0], [0, 1], [0, 255], [1, 44], [255, 255]] {
+            let bad = [0, 9, 0, 0, length[0], length[1], 1, 3, 0, 0x6B, 0, 3];
+            assert_eq!(frame(true, &[&bad, &READ, &WRITE]), [Seen::Lost(Cause::Length), adu(&READ), adu(&WRITE)]);
+        }
+    }
+
+    #[test]
+    fn a_length_one_off_costs_no_other_adu() {
+        let short = [0, 5, 0, 0, 0, 5, 1, 3, 0, 0x6B, 0, 3];
+        let cut = Seen::Adu(5, vec![3, 0, 0x6B, 0]);
+        assert_eq!(frame(true, &[&short, &READ]), [cut, Seen::Lost(Cause::Foreign), adu(&READ)]);
+        let long = [0, 6, 0, 0, 0, 7, 1, 3, 0, 0x6B, 0, 3];
+        let grown = Seen::Adu(6, vec![3, 0, 0x6B, 0, 3, 0]);
+        assert_eq!(frame(true, &[&long, &READ]), [grown, Seen::Lost(Cause::Length), adu(&READ)]);
+    }
+
+    #[test]
+    fn a_start_in_the_middle_waits_for_a_segment_that_begins_with_a_header() {
+        let half = [0x06, 0x02, 0x2B, 0, 0, 0, 0x64];
+        assert_eq!(frame(false, &[&half, &READ]), [adu(&READ)]);
+        let split = [&READ[..3], &READ[3..]];
+        assert_eq!(frame(false, &[&half, split[0], split[1]]), [adu(&READ)]);
+    }
+
+    #[test]
+    fn another_protocol_is_told_but_one_adu_with_another_id_is_framed() {
+        let http = b"GET / HTTP/1.1\r\nHost: plc\r\n\r\n";
+        assert_eq!(frame(true, &[http, http, &READ]), [Seen::Lost(Cause::Foreign), adu(&READ)]);
+        let odd = [0, 3, 0, 1, 0, 6, 1, 3, 0, 0x6B, 0, 3];
+        assert_eq!(frame(true, &[&READ, &odd, &WRITE]), [adu(&READ), adu(&odd), adu(&WRITE)]);
+        assert_eq!(frame(true, &[&odd, &READ]), [adu(&odd), adu(&READ)]);
+        assert_eq!(frame(false, &[http, http, http, http, http]), [Seen::Lost(Cause::Foreign)]);
+    }
+
+    #[test]
+    fn a_snap_length_leaves_what_is_there() {
+        let (mut stream, mut tails, mut seen) = (Stream::new(true), Blocks::default(), Vec::new());
+        stream.push(&WRITE[..10], true, &mut tails, &mut |piece| note(piece, &mut seen));
+        stream.push(&READ, false, &mut tails, &mut |piece| note(piece, &mut seen));
+        assert_eq!(seen, [Seen::Cut(2, vec![16, 0, 1]), adu(&READ)]);
+    }
+
+    #[test]
+    fn a_datagram_holds_one_adu_or_several() {
+        let seen = |bytes: &[u8]| {
+            let mut seen = Vec::new();
+            datagram(bytes, &mut |piece| note(piece, &mut seen));
+            seen
+        };
+        assert_eq!(seen(&[READ.as_slice(), &WRITE].concat()), [adu(&READ), adu(&WRITE)]);
+        assert_eq!(seen(&WRITE[..10]), [Seen::Cut(2, vec![16, 0, 1])]);
+        assert_eq!(seen(b"\x16\x03\x01\x02\x00\x01\x00\x01"), [Seen::Lost(Cause::Foreign)]);
+        assert_eq!(seen(&[0, 1, 0]), [Seen::Lost(Cause::Foreign)]);
+    }
+
+    fn adus() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let adu = (any::<u16>(), any::<u8>(), proptest::collection::vec(any::<u8>(), 1..=253)).prop_map(
+            |(trans_id, unit_id, pdu)| {
+                let length = (pdu.len() + 1) as u16;
+                let head = [trans_id.to_be_bytes(), [0, 0], length.to_be_bytes()].concat();
+                [head, vec![unit_id], pdu].concat()
+            },
+        );
+        proptest::collection::vec(adu, 1..8)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn segmentation_changes_nothing(adus in adus(), cuts in proptest::collection::vec(1usize..300, 1..40)) {
+            let bytes = adus.concat();
+            let (mut segments, mut rest, mut cuts) = (Vec::new(), bytes.as_slice(), cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (segment, after) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+                segments.push(segment);
+                rest = after;
+            }
+            let expected: Vec<_> = adus.iter().map(|bytes| adu(bytes)).collect();
+            prop_assert_eq!(frame(true, &segments), expected);
+        }
+
+        #[test]
+        fn any_bytes_frame_to_stretches_of_the_input(
+            handshake in any::<bool>(),
+            segments in proptest::collection::vec(
+                prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..40),
+                    proptest::collection::vec(0u8..7, 0..40),
+                ],
+                0..12,
+            ),
+            cut in any::<u8>(),
+        ) {
+            let (mut stream, mut tails) = (Stream::new(handshake), Blocks::default());
+            let input = segments.concat();
+            for (at, segment) in segments.iter().enumerate() {
+                let mut within = true;
+                let mut check = |piece: Piece<'_>| {
+                    if let Piece::Adu { pdu, .. } = piece {
+                        within &= !pdu.is_empty() && input.windows(pdu.len()).any(|window| window == pdu);
+                    }
+                };
+                stream.push(segment, cut == at as u8, &mut tails, &mut check);
+                datagram(segment, &mut check);
+                prop_assert!(within);
+            }
+            prop_assert!(tails.used() <= 1);
+        }
+    }
+}
