@@ -152,9 +152,12 @@ impl Stream {
                 &[]
             }
             Verdict::Lost(cause) => {
-                let found = plausible(bytes);
-                self.lose(if found { joined.get(..had).unwrap_or_default() } else { joined }, cause, emit);
-                if found { bytes } else { &[] }
+                if !plausible(bytes) {
+                    self.lose(joined, cause, emit);
+                    return &[];
+                }
+                self.lose(joined.get(..had).unwrap_or_default(), Cause::Length, emit);
+                bytes
             }
         }
     }
@@ -342,7 +345,7 @@ mod tests {
     fn a_length_one_off_costs_no_other_adu() {
         let short = [0, 5, 0, 0, 0, 5, 1, 3, 0, 0x6B, 0, 3];
         let cut = Seen::Adu(5, vec![3, 0, 0x6B, 0]);
-        assert_eq!(frame(true, &[&short, &READ]), [cut, Seen::Lost(Cause::Foreign), adu(&READ)]);
+        assert_eq!(frame(true, &[&short, &READ]), [cut, Seen::Lost(Cause::Length), adu(&READ)]);
         let long = [0, 6, 0, 0, 0, 7, 1, 3, 0, 0x6B, 0, 3];
         let grown = Seen::Adu(6, vec![3, 0, 0x6B, 0, 3, 0]);
         assert_eq!(frame(true, &[&long, &READ]), [grown, Seen::Lost(Cause::Length), adu(&READ)]);
