@@ -110,6 +110,7 @@ impl Join {
             Direction::ToClient if function_code & EXCEPTION_BIT != 0 => Kind::Exception,
             Direction::ToClient => Kind::Response,
         };
+        self.settle(dialogue, passage.carrier.time, sink);
         let (body, flags) = Body::decode(kind, function_code, data);
         let mut message = Message {
             flow: passage.flow,
@@ -167,7 +168,7 @@ impl Join {
             _ => self.counters.responses += 1,
         }
         let print = fingerprint(&message.mbap, message.function_code, message.data);
-        let (id, relation) = match self.find(dialogue, &message, print, sink) {
+        let (id, relation) = match self.find(dialogue, &message, print) {
             Ok(found) => found,
             Err(stray) => {
                 match stray {
@@ -199,64 +200,42 @@ impl Join {
     ///
     /// First comes the oldest waiting request with the same transaction, unit and function, then a remembered one,
     /// then, if the answer is no copy of an earlier one, a waiting request that differs in function or in unit.
-    fn find(
-        &mut self,
-        dialogue: &mut Dialogue,
-        answer: &Message<'_>,
-        print: u64,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) -> Result<(RequestId, Flags), Flag> {
+    fn find(&self, dialogue: &Dialogue, answer: &Message<'_>, print: u64) -> Result<(RequestId, Flags), Flag> {
+        let slot = dialogue.flow.slot;
         let key = Key::new(&answer.mbap, answer.function_code);
-        for key in key.with_wildcards() {
-            if let Some(id) = self.find_waiting(dialogue, key, answer.time, sink) {
-                return Ok((id, Flags::NONE));
-            }
+        let oldest = |stage| key.with_wildcards().find_map(|key| self.pending.find(slot, key, stage));
+        if let Some(id) = oldest(Stage::Waiting) {
+            return Ok((id, Flags::NONE));
         }
-        for key in key.with_wildcards() {
-            if let Some(id) = self.find_remembered(dialogue, key, answer.time) {
-                return Ok((id, Flags::NONE.with(Flag::Late)));
-            }
+        if let Some(id) = oldest(Stage::Remembered) {
+            return Ok((id, Flags::NONE.with(Flag::Late)));
         }
         if dialogue.recent.holds(print) {
             return Err(Flag::Duplicate);
         }
-        let (key, relation) = self.find_similar(dialogue, key).ok_or(Flag::Unsolicited)?;
-        let id = self.find_waiting(dialogue, key, answer.time, sink).ok_or(Flag::Unsolicited)?;
-        Ok((id, relation))
+        self.find_similar(dialogue, key).ok_or(Flag::Unsolicited)
     }
 
-    /// The oldest request with this key whose time is not out at `now`. Those before it time out on the way, so that
-    /// what is found does not hang on how often [`Pairing::expire`] is called.
-    fn find_waiting(
-        &mut self,
-        dialogue: &mut Dialogue,
-        key: Key,
-        now: Timestamp,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) -> Option<RequestId> {
-        loop {
-            let id = self.pending.find(dialogue.flow.slot, key, Stage::Waiting)?;
+    /// Brings the conversation's requests up to `now`, so that what a message finds does not hang on how often
+    /// [`Pairing::expire`](super::Pairing::expire) is called.
+    fn settle(&mut self, dialogue: &mut Dialogue, now: Timestamp, sink: &mut impl FnMut(&Message<'_>)) {
+        while let Some(id) = dialogue.open.oldest(Stage::Waiting) {
             if self.pending.request(id).time().plus(self.config.timeout) > now {
-                return Some(id);
+                break;
             }
             self.time_out(dialogue, id, sink);
         }
-    }
-
-    /// The oldest request with this key that timed out and is not too old for `now`.
-    fn find_remembered(&mut self, dialogue: &mut Dialogue, key: Key, now: Timestamp) -> Option<RequestId> {
-        loop {
-            let id = self.pending.find(dialogue.flow.slot, key, Stage::Remembered)?;
+        while let Some(id) = dialogue.open.oldest(Stage::Remembered) {
             if self.pending.request(id).time().plus(self.config.remember) > now {
-                return Some(id);
+                break;
             }
             self.drop_request(dialogue, id);
         }
     }
 
-    /// The key of the waiting request of the same transaction that differs least from `key`, and by what.
-    fn find_similar(&self, dialogue: &Dialogue, key: Key) -> Option<(Key, Flags)> {
-        let mut best: Option<(u8, Key, Flags)> = None;
+    /// The waiting request of the same transaction that differs least from `key`, and by what.
+    fn find_similar(&self, dialogue: &Dialogue, key: Key) -> Option<(RequestId, Flags)> {
+        let mut best: Option<(u8, RequestId, Flags)> = None;
         for id in self.pending.each(&dialogue.open, Stage::Waiting).take(MISMATCH_REACH) {
             let other = self.pending.request(id).key();
             if other.trans_id != key.trans_id {
@@ -269,10 +248,10 @@ impl Join {
                 (false, false) => continue,
             };
             if best.is_none_or(|(best, ..)| rank < best) {
-                best = Some((rank, other, relation));
+                best = Some((rank, id, relation));
             }
         }
-        best.map(|(_, key, relation)| (key, relation))
+        best.map(|(_, id, relation)| (id, relation))
     }
 
     /// A waiting request was not answered: say so, if silence is odd, and remember it.
@@ -365,5 +344,196 @@ impl Join {
     pub(super) fn drop_request(&mut self, dialogue: &mut Dialogue, id: RequestId) {
         self.pending.take(&mut dialogue.open, id);
         self.pending.release(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plant::{Plant, flow};
+    use super::*;
+    use crate::net::Event;
+
+    const READ: [u8; 5] = [3, 0, 0x6B, 0, 3];
+    const READ_ANSWER: [u8; 8] = [3, 6, 2, 0x2B, 0, 0, 0, 0x64];
+
+    #[test]
+    fn an_answer_carries_its_request() {
+        let mut plant = Plant::new();
+        let write = [16, 0, 31, 0, 2, 4, 0, 0x61, 0, 0x62];
+        let asked = plant.query(14, 1, &write);
+        let refused = plant.answer(14, 1, &[0x90, 2]);
+        assert_eq!((refused.kind, refused.function_code), (Kind::Exception, 0x90));
+        assert_eq!(refused.request, Some((asked, Some(31))));
+        assert!(refused.flags.is_empty());
+        assert_eq!((plant.count("matched"), plant.count("exceptions")), (1, 1));
+    }
+
+    #[test]
+    fn a_constant_transaction_id_is_answered_in_order() {
+        let mut plant = Plant::new();
+        for _ in 0..2 {
+            let asked = plant.query(0, 1, &READ);
+            assert_eq!(plant.answer(0, 1, &READ_ANSWER).asked_in(), Some(asked));
+        }
+        let first = plant.query(7, 1, &[3, 0, 1, 0, 1]);
+        let second = plant.query(7, 1, &[3, 0, 2, 0, 1]);
+        assert_eq!(plant.answer(7, 1, &[3, 2, 0, 1]).asked_in(), Some(first));
+        assert_eq!(plant.answer(7, 1, &[3, 2, 0, 2]).asked_in(), Some(second));
+    }
+
+    #[test]
+    fn the_unit_and_the_function_choose_among_equal_transactions() {
+        let mut plant = Plant::new();
+        let unit_1 = plant.query(0, 1, &READ);
+        let unit_2 = plant.query(0, 2, &READ);
+        let inputs = plant.query(0, 2, &[4, 0, 0, 0, 1]);
+        assert_eq!(plant.answer(0, 2, &[4, 2, 0, 1]).asked_in(), Some(inputs));
+        assert_eq!(plant.answer(0, 2, &READ_ANSWER).asked_in(), Some(unit_2));
+        assert_eq!(plant.answer(0, 1, &[0x83, 2]).asked_in(), Some(unit_1));
+    }
+
+    #[test]
+    fn answers_may_overtake_each_other() {
+        let mut plant = Plant::new();
+        let asked: Vec<u64> = (100..110).map(|trans_id| plant.query(trans_id, 1, &[3, 0, 0, 0, 1])).collect();
+        for trans_id in [101, 100, 102, 104, 103, 105, 106, 109, 108, 107] {
+            let answer = plant.answer(trans_id, 1, &[3, 2, 0, trans_id as u8]);
+            assert_eq!(answer.asked_in(), Some(asked[usize::from(trans_id) - 100]));
+            assert!(answer.flags.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_answer_to_nothing_is_unsolicited_and_a_second_one_a_duplicate() {
+        let mut plant = Plant::new();
+        plant.query(8, 1, &READ);
+        plant.answer(8, 1, &READ_ANSWER);
+        let again = plant.answer(8, 1, &READ_ANSWER);
+        assert_eq!((again.flags, again.request), (vec!["duplicate"], None));
+        assert_eq!(plant.answer(8, 1, &[3, 6, 0, 0, 0, 0, 0, 0]).flags, ["unsolicited"]);
+        assert_eq!(plant.answer(9, 1, &READ_ANSWER).flags, ["unsolicited"]);
+        assert_eq!((plant.count("duplicates"), plant.count("unsolicited")), (1, 2));
+    }
+
+    #[test]
+    fn a_wrong_unit_or_function_still_finds_the_request() {
+        let mut plant = Plant::new();
+        let asked = plant.query(11, 1, &READ);
+        let answer = plant.answer(11, 2, &READ_ANSWER);
+        assert_eq!((answer.asked_in(), answer.flags), (Some(asked), vec!["unit_mismatch"]));
+        let asked = plant.query(12, 1, &READ);
+        let answer = plant.answer(12, 1, &[4, 2, 0, 1]);
+        assert_eq!((answer.asked_in(), answer.flags), (Some(asked), vec!["function_mismatch"]));
+        plant.query(13, 1, &READ);
+        assert_eq!(plant.answer(13, 2, &[4, 2, 0, 1]).flags, ["unsolicited"]);
+    }
+
+    #[test]
+    fn units_0_and_255_stand_for_any() {
+        let mut plant = Plant::new();
+        for (asked_as, answered_as) in [(255, 1), (0, 1), (1, 255), (1, 0), (255, 0), (255, 255)] {
+            let asked = plant.query(16, asked_as, &READ);
+            let answer = plant.answer(16, answered_as, &READ_ANSWER);
+            assert_eq!(answer.asked_in(), Some(asked), "{asked_as} answered by {answered_as}");
+            assert!(answer.flags.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_something_else_is_flagged() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &[6, 0, 1, 0, 3]);
+        assert_eq!(plant.answer(1, 1, &[6, 0, 1, 0, 4]).flags, ["value_mismatch"]);
+        plant.query(2, 1, &READ);
+        assert_eq!(plant.answer(2, 1, &[3, 2, 0, 1]).flags, ["value_mismatch"]);
+        plant.query(3, 1, &[1, 0, 0x13, 0, 0x13]);
+        let bits = plant.answer(3, 1, &[1, 3, 0xCD, 0x6B, 0x05]);
+        assert_eq!((bits.bits, bits.flags), (Some(19), vec![]));
+    }
+
+    #[test]
+    fn silence_is_told_once_and_an_answer_after_it_is_late() {
+        let mut plant = Plant::new();
+        let asked = plant.query(10, 1, &READ);
+        let due = plant.now.plus(Span::from_secs(30));
+        plant.wait(29);
+        plant.expire();
+        assert_eq!(plant.count("timeouts"), 0);
+        plant.wait(1);
+        plant.expire();
+        plant.expire();
+        let timeout = plant.said.last().unwrap();
+        assert_eq!((timeout.kind, timeout.frame, timeout.time), (Kind::Timeout, asked, due));
+        assert_eq!((timeout.data.as_slice(), timeout.request), (&READ[1..], Some((asked, Some(0x6B)))));
+        assert_eq!(plant.count("timeouts"), 1);
+        plant.wait(10);
+        let answer = plant.answer(10, 1, &READ_ANSWER);
+        assert_eq!((answer.asked_in(), answer.flags), (Some(asked), vec!["late"]));
+        assert_eq!(plant.answer(10, 1, &READ_ANSWER).flags, ["duplicate"]);
+    }
+
+    #[test]
+    fn what_an_answer_finds_does_not_hang_on_the_clocks_ticks() {
+        let mut plant = Plant::new();
+        plant.query(0, 1, &READ);
+        plant.wait(40);
+        let asked = plant.query(0, 1, &READ);
+        assert_eq!(plant.answer(0, 1, &READ_ANSWER).asked_in(), Some(asked));
+        assert_eq!(plant.said.iter().filter(|said| said.kind == Kind::Timeout).count(), 1);
+        plant.query(1, 1, &READ);
+        plant.wait(121);
+        assert_eq!(plant.answer(1, 1, &READ_ANSWER).flags, ["unsolicited"]);
+    }
+
+    #[test]
+    fn a_request_is_forgotten_after_two_minutes() {
+        let mut plant = Plant::new();
+        plant.query(10, 1, &[16, 0, 1, 0, 8, 16, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+        plant.wait(31);
+        plant.expire();
+        plant.wait(90);
+        plant.expire();
+        assert_eq!(plant.answer(10, 1, &[16, 0, 1, 0, 8]).flags, ["unsolicited"]);
+    }
+
+    #[test]
+    fn nobody_need_answer_a_broadcast_or_listen_only() {
+        let mut plant = Plant::new();
+        plant.query(15, 0, &[6, 0, 1, 0, 1]);
+        assert_eq!(plant.said.last().unwrap().flags, ["broadcast"]);
+        plant.query(16, 1, &[8, 0, 4, 0, 0]);
+        plant.query(17, 0, &READ);
+        assert!(plant.said.last().unwrap().flags.is_empty(), "a read is no broadcast");
+        let asked = plant.query(18, 0, &[6, 0, 1, 0, 2]);
+        assert_eq!(plant.answer(18, 0, &[6, 0, 1, 0, 2]).asked_in(), Some(asked), "some devices answer it");
+        plant.wait(31);
+        plant.expire();
+        let timeouts: Vec<_> = plant.said.iter().filter(|said| said.kind == Kind::Timeout).collect();
+        assert_eq!(timeouts.iter().map(|said| said.trans_id).collect::<Vec<_>>(), [17]);
+    }
+
+    #[test]
+    fn a_close_drops_what_is_open_and_counts_it() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &READ);
+        plant.query(2, 1, &READ);
+        plant.event(&flow(0), Direction::ToServer, Event::Close);
+        plant.wait(31);
+        plant.expire();
+        assert_eq!((plant.count("unanswered"), plant.count("timeouts")), (2, 0));
+        assert_eq!(plant.answer(1, 1, &READ_ANSWER).flags, ["unsolicited"]);
+    }
+
+    #[test]
+    fn a_conversation_holds_a_thousand_open_requests_and_drops_the_oldest() {
+        let mut plant = Plant::new();
+        let many = OPEN_PER_CONVERSATION as u16 + 10;
+        for trans_id in 0..many {
+            plant.query(trans_id, 1, &READ);
+        }
+        assert_eq!(plant.count("evicted"), 10);
+        assert_eq!(plant.answer(9, 1, &READ_ANSWER).flags, ["unsolicited"]);
+        assert!(plant.answer(10, 1, &READ_ANSWER).flags.is_empty());
+        assert!(plant.answer(many - 1, 1, &READ_ANSWER).flags.is_empty());
     }
 }

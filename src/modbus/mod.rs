@@ -26,6 +26,8 @@ pub mod function;
 mod join;
 mod pairing;
 mod pending;
+#[cfg(test)]
+mod plant;
 
 pub use body::{Body, DeviceObject, DeviceObjects, FileGroup, FileGroups, Values};
 pub use counters::Counters;

@@ -183,3 +183,227 @@ fn place<'a>(
 fn dialogue(conversations: &mut [Option<Conversation>], slot: u32) -> Option<&mut Dialogue> {
     conversations.get_mut(slot as usize)?.as_mut().map(|conversation| &mut conversation.dialogue)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plant::{Plant, Said, adu, flow};
+    use super::super::{Kind, OPEN_PER_CONVERSATION};
+    use super::*;
+    use proptest::prelude::*;
+
+    const READ: [u8; 5] = [3, 0, 0x6B, 0, 3];
+    const READ_ANSWER: [u8; 8] = [3, 6, 2, 0x2B, 0, 0, 0, 0x64];
+
+    fn data(bytes: &[u8]) -> Event<'_> {
+        Event::Data { bytes, conflict: false, truncated: false }
+    }
+
+    #[test]
+    fn a_frame_numbers_the_messages_that_it_completes() {
+        let mut plant = Plant::new();
+        plant.bytes(Direction::ToServer, &[adu(1, 1, &READ), adu(2, 1, &READ), adu(3, 1, &READ)].concat());
+        plant.bytes(Direction::ToClient, &adu(2, 1, &READ_ANSWER));
+        let places: Vec<_> = plant.said.iter().map(|said| (said.frame, said.index, said.trans_id)).collect();
+        assert_eq!(places, [(1, 0, 1), (1, 1, 2), (1, 2, 3), (2, 0, 2)]);
+        assert_eq!(plant.said[3].request, Some((1, Some(0x6B))));
+    }
+
+    #[test]
+    fn an_adu_belongs_to_the_frame_that_completed_it() {
+        let mut plant = Plant::new();
+        let bytes = adu(1, 1, &READ);
+        plant.bytes(Direction::ToServer, &bytes[..3]);
+        plant.bytes(Direction::ToServer, &bytes[3..]);
+        assert_eq!((plant.said.len(), plant.said[0].frame), (1, 2));
+    }
+
+    #[test]
+    fn oddities_of_bytes_are_told_by_the_next_message() {
+        let mut plant = Plant::new();
+        let bytes = adu(1, 1, &READ);
+        plant.bytes(Direction::ToServer, &bytes[..5]);
+        plant.event(&flow(0), Direction::ToServer, Event::Gap);
+        plant.bytes(Direction::ToServer, &adu(2, 1, &READ));
+        let two = [adu(3, 1, &READ), adu(4, 1, &READ)].concat();
+        plant.event(&flow(0), Direction::ToServer, Event::Data { bytes: &two, conflict: true, truncated: false });
+        let flags: Vec<_> = plant.said.iter().map(|said| (said.trans_id, said.flags.clone())).collect();
+        assert_eq!(flags, [(2, vec!["after_gap"]), (3, vec!["retransmit_conflict"]), (4, vec![])]);
+        assert_eq!(plant.count("skipped_bytes"), 5);
+    }
+
+    #[test]
+    fn a_cut_message_is_truncated_and_nothing_worse() {
+        let mut plant = Plant::new();
+        let write = adu(1, 1, &[16, 0, 31, 0, 2, 4, 0, 0x61, 0, 0x62]);
+        let event = Event::Data { bytes: &write[..14], conflict: false, truncated: true };
+        plant.event(&flow(0), Direction::ToServer, event);
+        assert_eq!(plant.said[0].flags, ["truncated"]);
+        assert_eq!(plant.count("cut"), 1);
+        let event = Event::Datagram { bytes: &write[..14], truncated: false };
+        plant.event(&flow(1), Direction::ToServer, event);
+        assert_eq!(plant.said[1].flags, ["length_mismatch", "byte_count_mismatch"]);
+    }
+
+    #[test]
+    fn another_protocol_is_told_once_a_connection() {
+        let mut plant = Plant::new();
+        for _ in 0..3 {
+            plant.bytes(Direction::ToServer, b"GET / HTTP/1.1\r\n\r\n");
+            plant.bytes(Direction::ToClient, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+        assert_eq!(plant.said.len(), 1);
+        assert_eq!((plant.said[0].kind, &plant.said[0].flags), (Kind::Status, &vec!["not_modbus"]));
+        assert!(plant.said[0].data.starts_with(b"GET /"));
+        plant.bytes(Direction::ToServer, &adu(1, 1, &READ));
+        assert_eq!((plant.said[1].kind, plant.said[1].trans_id), (Kind::Query, 1));
+    }
+
+    #[test]
+    fn a_bad_length_is_a_status_and_the_next_adu_is_read() {
+        let mut plant = Plant::new();
+        plant.bytes(Direction::ToServer, &[0, 4, 0, 0, 0xFF, 0xFF, 1, 3, 0, 0x6B, 0, 3]);
+        plant.bytes(Direction::ToServer, &adu(104, 1, &READ));
+        let status = &plant.said[0];
+        assert_eq!((status.kind, status.trans_id, status.function_code), (Kind::Status, 4, 3));
+        assert_eq!(status.flags, ["length_mismatch"]);
+        assert_eq!((plant.said[1].trans_id, plant.said[1].flags.len()), (104, 0));
+    }
+
+    #[test]
+    fn one_adu_of_another_protocol_does_not_blind_the_rest() {
+        let mut plant = Plant::new();
+        plant.bytes(Direction::ToServer, &adu(1, 1, &READ));
+        let mut odd = adu(2, 1, &READ);
+        odd[3] = 1;
+        plant.bytes(Direction::ToServer, &[odd, adu(3, 1, &READ)].concat());
+        let flags: Vec<_> = plant.said.iter().map(|said| (said.trans_id, said.flags.clone())).collect();
+        assert_eq!(flags, [(1, vec![]), (2, vec!["not_modbus"]), (3, vec![])]);
+    }
+
+    #[test]
+    fn a_slot_used_again_is_another_conversation() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &READ);
+        plant.bytes(Direction::ToServer, &adu(2, 1, &READ)[..5]);
+        let other = Flow { serial: 99, ..flow(0) };
+        plant.event(&other, Direction::ToClient, data(&adu(1, 1, &READ_ANSWER)));
+        assert_eq!(plant.said.last().unwrap().flags, ["unsolicited"]);
+        assert_eq!(plant.count("unanswered"), 1);
+    }
+
+    #[test]
+    fn two_conversations_do_not_answer_each_other() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &READ);
+        plant.event(&flow(1), Direction::ToServer, Event::Open { handshake: true });
+        plant.event(&flow(1), Direction::ToClient, data(&adu(1, 1, &READ_ANSWER)));
+        assert_eq!(plant.said.last().unwrap().flags, ["unsolicited"]);
+        assert!(plant.answer(1, 1, &READ_ANSWER).flags.is_empty());
+    }
+
+    #[test]
+    fn a_shard_holds_so_many_open_requests_and_drops_the_oldest() {
+        let mut plant = Plant::new();
+        let conversations = OPEN_PER_SHARD as u32 / OPEN_PER_CONVERSATION + 1;
+        for slot in 0..conversations {
+            plant.event(&flow(slot), Direction::ToServer, Event::Open { handshake: true });
+            for trans_id in 0..OPEN_PER_CONVERSATION as u16 {
+                plant.event(&flow(slot), Direction::ToServer, data(&adu(trans_id, 1, &READ)));
+            }
+        }
+        assert_eq!(plant.count("evicted"), u64::from(OPEN_PER_CONVERSATION));
+        assert_eq!(plant.answer(0, 1, &READ_ANSWER).flags, ["unsolicited"]);
+        let far = flow(CONVERSATIONS_PER_SHARD);
+        plant.event(&far, Direction::ToServer, data(&adu(1, 1, &READ)));
+        assert_eq!(plant.count("unplaced"), 1);
+    }
+
+    #[test]
+    fn a_clock_far_ahead_holds_up_nobody() {
+        let mut plant = Plant::new();
+        let start = plant.now;
+        plant.now = Timestamp::from_parts(4_000_000_000, 0);
+        plant.query(1, 1, &READ);
+        plant.now = start;
+        plant.query(2, 1, &READ);
+        plant.wait(31);
+        plant.expire();
+        let timeouts: Vec<_> =
+            plant.said.iter().filter(|said| said.kind == Kind::Timeout).map(|said| said.trans_id).collect();
+        assert_eq!(timeouts, [2]);
+        assert_eq!(plant.count("evicted"), 1);
+    }
+
+    #[test]
+    fn a_pdu_that_somebody_else_framed_is_joined_too() {
+        let mut plant = Plant::new();
+        let asked = plant.query(1, 1, &READ);
+        let carrier = Carrier { frame: 77, time: plant.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+        let mbap = framing::header(&adu(1, 1, &READ_ANSWER)).unwrap();
+        let pdu = Pdu { mbap, function_code: 3, data: &READ_ANSWER[1..] };
+        let mut found = None;
+        plant.pairing.push_pdu(&flow(0), Direction::ToClient, &carrier, pdu, &mut |message| {
+            found = message.request.map(|request| request.frame);
+        });
+        assert_eq!(found, Some(asked));
+    }
+
+    /// A dialogue of queries and answers, many of which do not fit.
+    fn dialogue() -> impl Strategy<Value = Vec<(bool, u16, u8, Vec<u8>, i64)>> {
+        let pdu = prop_oneof![
+            Just(READ.to_vec()),
+            Just(READ_ANSWER.to_vec()),
+            Just(vec![0x83, 2]),
+            Just(vec![6, 0, 1, 0, 1]),
+            proptest::collection::vec(any::<u8>(), 1..40),
+        ];
+        proptest::collection::vec(
+            (any::<bool>(), 0u16..4, 0u8..3, pdu, prop_oneof![9 => Just(0i64), 1 => 0i64..90]),
+            0..60,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn ticks_of_the_clock_do_not_change_what_is_said(dialogue in dialogue()) {
+            let run = |ticking: bool| {
+                let mut plant = Plant::new();
+                for (asks, trans_id, unit_id, pdu, pause) in &dialogue {
+                    plant.wait(*pause);
+                    if ticking {
+                        plant.expire();
+                    }
+                    let direction = if *asks { Direction::ToServer } else { Direction::ToClient };
+                    plant.bytes(direction, &adu(*trans_id, *unit_id, pdu));
+                }
+                plant.wait(1_000);
+                plant.expire();
+                let key = |said: &Said| (said.frame, said.index, said.time);
+                plant.said.sort_by_key(key);
+                prop_assert_eq!(plant.count("queries") + plant.count("responses") + plant.count("exceptions"), dialogue.len() as u64);
+                Ok(plant.said)
+            };
+            prop_assert_eq!(run(true)?, run(false)?);
+        }
+
+        #[test]
+        fn every_answer_is_matched_or_stray_and_every_request_ends_once(dialogue in dialogue()) {
+            let mut plant = Plant::new();
+            for (asks, trans_id, unit_id, pdu, pause) in &dialogue {
+                plant.wait(*pause);
+                let direction = if *asks { Direction::ToServer } else { Direction::ToClient };
+                plant.bytes(direction, &adu(*trans_id, *unit_id, pdu));
+            }
+            let answers = plant.count("responses") + plant.count("exceptions");
+            prop_assert_eq!(plant.count("matched") + plant.count("unsolicited") + plant.count("duplicates"), answers);
+            let mut asked = plant.said.iter().filter(|said| matches!(said.kind, Kind::Response | Kind::Exception));
+            let mut frames: Vec<_> = asked.by_ref().filter_map(Said::asked_in).collect();
+            frames.sort_unstable();
+            let all = frames.len();
+            frames.dedup();
+            prop_assert_eq!(frames.len(), all, "no request is answered twice");
+        }
+    }
+}
