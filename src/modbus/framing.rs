@@ -14,7 +14,7 @@ const BEFORE_LENGTH_COUNTS: usize = 6;
 /// The least that holds a unit and a function code.
 const LENGTH_MIN: u16 = 2;
 /// A unit and a PDU of 253 bytes.
-const LENGTH_MAX: u16 = 254;
+pub(super) const LENGTH_MAX: u16 = 254;
 /// So many segments without a plausible start, and a stream that never showed an ADU is no Modbus.
 const MISSES_TO_FOREIGN: u8 = 4;
 
@@ -244,7 +244,12 @@ enum Verdict {
 fn judge(bytes: &[u8], step: Step) -> Verdict {
     let Some(mbap) = header(bytes) else { return Verdict::Short };
     let Some(total) = total(mbap.length) else {
-        return Verdict::Lost(if mbap.prot_id == 0 { Cause::Length } else { Cause::Foreign });
+        return match mbap.prot_id {
+            // A client that asks for too much sends ADUs that are too long. If the segment is one, there is no doubt.
+            0 if bytes.len() > ADU_MAX && bytes.len() == oversize(mbap.length) => Verdict::Adu(mbap, bytes.len()),
+            0 => Verdict::Lost(Cause::Length),
+            _ => Verdict::Lost(Cause::Foreign),
+        };
     };
     // One ADU with another protocol id must not blind the rest; but on a connection that showed no Modbus yet it has to
     // fit its segment to be believed.
@@ -256,7 +261,12 @@ fn judge(bytes: &[u8], step: Step) -> Verdict {
 
 /// How long an ADU with this length field is; `None` for a length that none can have.
 fn total(length: u16) -> Option<usize> {
-    (LENGTH_MIN..=LENGTH_MAX).contains(&length).then(|| BEFORE_LENGTH_COUNTS + usize::from(length))
+    (LENGTH_MIN..=LENGTH_MAX).contains(&length).then(|| oversize(length))
+}
+
+/// How long an ADU with this length field would be if any length were good.
+fn oversize(length: u16) -> usize {
+    BEFORE_LENGTH_COUNTS + usize::from(length)
 }
 
 /// Whether nothing in `bytes`, as far as they go, speaks against a header of Modbus.
@@ -339,6 +349,13 @@ mod tests {
             let bad = [0, 9, 0, 0, length[0], length[1], 1, 3, 0, 0x6B, 0, 3];
             assert_eq!(frame(true, &[&bad, &READ, &WRITE]), [Seen::Lost(Cause::Length), adu(&READ), adu(&WRITE)]);
         }
+    }
+
+    #[test]
+    fn an_adu_that_is_too_long_is_framed_where_it_fills_its_segment() {
+        let long = [[0, 9, 0, 0, 0, 255, 1, 16].as_slice(), &[0; 253]].concat();
+        assert_eq!(frame(true, &[&long, &READ]), [adu(&long), adu(&READ)]);
+        assert_eq!(frame(true, &[&long[..100], &long[100..], &READ]), [Seen::Lost(Cause::Length), adu(&READ)]);
     }
 
     #[test]

@@ -82,6 +82,9 @@ impl Join {
                     self.counters.cut += 1;
                     odd.set(passage.cut);
                 }
+                if mbap.length > framing::LENGTH_MAX {
+                    odd.set(Flag::LengthMismatch);
+                }
                 if mbap.prot_id != 0 {
                     odd.set(Flag::NotModbus);
                 }

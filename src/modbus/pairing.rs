@@ -189,6 +189,7 @@ mod tests {
     use super::super::plant::{Plant, Said, adu, flow};
     use super::super::{Kind, OPEN_PER_CONVERSATION};
     use super::*;
+    use crate::net::Transport;
     use proptest::prelude::*;
 
     const READ: [u8; 5] = [3, 0, 0x6B, 0, 3];
@@ -346,6 +347,115 @@ mod tests {
             found = message.request.map(|request| request.frame);
         });
         assert_eq!(found, Some(asked));
+    }
+
+    /// One packet with a payload, or one that opens a connection.
+    struct Packet {
+        to_server: bool,
+        client_port: u16,
+        transport: Transport,
+        syn: bool,
+        payload: Vec<u8>,
+    }
+
+    /// The packets of a little-endian Ethernet capture whose lower layers are plain.
+    fn packets(capture: &[u8]) -> Vec<Packet> {
+        let (mut rest, mut packets) = (&capture[24..], Vec::new());
+        while !rest.is_empty() {
+            let len = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+            let ip = &rest[16 + 14..16 + len];
+            rest = &rest[16 + len..];
+            let total = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+            let segment = &ip[usize::from(ip[0] & 15) * 4..total];
+            let port = |at: usize| u16::from_be_bytes([segment[at], segment[at + 1]]);
+            let to_server = port(2) == 502;
+            let (transport, head, syn) = match ip[9] {
+                6 => (Transport::Tcp, usize::from(segment[12] >> 4) * 4, segment[13] & 2 != 0),
+                _ => (Transport::Udp, 8, false),
+            };
+            let client_port = if to_server { port(0) } else { port(2) };
+            packets.push(Packet { to_server, client_port, transport, syn, payload: segment[head..].to_vec() });
+        }
+        packets
+    }
+
+    /// Frame, whether it is a query, transaction and PDU.
+    type Line = (u64, bool, u16, String);
+
+    fn lines_of(capture: &[u8]) -> Vec<Line> {
+        let mut plant = Plant::new();
+        let mut ports = Vec::new();
+        for packet in packets(capture) {
+            let known = ports.iter().position(|port| *port == packet.client_port);
+            let slot = known.unwrap_or(ports.len());
+            let flow = flow(slot as u32 + 1);
+            let direction = if packet.to_server { Direction::ToServer } else { Direction::ToClient };
+            let first = known.is_none();
+            if first {
+                ports.push(packet.client_port);
+            }
+            let bytes = packet.payload.as_slice();
+            plant.event(
+                &flow,
+                direction,
+                match packet.transport {
+                    _ if first && packet.syn => Event::Open { handshake: true },
+                    Transport::Tcp => data(bytes),
+                    Transport::Udp => Event::Datagram { bytes, truncated: false },
+                },
+            );
+        }
+        let adus = plant.said.iter().filter(|said| !matches!(said.kind, Kind::Status | Kind::Timeout));
+        adus.map(|said| {
+            let hex =
+                said.data.iter().fold(format!("{:02x}", said.function_code), |hex, byte| format!("{hex}{byte:02x}"));
+            (said.frame, said.kind == Kind::Query, said.trans_id, hex)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn edge_captures_give_every_adu_that_they_hold() {
+        let edge = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/captures/edge");
+        for name in [
+            "plain",
+            "split_in_mbap",
+            "midstream_half_adu",
+            "limits",
+            "matching",
+            "pipelined",
+            "udp502",
+            "exceptions",
+            "user_and_reserved_functions",
+            "all_functions",
+            "diagnostics",
+            "bad_lengths",
+        ] {
+            let (Ok(capture), Ok(expected)) =
+                (std::fs::read(format!("{edge}/{name}.pcap")), std::fs::read(format!("{edge}/{name}.expected.json")))
+            else {
+                eprintln!("skipped: no capture {name}");
+                continue;
+            };
+            let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
+            let expected: Vec<Line> = expected["adus"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|adu| {
+                    let number = |key: &str| adu[key].as_u64().unwrap();
+                    let pdu = adu["pdu"].as_str().unwrap().to_owned();
+                    (number("frame"), adu["kind"] == "query", number("tid") as u16, pdu)
+                })
+                .collect();
+            let mut lines = lines_of(&capture);
+            if name == "bad_lengths" {
+                // Its last two connections hold ADUs whose length is one off, which are read as far as they go.
+                let last: Vec<_> = lines.split_off(expected.len()).into_iter().map(|line| (line.0, line.2)).collect();
+                assert_eq!(last, [(32, 5), (33, 105), (38, 6), (38, 106)]);
+            }
+            assert_eq!(lines, expected, "{name}");
+        }
     }
 
     /// A dialogue of queries and answers, many of which do not fit.
