@@ -329,10 +329,61 @@ impl Pending {
     fn links(&mut self, id: RequestId, of: Of) -> &mut Links {
         &mut self.requests[id.0 as usize].links[of as usize]
     }
+}
 
-    /// How many blocks of long requests are in use.
-    #[cfg(test)]
-    pub(super) fn blocks_used(&self) -> usize {
-        self.blocks.used()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Carrier =
+        Carrier { frame: 0, time: Timestamp::from_nanos(0), mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+
+    fn store(pending: &mut Pending, open: &mut Open, trans_id: u16, data: &[u8]) -> RequestId {
+        let mbap = Mbap { trans_id, prot_id: 0, length: 0, unit_id: 1 };
+        let new = NewRequest {
+            carrier: NONE,
+            slot: 0,
+            mbap,
+            function_code: 16,
+            data,
+            index: 0,
+            flags: Flags::NONE,
+            expects_answer: true,
+        };
+        pending.store(open, new)
+    }
+
+    #[test]
+    fn data_of_every_length_is_kept_and_its_place_used_again() {
+        let (mut pending, mut open) = (Pending::default(), Open::default());
+        for _ in 0..2 {
+            let stored: Vec<_> = (0..=252u8)
+                .map(|len| store(&mut pending, &mut open, u16::from(len), &vec![len; usize::from(len)]))
+                .collect();
+            for (len, id) in stored.iter().enumerate() {
+                assert_eq!(pending.data(*id), vec![len as u8; len]);
+            }
+            for id in stored {
+                pending.take(&mut open, id);
+                pending.release(id);
+            }
+        }
+        assert_eq!((pending.count(), pending.requests.len(), pending.blocks.used()), (0, 253, 0));
+        assert!(pending.lanes.is_empty() && open.oldest(Stage::Waiting).is_none());
+    }
+
+    #[test]
+    fn a_lane_gives_its_oldest_first_whatever_is_taken_between() {
+        let (mut pending, mut open) = (Pending::default(), Open::default());
+        let ids: Vec<_> = [7, 8, 7, 8, 7].map(|trans_id| store(&mut pending, &mut open, trans_id, &[])).to_vec();
+        let key = Key { trans_id: 7, unit_id: 1, function: 16 };
+        pending.take(&mut open, ids[1]);
+        pending.remember(&mut open, ids[0]);
+        assert_eq!(pending.find(0, key, Stage::Waiting), Some(ids[2]));
+        assert_eq!(pending.find(0, key, Stage::Remembered), Some(ids[0]));
+        assert_eq!(pending.each(&open, Stage::Waiting).collect::<Vec<_>>(), [ids[2], ids[3], ids[4]]);
+        pending.take(&mut open, ids[2]);
+        assert_eq!(pending.find(0, key, Stage::Waiting), Some(ids[4]));
+        assert_eq!((pending.oldest(Stage::Waiting), pending.find(1, key, Stage::Waiting)), (Some(ids[3]), None));
     }
 }
