@@ -19,7 +19,7 @@ pub fn page() -> Result<Outcome, Failure> {
     clap_mangen::Man::new(command.clone()).render(&mut page).map_err(|error| Failure::output(&error))?;
     for inner in command.get_subcommands() {
         let title = format!("sigmabus {}", inner.get_name());
-        let man = clap_mangen::Man::new(inner.clone().name(title.clone()).display_name(title.clone()));
+        let man = clap_mangen::Man::new(inner.clone().display_name(title.clone()));
         let section = |page: &mut Vec<u8>| {
             writeln!(page, ".SH \"{}\"", title.to_uppercase())?;
             man.render_synopsis_section(page)?;

@@ -65,18 +65,19 @@ fn list(paths: &[PathBuf], format: &FormatArgs) -> Result<Outcome, Failure> {
 fn fields(format: &FormatArgs) -> Result<Outcome, Failure> {
     let all: Vec<_> = schema::all().collect();
     let width = all.iter().map(|field| field.name().len()).max().unwrap_or(0);
+    let indent = width + 2;
     print(format, &all, |out, field, format| match format {
         Format::Json => writeln!(
             out,
             "{}",
             json!({
-                "type": "field", "name": field.name(), "value": field.domain().word(), "meaning": field.meaning(),
+                "type": "field", "name": field.name(), "value": field.values(), "meaning": field.meaning(),
                 "example": field.example(), "aliases": field.aliases(),
             })
         ),
         Format::Text => {
-            writeln!(out, "{:width$}  {:13}  {}", field.name(), field.domain().word(), field.meaning())?;
-            writeln!(out, "{:width$}  {:13}  example: {}", "", "", field.example())
+            writeln!(out, "{:width$}  {}", field.name(), field.meaning())?;
+            writeln!(out, "{:indent$}{}; example: {}", "", field.values(), field.example())
         }
     })
 }

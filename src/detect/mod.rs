@@ -13,17 +13,20 @@
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
 //! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
 //!
-//! Hits go on to the correlations, which counts them over sliding windows. The few field values that they need there,
-//! and that scores and alerts need, travel as bytes.
+//! Hits go on to [`correlate`], which counts them over sliding windows. The few field values that they need there,
+//! and that scores and alerts need, travel as bytes ([`carry`], [`value`]).
 
 use crate::time::Timestamp;
 
 mod ask;
+mod carry;
 mod clock;
+mod correlate;
 mod error;
 mod finding;
 mod fold;
 mod form;
+mod groups;
 mod index;
 mod machine;
 pub mod naive;
@@ -34,6 +37,8 @@ mod program;
 mod scan;
 mod set;
 mod stab;
+mod value;
+mod window;
 mod witness;
 
 #[cfg(test)]
@@ -41,10 +46,13 @@ mod differential;
 #[cfg(test)]
 mod fixture;
 
+pub use carry::{Carry, Values};
+pub use correlate::{Correlated, CorrelationIx, Correlator, Losses, Reason, Refusal};
 pub use error::{CompileError, Problem};
 pub use finding::{Catalogue, Finding, Input, Named, Place, Unit};
 pub use fold::fold;
 pub use machine::{Machine, Scratch};
+pub use value::Value;
 
 /// A rule by its place in the slice that the machine was compiled from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +67,6 @@ pub struct Hit<'a> {
     pub time: Timestamp,
     /// The record's number in its input.
     pub record: u64,
-    /// The values of the rule's slots, encoded one after the other.
+    /// The values of the rule's [`Carry::slots`], encoded one after the other.
     pub values: &'a [u8],
 }

@@ -3,12 +3,12 @@
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
 use super::summary::{Summary, TopEntity};
-use crate::alert::Raiser;
-use crate::detect::{Catalogue, Correlated, Correlator, Finding, Hit, Input, Named, Place, RuleIx};
+use crate::alert::{Alert, Raiser};
+use crate::detect::{self, Catalogue, Correlated, Correlator, Finding, Input, Named, Place, RuleIx};
 use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{self, Sink};
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 use std::io;
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ pub struct Engine {
     boards: Vec<Board>,
     raiser: Raiser,
     summary: Summary,
+    clock: Clock,
     /// The time of the last record that told one, for those that do not.
     last: Timestamp,
 }
@@ -41,7 +42,6 @@ struct Said<'a> {
     rule: RuleRef,
     time: Timestamp,
     /// The values carried by the record's hit.
-    hit: RuleIx,
     values: &'a [u8],
     group: &'a [Named],
     record: &'a [u8],
@@ -60,6 +60,7 @@ impl Engine {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
             },
+            clock: Clock::default(),
             last: Timestamp::default(),
             plan: Arc::clone(plan),
         }
@@ -86,12 +87,14 @@ impl Engine {
             sink.record(line)?;
         }
         self.last = entry.time.unwrap_or(self.last);
+        if let Some(now) = self.clock.tick(self.last) {
+            self.correlator.expire(now);
+        }
         let plan = Arc::clone(&self.plan);
         for hit in evidence.hits_of(entry) {
             let said = Said {
                 rule: RuleRef::Rule(hit.rule.0 as usize),
                 time: self.last,
-                hit: hit.rule,
                 values: hit.values,
                 group: &[],
                 record: evidence.object_of(entry),
@@ -100,21 +103,24 @@ impl Engine {
             if !plan.is_silent(said.rule) {
                 self.speak(&said, sink)?;
             }
-            self.correlate(&said, sink)?;
+            self.correlate(&said, hit.rule, sink)?;
         }
         Ok(())
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
-    fn correlate(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
-        let hit = Hit { rule: said.hit, time: said.time, values: said.values };
+    fn correlate(&mut self, said: &Said<'_>, hit: RuleIx, sink: &mut dyn Sink) -> io::Result<()> {
+        if !self.correlator.listens(hit) {
+            return Ok(());
+        }
+        let hit = detect::Hit { rule: hit, time: said.time, record: said.place.number, values: said.values };
         let mut all: Vec<Correlated> = Vec::new();
         self.correlator.observe(&hit, &mut all);
         for correlated in all {
-            let rule = RuleRef::Correlation(correlated.correlation);
-            if !self.plan.is_silent(rule) {
-                self.speak(&Said { rule, group: &correlated.group, ..*said }, sink)?;
-            }
+            let index = correlated.correlation.0 as usize;
+            let rule = RuleRef::Correlation(index);
+            let group = self.plan.name_group(index, &correlated.group);
+            self.speak(&Said { rule, group: &group, ..*said }, sink)?;
         }
         Ok(())
     }
@@ -134,7 +140,7 @@ impl Engine {
         if self.emits.findings {
             sink.finding(&finding, &self.summary.catalogue)?;
         }
-        let subject = self.plan.subject(said.hit, said.values);
+        let subject = self.plan.subject(said.values);
         if let Some(alert) = self.raiser.finding(&finding, subject, &self.summary.catalogue) {
             self.alert(&alert, sink)?;
         }
@@ -145,7 +151,7 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         for index in 0..self.boards.len() {
             let Some(board) = self.boards.get_mut(index) else { continue };
-            let Some(entity) = plan.entity(index, said.hit, said.values) else { continue };
+            let Some(entity) = plan.entity(index, said.values) else { continue };
             let scored = Scored {
                 time: said.time,
                 number: said.place.number,
@@ -163,7 +169,7 @@ impl Engine {
         Ok(())
     }
 
-    fn alert(&mut self, alert: &crate::alert::Alert, sink: &mut dyn Sink) -> io::Result<()> {
+    fn alert(&mut self, alert: &Alert, sink: &mut dyn Sink) -> io::Result<()> {
         if let Some(count) = self.summary.alerts.get_mut(alert.level as usize) {
             *count += 1;
         }
@@ -191,7 +197,12 @@ impl Engine {
                 });
             }
         }
-        self.summary.count(self.correlator.counters());
+        let losses = self.correlator.losses();
+        self.summary.count([
+            ("correlation events without a group", losses.ungrouped),
+            ("correlation groups forgotten", losses.evicted_groups),
+            ("correlation events forgotten", losses.dropped_events),
+        ]);
         self.summary
     }
 }

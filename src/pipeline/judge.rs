@@ -5,7 +5,8 @@ use super::plan::{Naming, Plan};
 use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::Message;
-use crate::record::{Facts, LogRecord, Mask, Record, nxlog, schema, write_fields, write_json};
+use crate::record::json::{write_fields, write_json};
+use crate::record::{Facts, LogRecord, Mask, Record, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub struct Judge {
 impl Judge {
     /// Judges by `plan`.
     pub fn new(plan: Arc<Plan>) -> Self {
-        Self { scratch: Scratch::new(&plan.machine), plan, arena: Bump::new(), records: Records::default() }
+        Self { scratch: Scratch::new(), plan, arena: Bump::new(), records: Records::default() }
     }
 
     /// Judges a Modbus message.
@@ -65,7 +66,7 @@ impl Judge {
             Ok(record) => record,
             Err(error) => return evidence.problems.note(order.number, error),
         };
-        if nxlog::is_nxlog(line) {
+        if nxlog::is_form(line) {
             evidence.begin(order, None, order.number);
             return evidence.to_join(line);
         }
@@ -98,7 +99,7 @@ impl Judge {
 /// Notes each rule with the values that later stages need of it.
 fn note_hits(plan: &Plan, record: &impl Facts, rules: impl Iterator<Item = RuleIx>, evidence: &mut Evidence) {
     for rule in rules {
-        evidence.hit(rule, |out| plan.carry.write(rule, record, out));
+        evidence.hit(rule, |out| plan.carry.extract(rule, record, out));
     }
 }
 

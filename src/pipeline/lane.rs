@@ -126,7 +126,7 @@ impl Lane {
     pub fn report(&self, summary: &mut Summary) {
         self.judge.report(summary);
         for shard in self.shards.iter().flatten() {
-            summary.pairing += shard.net.counters().flows;
+            summary.conversations += shard.net.counters().opened;
             summary.count(shard.net.counters().iter());
             summary.count(shard.pairing.counters().iter());
         }

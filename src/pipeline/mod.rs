@@ -21,7 +21,7 @@ mod summary;
 pub use captures::{Filter, Run};
 pub use engine::{Emits, Engine};
 pub use lines::looks_like_json_lines;
-pub use plan::{Naming, Plan, Wanted};
+pub use plan::{Naming, Plan, PlanError, Wanted};
 pub use summary::{Records, Summary, TopEntity};
 
 use crate::capture::CaptureError;

@@ -1,21 +1,25 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
-use crate::detect::{Carry, Correlator, Machine, Named, RuleIx, Value, Values};
+use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
-use crate::record::{LogPlan, Mask, Slots, schema};
+use crate::record::{LogPlan, Mask, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
-use crate::sigma::ir::{LogSource, Meta, RuleRef, Ruleset};
+use crate::sigma::ir::{Expr, LogSource, Meta, RuleRef, Ruleset, Target};
+use crate::time::Span;
 use std::sync::Arc;
 
 /// The fields that tell whom an alert of a single finding is about, as far as the record has them.
 const SUBJECT: [&str; 2] = ["modbus.client", "modbus.server"];
 
+/// How late an event may come and still be counted exactly by correlations.
+const LATENESS: Span = Span::from_secs(60);
+
 /// What is wanted of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Ports that Modbus servers listen on.
+    /// Ports that Modbus servers listen on; none means 502.
     pub ports: Vec<u16>,
     /// What findings are worth.
     pub points: Points,
@@ -34,4 +38,294 @@ pub enum Naming {
     Native,
     /// NXLog's, every value a string.
     Nxlog,
+}
+
+/// Rules that were read but cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Some rules ask for too much. For each, its title and what it asks for.
+    #[error("{}", .0.iter().map(|(title, problem)| format!("rule `{title}`: {problem}")).collect::<Vec<_>>().join("\n"))]
+    Rules(Vec<(Arc<str>, String)>),
+    /// A scoreboard names one field too many.
+    #[error("scoreboard `{0}` names one field too many")]
+    Scoreboard(Arc<str>),
+}
+
+/// The compiled rules with all that goes with them. Immutable, shared by all threads.
+#[derive(Debug)]
+pub struct Plan {
+    /// The rules as they were read.
+    pub ruleset: Arc<Ruleset>,
+    /// The matcher.
+    pub machine: Machine,
+    /// The fields that somebody asked for.
+    pub slots: Slots,
+    /// How log lines are read into them.
+    pub log: LogPlan,
+    /// The values that hits take along.
+    pub carry: Carry,
+    /// Limits and ports of the transport.
+    pub net: net::Config,
+    /// Limits of joining.
+    pub modbus: modbus::Config,
+    /// Where points add up.
+    pub scoreboards: Vec<Scoreboard>,
+    /// Whether and how records are printed.
+    pub records: Option<Naming>,
+    correlator: Correlator,
+    rules: Vec<Facets>,
+    correlations: Vec<Facets>,
+    /// For each scoreboard, where its entity's values stand among those of any hit.
+    entities: Vec<Vec<usize>>,
+    subject: Vec<usize>,
+}
+
+/// What the pipeline has to know about one rule.
+#[derive(Clone, Debug)]
+struct Facets {
+    points: u32,
+    /// Whether it only feeds correlations.
+    silent: bool,
+    /// Whether somebody wants to see the record.
+    shown: bool,
+    /// Whether its log source can be our own records.
+    for_modbus: bool,
+    mask: Mask,
+}
+
+impl Plan {
+    /// Compiles rules for a run.
+    ///
+    /// # Errors
+    /// When rules ask for more than the engine's bounds allow.
+    pub fn compile(ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
+        let mut slots = Slots::new();
+        let mut carry = Carry::new(ruleset.rules.len());
+        // These come first, so that they stand at the same places for every rule.
+        let common = Common::new(&wanted.scoreboards, &mut slots)?;
+        common.carry(ruleset.rules.len(), &mut carry);
+        let machine = Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
+        let correlator =
+            Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
+                .map_err(|refusals| refused_correlations(&refusals, &ruleset))?;
+        let facets = |meta: &Meta, silent, for_modbus| Facets {
+            points: wanted.points.of(meta),
+            silent,
+            shown: wanted.findings || meta.level >= crate::alert::ALERT_LEVEL,
+            for_modbus,
+            mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
+        };
+        let mut rules: Vec<Facets> = Vec::with_capacity(ruleset.rules.len());
+        for (index, rule) in ruleset.rules.iter().enumerate() {
+            let silent = !correlator.speaks(RuleIx(index as u32));
+            rules.push(facets(&rule.meta, silent, is_for_modbus(&rule.source)));
+        }
+        let correlations = ruleset.correlations.iter().map(|correlation| facets(&correlation.meta, false, true));
+        let mut correlations: Vec<Facets> = correlations.collect();
+        show_what_completes(&ruleset, &mut rules, &mut correlations);
+        let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
+        let ports = if wanted.ports.is_empty() { vec![502] } else { wanted.ports };
+        Ok(Self {
+            log: LogPlan::new(&slots, keywords),
+            ruleset: Arc::new(ruleset),
+            machine,
+            slots,
+            carry,
+            net: net::Config { ports, ..net::Config::default() },
+            modbus: modbus::Config::default(),
+            scoreboards: wanted.scoreboards,
+            records: wanted.records,
+            correlator,
+            rules,
+            correlations,
+            entities: common.entities,
+            subject: common.subject,
+        })
+    }
+
+    /// A correlator that has seen nothing.
+    #[must_use]
+    pub fn correlator(&self) -> Correlator {
+        self.correlator.clone()
+    }
+
+    /// Whether a rule can be about our own records.
+    #[must_use]
+    pub fn is_for_modbus(&self, rule: RuleIx) -> bool {
+        self.rules.get(rule.0 as usize).is_some_and(|facets| facets.for_modbus)
+    }
+
+    /// Whether a rule's findings need the record.
+    #[must_use]
+    pub fn shows_record(&self, rule: RuleIx) -> bool {
+        self.rules.get(rule.0 as usize).is_some_and(|facets| facets.shown)
+    }
+
+    /// What must not be seen of a record that satisfies these rules: what any of them masks.
+    pub fn mask(&self, rules: impl Iterator<Item = RuleIx>) -> Mask {
+        let masks = rules.filter_map(|rule| self.rules.get(rule.0 as usize)).map(|facets| facets.mask);
+        masks.fold(Mask::NONE, Mask::with_all)
+    }
+
+    /// Whether a rule only feeds correlations. (Correlations that only feed others are kept silent by the correlator.)
+    #[must_use]
+    pub fn is_silent(&self, rule: RuleRef) -> bool {
+        self.facets(rule).is_some_and(|facets| facets.silent)
+    }
+
+    /// What a finding is worth.
+    #[must_use]
+    pub fn points(&self, rule: RuleRef) -> u32 {
+        self.facets(rule).map_or(0, |facets| facets.points)
+    }
+
+    fn facets(&self, rule: RuleRef) -> Option<&Facets> {
+        match rule {
+            RuleRef::Rule(index) => self.rules.get(index),
+            RuleRef::Correlation(index) => self.correlations.get(index),
+        }
+    }
+
+    /// One number for rules and correlations alike, as scoreboards keep it.
+    #[must_use]
+    pub fn number_of(&self, rule: RuleRef) -> u32 {
+        match rule {
+            RuleRef::Rule(index) => index as u32,
+            RuleRef::Correlation(index) => (self.rules.len() + index) as u32,
+        }
+    }
+
+    /// The rule or correlation of a number.
+    #[must_use]
+    pub fn rule_of(&self, number: u32) -> RuleRef {
+        let number = number as usize;
+        number.checked_sub(self.rules.len()).map_or(RuleRef::Rule(number), RuleRef::Correlation)
+    }
+
+    /// Whom a hit with these values is about, as far as they tell.
+    #[must_use]
+    pub fn subject(&self, values: &[u8]) -> Vec<Named> {
+        let named = SUBJECT.iter().zip(&self.subject).filter_map(|(name, place)| {
+            let value = Values::new(values).nth(*place)?;
+            is_some(value).then(|| self::named((*name).into(), value))
+        });
+        named.collect()
+    }
+
+    /// The key of a hit's entity on a scoreboard; `None` where a field of it is missing.
+    #[must_use]
+    pub fn entity(&self, board: usize, values: &[u8]) -> Option<Vec<u8>> {
+        let places = self.entities.get(board)?;
+        let mut key = Vec::new();
+        for place in places {
+            is_some(Values::new(values).nth(*place)?).then_some(())?;
+            key.extend_from_slice(Values::new(values).encoded(*place)?);
+        }
+        Some(key)
+    }
+
+    /// An entity's fields and values, from its key.
+    #[must_use]
+    pub fn name_entity(&self, board: usize, key: &[u8]) -> Vec<Named> {
+        let fields = self.scoreboards.get(board).map_or(&[][..], |board| &board.entity);
+        fields.iter().zip(Values::new(key)).map(|(name, value)| named(Arc::clone(name), value)).collect()
+    }
+
+    /// What the events of a correlation have in common.
+    #[must_use]
+    pub fn name_group(&self, correlation: usize, group: &[u8]) -> Vec<Named> {
+        let keys = self.ruleset.correlations.get(correlation).map_or(&[][..], |correlation| &correlation.group_by);
+        keys.iter().zip(Values::new(group)).map(|(key, value)| named(Arc::clone(&key.name), value)).collect()
+    }
+}
+
+/// The fields that every hit carries.
+struct Common {
+    slots: Vec<Slot>,
+    entities: Vec<Vec<usize>>,
+    subject: Vec<usize>,
+}
+
+impl Common {
+    fn new(scoreboards: &[Scoreboard], slots: &mut Slots) -> Result<Self, PlanError> {
+        let mut common = Self { slots: Vec::new(), entities: Vec::new(), subject: Vec::new() };
+        for board in scoreboards {
+            let places = board.entity.iter().map(|field| common.place(field, slots)).collect::<Option<Vec<_>>>();
+            common.entities.push(places.ok_or_else(|| PlanError::Scoreboard(Arc::clone(&board.name)))?);
+        }
+        common.subject = SUBJECT.iter().filter_map(|field| common.place(field, slots)).collect();
+        Ok(common)
+    }
+
+    fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
+        let slot = slots.want(field)?;
+        Some(self.slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        }))
+    }
+
+    fn carry(&self, rules: usize, carry: &mut Carry) {
+        for rule in 0..rules {
+            for slot in &self.slots {
+                carry.want(RuleIx(rule as u32), *slot);
+            }
+        }
+    }
+}
+
+/// A correlation's finding shows the record that completed it, so what it refers to must show it, too.
+fn show_what_completes(ruleset: &Ruleset, rules: &mut [Facets], correlations: &mut [Facets]) {
+    // Chains have no circles, so as many rounds as there are correlations reach every end.
+    for _ in 0..ruleset.correlations.len() {
+        for (index, correlation) in ruleset.correlations.iter().enumerate() {
+            let Some(Facets { shown: true, mask, .. }) = correlations.get(index).cloned() else { continue };
+            for reference in &correlation.rules {
+                let referred = match reference {
+                    RuleRef::Rule(index) => rules.get_mut(*index),
+                    RuleRef::Correlation(index) => correlations.get_mut(*index),
+                };
+                if let Some(facets) = referred {
+                    facets.shown = true;
+                    facets.mask = facets.mask.with_all(mask);
+                }
+            }
+        }
+    }
+}
+
+fn is_for_modbus(source: &LogSource) -> bool {
+    source.product.as_deref().is_none_or(|product| product == OWN_PRODUCT)
+}
+
+fn asks_for_keywords(expr: &Expr) -> bool {
+    match expr {
+        Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
+        Expr::Not(inner) => asks_for_keywords(inner),
+        Expr::Test(predicate) => predicate.target == Target::AnyValue,
+    }
+}
+
+fn is_some(value: Value<'_>) -> bool {
+    !matches!(value, Value::Absent | Value::Null)
+}
+
+fn named(name: Arc<str>, value: Value<'_>) -> Named {
+    let mut json = Vec::new();
+    value.write_json(&mut json);
+    Named { name, json: String::from_utf8_lossy(&json).into() }
+}
+
+fn refused_rules(errors: &[CompileError], ruleset: &Ruleset) -> PlanError {
+    let title = |index: usize| ruleset.rules.get(index).map_or_else(|| "?".into(), |rule| Arc::clone(&rule.meta.title));
+    PlanError::Rules(errors.iter().map(|error| (title(error.rule.0 as usize), error.problem.to_string())).collect())
+}
+
+fn refused_correlations(refusals: &[Refusal], ruleset: &Ruleset) -> PlanError {
+    let told = refusals.iter().map(|refusal| {
+        let correlation = ruleset.correlations.get(refusal.correlation.0 as usize);
+        let title = correlation.map_or_else(|| "?".into(), |correlation| Arc::clone(&correlation.meta.title));
+        (title, refusal.reason.to_string())
+    });
+    PlanError::Rules(told.collect())
 }

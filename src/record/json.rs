@@ -53,6 +53,12 @@ impl Mask {
         self.hides(field.native)
     }
 
+    /// Masks what either masks.
+    #[must_use]
+    pub const fn with_all(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     const fn with(self, native: Native) -> Self {
         Self(self.0 | 1 << native as u8)
     }

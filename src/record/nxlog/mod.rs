@@ -10,5 +10,5 @@ mod layout;
 mod read;
 mod write;
 
-pub use read::{NxlogError, NxlogMessage, read};
+pub use read::{NxlogError, NxlogMessage, is_form, read};
 pub use write::{Module, write};

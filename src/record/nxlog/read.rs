@@ -49,15 +49,21 @@ pub enum NxlogError {
     Pdu(String),
 }
 
-/// Reads one line; `None` if it is not in NXLog's form: its mark is a `modbus.trans_id` without the `modbus.kind` that
-/// our own records have.
+/// Whether a line is in NXLog's form: its mark is a `modbus.trans_id` without the `modbus.kind` that our own records
+/// have.
+#[must_use]
+pub fn is_form(line: &[u8]) -> bool {
+    let has = |key: &str| memchr::memmem::find(line, key.as_bytes()).is_some();
+    has("\"modbus.trans_id\"") && !has("\"modbus.kind\"")
+}
+
+/// Reads one line; `None` if it is not in NXLog's [form](is_form).
 ///
 /// # Errors
 ///
 /// [`NxlogError`] for a line that is, and from which the message cannot be told.
 pub fn read(line: &[u8]) -> Result<Option<NxlogMessage>, NxlogError> {
-    let has = |key: &str| memchr::memmem::find(line, key.as_bytes()).is_some();
-    if line.len() > LONGEST_LINE || !has("\"modbus.trans_id\"") || has("\"modbus.kind\"") {
+    if line.len() > LONGEST_LINE || !is_form(line) {
         return Ok(None);
     }
     let line = Line(serde_json::from_slice(line)?);

@@ -109,6 +109,12 @@ fn kind(domain: Domain) -> String {
 }
 
 impl Field {
+    /// What values it can have, in words.
+    #[must_use]
+    pub fn values(self) -> String {
+        kind(self.domain())
+    }
+
     /// Its name; for an NXLog name, the name of the field it stands for.
     #[must_use]
     pub fn name(self) -> &'static str {
