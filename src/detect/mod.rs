@@ -3,26 +3,29 @@
 //! The truth is [`naive`]: a plain walk over the rules' meaning. [`Machine`] gives the same answers fast:
 //!
 //! ```text
-//!  at load    ir::Rule -> predicates, each once ([`predicate`]): sets over typed values, tests for the rest
-//!                      -> a program over them ([`program`])
-//!                      -> a witness: predicates of which one must hold for the rule to hold ([`witness`])
-//!  a record   facts of the witnesses' fields -> index ([`index`]: [`stab`] for numbers, words and addresses,
-//!             [`scan`] for texts) -> witnesses that may hold -> their rules' programs -> hits
+//!  at load    ir::Rule -> predicates, each once (`predicate`): sets over typed values, tests for the rest
+//!                      -> a program over them (`program`)
+//!                      -> a witness: predicates of which one must hold for the rule to hold (`witness`)
+//!  a record   facts of the witnesses' fields -> index (`index`: `stab` for numbers, words and addresses,
+//!             `scan` for texts) -> witnesses that may hold -> their rules' programs -> hits
 //! ```
 //!
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
 //! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
 //!
-//! Hits go on to the correlations, which counts them over sliding windows. The few field values that they need there,
-//! and that scores and alerts need, travel as bytes.
+//! Hits go on to `correlate`, which counts them over sliding windows. The few field values that they need there,
+//! and that scores and alerts need, travel as bytes (`carry`, `value`).
 
 use crate::time::Timestamp;
 
 mod ask;
+mod carry;
 mod clock;
+mod correlate;
 mod error;
 mod fold;
 mod form;
+mod groups;
 mod index;
 mod machine;
 pub mod naive;
@@ -33,6 +36,8 @@ mod program;
 mod scan;
 mod set;
 mod stab;
+mod value;
+mod window;
 mod witness;
 
 #[cfg(test)]
@@ -40,9 +45,12 @@ mod differential;
 #[cfg(test)]
 mod fixture;
 
+pub use carry::{Carry, Values};
+pub use correlate::{Correlated, CorrelationIx, Correlator, Losses, Reason, Refusal};
 pub use error::{CompileError, Problem};
 pub use fold::fold;
 pub use machine::{Machine, Scratch};
+pub use value::Value;
 
 /// A rule by its place in the slice that the machine was compiled from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +65,6 @@ pub struct Hit<'a> {
     pub time: Timestamp,
     /// The record's number in its input.
     pub record: u64,
-    /// The values of the rule's slots, encoded one after the other.
+    /// The values of the rule's [`Carry::slots`], encoded one after the other.
     pub values: &'a [u8],
 }

@@ -1,0 +1,108 @@
+//! Which values travel with a hit? Those that correlations, scores and alerts asked for when rules were loaded.
+
+use super::RuleIx;
+use super::value::{Value, encode};
+use crate::record::{Facts, Slot};
+
+/// For each rule, the slots whose values its hits carry.
+#[derive(Clone, Debug, Default)]
+pub struct Carry {
+    rules: Vec<Vec<Slot>>,
+}
+
+impl Carry {
+    /// Nothing asked for yet, for so many rules.
+    #[must_use]
+    pub fn new(rules: usize) -> Self {
+        Self { rules: vec![Vec::new(); rules] }
+    }
+
+    /// Asks that hits of `rule` carry the value of `slot`; returns its place among the values. `None` for a rule that
+    /// is not there.
+    pub fn want(&mut self, rule: RuleIx, slot: Slot) -> Option<usize> {
+        let slots = self.rules.get_mut(rule.0 as usize)?;
+        Some(slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
+            slots.push(slot);
+            slots.len() - 1
+        }))
+    }
+
+    /// What hits of `rule` carry, in order.
+    #[must_use]
+    pub fn slots(&self, rule: RuleIx) -> &[Slot] {
+        self.rules.get(rule.0 as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Appends the values that a hit of `rule` by `record` carries.
+    pub fn extract<F: Facts + ?Sized>(&self, rule: RuleIx, record: &F, out: &mut Vec<u8>) {
+        for slot in self.slots(rule) {
+            encode(record.fact(*slot), out);
+        }
+    }
+
+    /// The value of `slot` in the values of a hit of `rule`; absent if it is not carried.
+    #[must_use]
+    pub fn value<'a>(&self, rule: RuleIx, slot: Slot, values: &'a [u8]) -> Value<'a> {
+        let place = self.slots(rule).iter().position(|known| *known == slot);
+        place.and_then(|place| Values::new(values).nth(place)).unwrap_or(Value::Absent)
+    }
+}
+
+/// Encoded values, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Values<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Values<'a> {
+    /// Reads what [`Carry::extract`] wrote, or the group of a correlation.
+    #[must_use]
+    pub fn new(values: &'a [u8]) -> Self {
+        Self { rest: values }
+    }
+
+    /// The bytes of the value at `place`.
+    pub(super) fn encoded(mut self, place: usize) -> Option<&'a [u8]> {
+        for _ in 0..place {
+            self.next()?;
+        }
+        let before = self.rest;
+        self.next()?;
+        before.get(..before.len() - self.rest.len())
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        let (value, rest) = Value::decode(self.rest)?;
+        self.rest = rest;
+        Some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::FakeRecord;
+    use super::*;
+    use crate::record::Fact;
+
+    #[test]
+    fn a_hit_carries_what_was_asked_for_once() {
+        let mut carry = Carry::new(2);
+        assert_eq!(carry.want(RuleIx(1), Slot(2)), Some(0));
+        assert_eq!(carry.want(RuleIx(1), Slot(0)), Some(1));
+        assert_eq!(carry.want(RuleIx(1), Slot(2)), Some(0));
+        assert_eq!(carry.want(RuleIx(2), Slot(2)), None);
+        let record = FakeRecord(vec![Fact::Text("a"), Fact::Text("b"), Fact::Int(3)]);
+        let mut values = Vec::new();
+        carry.extract(RuleIx(1), &record, &mut values);
+        assert_eq!(Values::new(&values).collect::<Vec<_>>(), [Value::Int(3), Value::Text("a")]);
+        assert_eq!(carry.value(RuleIx(1), Slot(0), &values), Value::Text("a"));
+        assert_eq!(carry.value(RuleIx(1), Slot(1), &values), Value::Absent);
+        let before = values.len();
+        carry.extract(RuleIx(0), &record, &mut values);
+        assert_eq!(values.len(), before);
+    }
+}

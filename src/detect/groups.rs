@@ -1,0 +1,153 @@
+//! State by group: a bounded table that gives up the group that was quiet longest.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// The place that is not there.
+const NONE: u32 = u32::MAX;
+
+/// A state for each key. Keys come from traffic, so the hash is seeded.
+#[derive(Debug)]
+pub(super) struct Groups<S> {
+    table: HashTable<u32>,
+    hasher: RandomState,
+    places: Vec<Place<S>>,
+    free: Vec<u32>,
+    /// Ends of the list of places by last use.
+    latest: u32,
+    quietest: u32,
+}
+
+#[derive(Debug)]
+struct Place<S> {
+    key: Box<[u8]>,
+    state: S,
+    later: u32,
+    earlier: u32,
+}
+
+impl<S: Default> Groups<S> {
+    /// No groups.
+    pub(super) fn new() -> Self {
+        Self {
+            table: HashTable::new(),
+            hasher: RandomState::default(),
+            places: Vec::new(),
+            free: Vec::new(),
+            latest: NONE,
+            quietest: NONE,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The state of `key`, new if need be, as the one used latest.
+    pub(super) fn touch(&mut self, key: &[u8]) -> &mut S {
+        let hash = self.hasher.hash_one(key);
+        let places = &self.places;
+        let found = self.table.find(hash, |at| places[*at as usize].key[..] == *key).copied();
+        let at = match found {
+            Some(at) => {
+                self.unlink(at);
+                at
+            }
+            None => self.insert(hash, key),
+        };
+        self.link(at);
+        &mut self.places[at as usize].state
+    }
+
+    /// Removes the group that was quiet longest and returns its state.
+    pub(super) fn evict(&mut self) -> Option<S> {
+        (self.quietest != NONE).then(|| self.remove(self.quietest))
+    }
+
+    /// Removes all groups for which `keep` is false, telling each state.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&S) -> bool) {
+        let mut at = self.quietest;
+        while at != NONE {
+            let later = self.places[at as usize].later;
+            if !keep(&self.places[at as usize].state) {
+                self.remove(at);
+            }
+            at = later;
+        }
+    }
+
+    fn insert(&mut self, hash: u64, key: &[u8]) -> u32 {
+        let place = Place { key: key.into(), state: S::default(), later: NONE, earlier: NONE };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.places[at as usize] = place;
+                at
+            }
+            None => {
+                self.places.push(place);
+                self.places.len() as u32 - 1
+            }
+        };
+        let (hasher, places) = (&self.hasher, &self.places);
+        self.table.insert_unique(hash, at, |at| hasher.hash_one(&places[*at as usize].key[..]));
+        at
+    }
+
+    fn remove(&mut self, at: u32) -> S {
+        self.unlink(at);
+        let place = &mut self.places[at as usize];
+        let key = std::mem::take(&mut place.key);
+        let state = std::mem::take(&mut place.state);
+        if let Ok(entry) = self.table.find_entry(self.hasher.hash_one(&key[..]), |other| *other == at) {
+            entry.remove();
+        }
+        self.free.push(at);
+        state
+    }
+
+    fn link(&mut self, at: u32) {
+        let before = std::mem::replace(&mut self.latest, at);
+        let place = &mut self.places[at as usize];
+        place.earlier = before;
+        place.later = NONE;
+        match before {
+            NONE => self.quietest = at,
+            before => self.places[before as usize].later = at,
+        }
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Place { earlier, later, .. } = self.places[at as usize];
+        match earlier {
+            NONE => self.quietest = later,
+            earlier => self.places[earlier as usize].later = later,
+        }
+        match later {
+            NONE => self.latest = earlier,
+            later => self.places[later as usize].earlier = earlier,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quietest_group_goes_first() {
+        let mut groups: Groups<u32> = Groups::new();
+        for (at, key) in (0..).zip([b"a", b"b", b"c"]) {
+            *groups.touch(key) = at;
+        }
+        *groups.touch(b"a") += 10;
+        assert_eq!(groups.evict(), Some(1));
+        assert_eq!(*groups.touch(b"b"), 0);
+        groups.retain(|state| *state != 10);
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups.evict(), Some(2));
+        assert_eq!(groups.evict(), Some(0));
+        assert_eq!(groups.evict(), None);
+    }
+}
