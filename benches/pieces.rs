@@ -77,7 +77,7 @@ fn pieces(criterion: &mut Criterion) {
         );
     });
     group.bench_function("frame to matched rules", |bencher| {
-        let mut scratch = Scratch::new(&machine);
+        let mut scratch = Scratch::new();
         let mut arena = bumpalo::Bump::new();
         bencher.iter_batched_ref(
             fresh,

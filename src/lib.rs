@@ -59,7 +59,7 @@
 //! // Frame -> chunk -> message -> record -> the rules it satisfies.
 //! let mut net = Net::new(&net::Config::default());
 //! let mut pairing = Pairing::new(&modbus::Config::default());
-//! let mut scratch = Scratch::new(&machine);
+//! let mut scratch = Scratch::new();
 //! let mut titles = Vec::new();
 //! let mut json = Vec::new();
 //! for frame in batch.frames() {

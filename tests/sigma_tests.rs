@@ -98,7 +98,7 @@ fn matchers_agree(ruleset: &sigma::ir::Ruleset, case: &Case, at: &str) {
     let mut slots = Slots::new();
     let machine = Machine::compile(&ruleset.rules, &mut slots).unwrap();
     let log = LogPlan::new(&slots, true);
-    let mut scratch = Scratch::new(&machine);
+    let mut scratch = Scratch::new();
     for line in lines(case).lines() {
         let bump = bumpalo::Bump::new();
         let record = LogRecord::read(line.as_bytes(), &log, &bump).unwrap();

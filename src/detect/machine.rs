@@ -291,3 +291,138 @@ impl Found for Finder<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{COLOURS, FakeRecord, compile, field, keyword, not, pattern, regex, rule, text};
+    use super::*;
+    use crate::record::Fact;
+    use crate::sigma::ir::{Expr, Number, Order, Test};
+
+    fn is(name: &str, value: i128) -> Expr {
+        field(name, Test::Number(Number::Int(value)))
+    }
+
+    fn over(name: &str, order: Order, value: i128) -> Expr {
+        field(name, Test::Compare(order, Number::Int(value)))
+    }
+
+    /// Which rules a record satisfies, and how many conditions were evaluated for it.
+    fn run(conditions: &[Expr], facts: &[(&str, Fact<'_>)]) -> (Vec<u32>, u64) {
+        let (machine, slots) = compile(conditions);
+        let mut scratch = Scratch::new();
+        let record = FakeRecord::new(&slots, facts);
+        let found = machine.matches(&record, &mut scratch).iter().map(|rule| rule.0).collect();
+        (found, scratch.evaluated())
+    }
+
+    /// Rules on function, unit, address range, network and exception, as a plant with many devices would have.
+    fn plant(rules: i128) -> Vec<Expr> {
+        let one = |n: i128| {
+            let network = format!("10.{}.{}.0/24", n % 7, n % 250);
+            Expr::All(vec![
+                Expr::Any(vec![is("u8", 5 + n % 12), is("u8", 100 + n % 3)]),
+                is("unit", n % 247),
+                over("u16", Order::Gte, n % 1_000 * 60),
+                over("u16", Order::Lt, n % 1_000 * 60 + 200),
+                field("addr", Test::Cidr(network.parse().unwrap())),
+                not(field("word", text("red"))),
+            ])
+        };
+        (0..rules).map(one).collect()
+    }
+
+    #[test]
+    fn thousands_of_numeric_rules_are_not_looked_at() {
+        let address = Fact::Addr("10.3.3.9".parse().unwrap());
+        let facts = |function, unit, register| {
+            [
+                ("u8", Fact::Int(function)),
+                ("unit", Fact::Int(unit)),
+                ("u16", Fact::Int(register)),
+                ("addr", address),
+                ("word", Fact::Word(&COLOURS, 1)),
+            ]
+        };
+        let rules = plant(5_000);
+        let (found, evaluated) = run(&rules, &facts(8, 3, 250));
+        assert_eq!(found, [3]);
+        assert!(evaluated < 50, "{evaluated}");
+        let (found, evaluated) = run(&rules, &facts(3, 250, 100));
+        assert!(found.is_empty());
+        assert!(evaluated < 50, "{evaluated}");
+    }
+
+    #[test]
+    fn thresholds_that_a_value_stays_under_are_not_looked_at() {
+        let rules: Vec<Expr> = (0..5_000).map(|n| over("a", Order::Gt, 1_000 + n)).collect();
+        assert_eq!(run(&rules, &[("a", Fact::Int(5))]), (vec![], 0));
+        assert_eq!(run(&rules, &[("a", Fact::Int(1_002))]), (vec![0, 1], 3));
+        assert_eq!(run(&rules, &[("a", Fact::Text("1000.5"))]).0, [0]);
+    }
+
+    #[test]
+    fn thousands_of_text_rules_are_not_looked_at() {
+        let rules: Vec<Expr> = (0..3_000)
+            .map(|n| match n % 4 {
+                0 => field("a", text(&format!("value{n}"))),
+                1 => field("a", text(&format!("*{n}.exe"))),
+                2 => field("a", text(&format!("*tool{n}z*"))),
+                _ => keyword(text(&format!("*word{n}*"))),
+            })
+            .collect();
+        let (found, evaluated) = run(&rules, &[("a", Fact::Text("C:\\TOOL10z\\41.EXE"))]);
+        assert_eq!(found, [1, 10, 41]);
+        assert!(evaluated < 5, "{evaluated}");
+        assert_eq!(run(&rules, &[("a", Fact::Text("value4"))]), (vec![4], 1));
+    }
+
+    #[test]
+    fn a_rule_that_only_denies_is_always_looked_at() {
+        assert_eq!(run(&[not(field("a", text("x")))], &[]), (vec![0], 1));
+        assert_eq!(run(&[field("a", Test::Null)], &[]), (vec![0], 1));
+        assert_eq!(run(&[Expr::All(vec![]), Expr::Any(vec![])], &[]).0, [0]);
+    }
+
+    #[test]
+    fn hostile_sizes_are_refused_rule_by_rule() {
+        let deep = (0..5_000).fold(is("a", 1), |inner, _| not(inner));
+        let wide = Expr::Any((0..60_000).map(|n| is("a", n)).collect());
+        let long = field("a", text(&"*a".repeat(1_000)));
+        let large = field("a", regex("(a{100}){100}{100}"));
+        let rules: Vec<Rule> = [is("a", 1), deep, wide, long, large].map(rule).into();
+        let errors = Machine::compile(&rules, &mut Slots::new()).unwrap_err();
+        let refused: Vec<u32> = errors.iter().map(|error| error.rule.0).collect();
+        assert_eq!(refused, [1, 2, 3, 4]);
+        assert!(matches!(errors[0].problem, Problem::Depth { .. }));
+        assert!(matches!(errors[1].problem, Problem::Tests { .. }));
+        assert!(matches!(errors[2].problem, Problem::Pattern { .. }));
+        assert!(matches!(errors[3].problem, Problem::Regex { .. }));
+    }
+
+    #[test]
+    fn needles_that_end_in_one_another_stay_few_at_each_byte() {
+        let rules: Vec<Expr> = (1..400).map(|n| field("a", text(&format!("*{}*", "a".repeat(n))))).collect();
+        let haystack = "a".repeat(20_000);
+        let (found, evaluated) = run(&rules, &[("a", Fact::Text(&haystack))]);
+        assert_eq!(found.len(), 399);
+        assert_eq!(evaluated, 399);
+    }
+
+    #[test]
+    fn one_scratch_serves_machines_of_any_size() {
+        let (small, slots) = compile(&[is("a", 1)]);
+        let (large, more) = compile(&(0..100).map(|n| is("a", n % 3)).collect::<Vec<_>>());
+        let mut scratch = Scratch::new();
+        assert_eq!(small.matches(&FakeRecord::new(&slots, &[("a", Fact::Int(1))]), &mut scratch).len(), 1);
+        assert_eq!(large.matches(&FakeRecord::new(&more, &[("a", Fact::Int(2))]), &mut scratch).len(), 33);
+        assert_eq!(small.matches(&FakeRecord::new(&slots, &[("a", Fact::Int(2))]), &mut scratch).len(), 0);
+    }
+
+    #[test]
+    fn a_cased_pattern_is_found_by_its_folded_text_and_then_checked() {
+        let rules = [field("a", Test::Text(pattern("*Secret*", true))), field("a", text("*secret*"))];
+        assert_eq!(run(&rules, &[("a", Fact::Text("a Secret b"))]).0, [0, 1]);
+        assert_eq!(run(&rules, &[("a", Fact::Text("a SECRET b"))]).0, [1]);
+    }
+}

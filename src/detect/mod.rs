@@ -3,18 +3,18 @@
 //! The truth is [`naive`]: a plain walk over the rules' meaning. [`Machine`] gives the same answers fast:
 //!
 //! ```text
-//!  at load    ir::Rule -> predicates, each once ([`predicate`]): sets over typed values, tests for the rest
-//!                      -> a program over them ([`program`])
-//!                      -> a witness: predicates of which one must hold for the rule to hold ([`witness`])
-//!  a record   facts of the witnesses' fields -> index ([`index`]: [`stab`] for numbers, words and addresses,
-//!             [`scan`] for texts) -> witnesses that may hold -> their rules' programs -> hits
+//!  at load    ir::Rule -> predicates, each once (`predicate`): sets over typed values, tests for the rest
+//!                      -> a program over them (`program`)
+//!                      -> a witness: predicates of which one must hold for the rule to hold (`witness`)
+//!  a record   facts of the witnesses' fields -> index (`index`: `stab` for numbers, words and addresses,
+//!             `scan` for texts) -> witnesses that may hold -> their rules' programs -> hits
 //! ```
 //!
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
 //! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
 //!
-//! Hits go on to [`correlate`], which counts them over sliding windows. The few field values that they need there,
-//! and that scores and alerts need, travel as bytes ([`carry`], [`value`]).
+//! Hits go on to `correlate`, which counts them over sliding windows. The few field values that they need there,
+//! and that scores and alerts need, travel as bytes (`carry`, `value`).
 
 use crate::time::Timestamp;
 
