@@ -40,11 +40,10 @@ pub(super) struct Link<'a> {
 pub(super) fn read(link: LinkType, bytes: &[u8]) -> Result<Link<'_>, Unused> {
     match link {
         LinkType::Ethernet => {
-            let Some((&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1], rest)) = bytes.split_first_chunk()
-            else {
-                return Err(Unused::CutHeader);
-            };
-            let mac = MacPair { src: [s0, s1, s2, s3, s4, s5], dst: [d0, d1, d2, d3, d4, d5] };
+            let Some((header, rest)) = bytes.split_first_chunk::<14>() else { return Err(Unused::CutHeader) };
+            let [dst @ .., _, _, _, _, _, _, t0, t1] = *header;
+            let [_, _, _, _, _, _, src @ .., _, _] = *header;
+            let mac = MacPair { src, dst };
             tagged(Some(mac), u16::from_be_bytes([t0, t1]), rest)
         }
         // The protocol is the last field of the 16 bytes of SLL and the first of the 20 of SLL2. Both tell only

@@ -2,13 +2,12 @@
 
 use super::ip::{self, Ip};
 use super::link::{self, NO_VLAN, Unused};
-use super::{Carrier, SHARDS};
+use super::{Carrier, SHARDS, tcp};
 use crate::capture::Frame;
 
 /// The headers of a frame down to IP, read without any state.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
-    /// Its flags are set once the TCP header is read.
     pub(super) carrier: Carrier,
     pub(super) content: Result<Ip<'a>, Unused>,
 }
@@ -26,7 +25,11 @@ impl<'a> Packet<'a> {
             carrier.vlan = link.vlan;
             let header_len = frame.bytes.len() - link.payload.len();
             let wire_len = (frame.wire_len as usize).max(frame.bytes.len()) - header_len;
-            ip::read(link.payload, wire_len)
+            let ip = ip::read(link.payload, wire_len)?;
+            if ip.protocol == ip::TCP && ip.fragment.is_none() {
+                carrier.tcp_flags = tcp::flags(ip.payload);
+            }
+            Ok(ip)
         });
         Self { carrier, content }
     }
