@@ -58,11 +58,15 @@ pub(super) struct Place {
 }
 
 /// What the IP header says.
+///
+/// In a `Result` the error lies where the first byte is. The order is fixed so that this is a byte of its own:
+/// were it part of an address, that would be stored in pieces and read whole, which costs more than the rest.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ip<'a> {
-    pub(super) addresses: Addresses,
     /// Of the payload, behind all extension headers.
     pub(super) protocol: u8,
+    pub(super) addresses: Addresses,
     /// The identification of an IPv4 packet, which a mirrored copy shares; 0 in IPv6.
     pub(super) id: u16,
     /// Set for a fragment.

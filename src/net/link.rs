@@ -1,6 +1,6 @@
 //! Link-layer headers: what they carry, from whom, in which VLAN.
 
-use super::MacPair;
+use super::{Carrier, MacPair};
 use crate::capture::LinkType;
 
 /// EtherTypes.
@@ -25,83 +25,77 @@ pub(super) enum Unused {
     BadLength,
 }
 
-/// What the link layer says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Link<'a> {
-    pub(super) mac: Option<MacPair>,
-    /// From the outermost inward; [`NO_VLAN`] where there is none.
-    pub(super) vlan: [u16; 2],
-    /// The IP packet and perhaps padding.
-    pub(super) payload: &'a [u8],
-}
-
-/// Reads the link-layer header of a frame that carries IP.
+/// Takes the link-layer header off a frame that carries IP, and notes in `carrier` what it says; returns the IP
+/// packet and perhaps padding.
 #[inline]
-pub(super) fn read(link: LinkType, bytes: &[u8]) -> Result<Link<'_>, Unused> {
+pub(super) fn read<'a>(link: LinkType, bytes: &'a [u8], carrier: &mut Carrier) -> Result<&'a [u8], Unused> {
     match link {
         LinkType::Ethernet => {
-            let Some((&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1], rest)) = bytes.split_first_chunk()
-            else {
-                return Err(Unused::CutHeader);
-            };
-            let mac = MacPair { src: [s0, s1, s2, s3, s4, s5], dst: [d0, d1, d2, d3, d4, d5] };
-            tagged(Some(mac), u16::from_be_bytes([t0, t1]), rest)
+            let (header, rest) = bytes.split_first_chunk::<14>().ok_or(Unused::CutHeader)?;
+            let [dst @ .., _, _, _, _, _, _, t0, t1] = *header;
+            let [_, _, _, _, _, _, src @ .., _, _] = *header;
+            carrier.mac = Some(MacPair { src, dst });
+            tagged(u16::from_be_bytes([t0, t1]), rest, carrier)
         }
         // The protocol is the last field of the 16 bytes of SLL and the first of the 20 of SLL2. Both tell only
         // the sender's address.
         LinkType::Sll => {
             let (header, rest) = bytes.split_first_chunk::<16>().ok_or(Unused::CutHeader)?;
-            tagged(None, u16::from_be_bytes([header[14], header[15]]), rest)
+            tagged(u16::from_be_bytes([header[14], header[15]]), rest, carrier)
         }
         LinkType::Sll2 => {
             let (header, rest) = bytes.split_first_chunk::<20>().ok_or(Unused::CutHeader)?;
-            tagged(None, u16::from_be_bytes([header[0], header[1]]), rest)
+            tagged(u16::from_be_bytes([header[0], header[1]]), rest, carrier)
         }
         LinkType::Null | LinkType::Loop => {
             let (family, rest) = bytes.split_first_chunk().ok_or(Unused::CutHeader)?;
             // Whose host byte order it was is not told; the families are too small to be mistaken.
             let known = [u32::from_le_bytes(*family), u32::from_be_bytes(*family)];
-            if known.iter().any(|family| FAMILIES.contains(family)) { Ok(untagged(rest)) } else { Err(Unused::NotIp) }
+            if known.iter().any(|family| FAMILIES.contains(family)) { Ok(rest) } else { Err(Unused::NotIp) }
         }
-        LinkType::Raw | LinkType::Ipv4 | LinkType::Ipv6 => Ok(untagged(bytes)),
+        LinkType::Raw | LinkType::Ipv4 | LinkType::Ipv6 => Ok(bytes),
         LinkType::Other(_) => Err(Unused::UnknownLinkType),
     }
 }
 
-fn untagged(payload: &[u8]) -> Link<'_> {
-    Link { mac: None, vlan: [NO_VLAN; 2], payload }
-}
-
-/// Reads the VLAN tags that may stand before the payload.
+/// Takes off the VLAN tags that may stand before the payload.
 #[inline]
-fn tagged(mac: Option<MacPair>, mut ether_type: u16, mut payload: &[u8]) -> Result<Link<'_>, Unused> {
-    let mut vlan = [NO_VLAN; 2];
+fn tagged<'a>(mut ether_type: u16, mut payload: &'a [u8], carrier: &mut Carrier) -> Result<&'a [u8], Unused> {
     let mut depth = 0;
     while TAGS.contains(&ether_type) {
         let Some((&[c0, c1, t0, t1], rest)) = payload.split_first_chunk() else { return Err(Unused::CutHeader) };
-        if let Some(id) = vlan.get_mut(depth) {
+        if let Some(id) = carrier.vlan.get_mut(depth) {
             *id = u16::from_be_bytes([c0, c1]) & VLAN_ID;
         }
         depth += 1;
         ether_type = u16::from_be_bytes([t0, t1]);
         payload = rest;
     }
-    if matches!(ether_type, IPV4 | IPV6) { Ok(Link { mac, vlan, payload }) } else { Err(Unused::NotIp) }
+    if matches!(ether_type, IPV4 | IPV6) { Ok(payload) } else { Err(Unused::NotIp) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
+
+    /// Reads a frame: what is noted, and the payload.
+    fn note(link: LinkType, bytes: &[u8]) -> Result<(Option<MacPair>, [u16; 2], Vec<u8>), Unused> {
+        let mut carrier =
+            Carrier { frame: 1, time: Timestamp::from_nanos(0), mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
+        let payload = read(link, bytes, &mut carrier)?.to_vec();
+        Ok((carrier.mac, carrier.vlan, payload))
+    }
 
     #[test]
     fn ethernet_tells_addresses_and_the_two_outermost_tags() {
         let addresses = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
         let mac = Some(MacPair { src: [7, 8, 9, 10, 11, 12], dst: [1, 2, 3, 4, 5, 6] });
         let frame = |rest: &[u8]| [&addresses[..], rest].concat();
-        let ids = |bytes: &[u8]| read(LinkType::Ethernet, bytes).map(|link| (link.mac, link.vlan, link.payload.len()));
-        assert_eq!(ids(&frame(&[8, 0, 9])), Ok((mac, [NO_VLAN; 2], 1)));
+        let ids = |bytes: &[u8]| note(LinkType::Ethernet, bytes);
+        assert_eq!(ids(&frame(&[8, 0, 9])), Ok((mac, [NO_VLAN; 2], vec![9])));
         let triple = frame(&[0x91, 0, 0xE0, 3, 0x88, 0xA8, 0, 2, 0x81, 0, 0, 1, 0x86, 0xDD, 9]);
-        assert_eq!(ids(&triple), Ok((mac, [3, 2], 1)));
+        assert_eq!(ids(&triple), Ok((mac, [3, 2], vec![9])));
         assert_eq!(ids(&triple[..15]), Err(Unused::CutHeader));
         assert_eq!(ids(&addresses), Err(Unused::CutHeader));
         assert_eq!(ids(&frame(&[8, 6, 9])), Err(Unused::NotIp));
@@ -109,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_other_link_types_are_taken_off() {
-        let payload = |link, bytes: &[u8]| read(link, bytes).map(|link| link.payload.to_vec());
+        let payload = |link, bytes: &[u8]| note(link, bytes).map(|(_, _, payload)| payload);
         for family in FAMILIES {
             let packet = [&family.to_le_bytes()[..], b"ip"].concat();
             assert_eq!(payload(LinkType::Null, &packet), Ok(b"ip".to_vec()));

@@ -2,13 +2,12 @@
 
 use super::ip::{self, Ip};
 use super::link::{self, NO_VLAN, Unused};
-use super::{Carrier, SHARDS};
+use super::{Carrier, SHARDS, tcp};
 use crate::capture::Frame;
 
 /// The headers of a frame down to IP, read without any state.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
-    /// Its flags are set once the TCP header is read.
     pub(super) carrier: Carrier,
     pub(super) content: Result<Ip<'a>, Unused>,
 }
@@ -21,12 +20,14 @@ impl<'a> Packet<'a> {
     pub fn parse(frame: &Frame<'a>) -> Self {
         let mut carrier =
             Carrier { frame: frame.number, time: frame.time, mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
-        let content = link::read(frame.link, frame.bytes).and_then(|link| {
-            carrier.mac = link.mac;
-            carrier.vlan = link.vlan;
-            let header_len = frame.bytes.len() - link.payload.len();
+        let content = link::read(frame.link, frame.bytes, &mut carrier).and_then(|bytes| {
+            let header_len = frame.bytes.len() - bytes.len();
             let wire_len = (frame.wire_len as usize).max(frame.bytes.len()) - header_len;
-            ip::read(link.payload, wire_len)
+            let ip = ip::read(bytes, wire_len)?;
+            if ip.protocol == ip::TCP && ip.fragment.is_none() {
+                carrier.tcp_flags = tcp::flags(ip.payload);
+            }
+            Ok(ip)
         });
         Self { carrier, content }
     }
@@ -105,8 +106,8 @@ mod tests {
             let frame = Frame { link: LinkType::Ethernet, wire_len: bytes.len() as u32, ..raw(captured) };
             let packet = Packet::parse(&frame);
             let whole = SlicedPacket::from_ethernet(&bytes).unwrap();
-            let lax = LaxSlicedPacket::from_ethernet(captured).unwrap();
-            let (Some(lax), Ok(ip)) = (lax.net, packet.content) else {
+            let lax = LaxSlicedPacket::from_ethernet(captured).ok().and_then(|lax| lax.net);
+            let (Some(lax), Ok(ip)) = (lax, packet.content) else {
                 prop_assert_eq!(packet.content.err(), Some(Unused::CutHeader));
                 return Ok(());
             };

@@ -181,7 +181,8 @@ impl Net {
                 return Err(Unused::BadLength);
             }
         }
-        self.transport(carrier, &ip, whole.conflict, sink)
+        let tcp_flags = if ip.protocol == TCP { tcp::flags(ip.payload) } else { 0 };
+        self.transport(&Carrier { tcp_flags, ..*carrier }, &ip, whole.conflict, sink)
     }
 
     /// Takes a whole IP packet; `conflict` tells whether its fragments differed.
@@ -228,7 +229,6 @@ impl Net {
         sink: &mut F,
     ) {
         self.ledger.counters.segments += 1;
-        let carrier = &Carrier { tcp_flags: segment.flags, ..*carrier };
         let slot = match self.flows.find(&route.key) {
             Some(slot) => slot,
             None if segment.can_open() => {

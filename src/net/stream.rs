@@ -423,9 +423,13 @@ impl History {
         let older = bytes.len().saturating_sub(HISTORY);
         let newest = &bytes[older..];
         let start = seq.wrapping_add(older as u32) as usize % HISTORY;
-        let (upper, lower) = newest.split_at(newest.len().min(HISTORY - start));
-        self.bytes[start..start + upper.len()].copy_from_slice(upper);
-        self.bytes[..lower.len()].copy_from_slice(lower);
+        if let Some(place) = self.bytes.get_mut(start..start + newest.len()) {
+            place.copy_from_slice(newest);
+        } else {
+            let (upper, lower) = newest.split_at(HISTORY - start);
+            self.bytes[start..].copy_from_slice(upper);
+            self.bytes[..lower.len()].copy_from_slice(lower);
+        }
         self.known = (self.known + newest.len()).min(HISTORY);
     }
 

@@ -15,7 +15,7 @@ const ACK: u8 = 0x10;
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment<'a> {
-    pub(super) flags: u8,
+    flags: u8,
     seq: u32,
     ack: u32,
     /// Its bytes; the sequence number is that of the first of them.
@@ -30,6 +30,12 @@ pub(super) struct Doubt {
     from: End,
     isn: u32,
     client: End,
+}
+
+/// The flags of a TCP header; 0 where it is cut before them.
+#[inline]
+pub(super) fn flags(header: &[u8]) -> u8 {
+    header.get(13).copied().unwrap_or(0)
 }
 
 /// Reads the TCP header of an IP packet.
@@ -187,8 +193,11 @@ impl Conversation {
             return;
         }
         let other = self.stream(from.other());
-        let answer = segment.has(ACK) && other.is_answered_by(segment.ack);
-        let expected = answer || !talked && !(segment.has(ACK) && other.is_anchored());
+        let expected = match (segment.has(ACK), other.is_anchored()) {
+            (true, true) => other.is_answered_by(segment.ack),
+            // Either half may be the first that the capture holds.
+            (true, false) | (false, _) => !talked,
+        };
         if self.open && expected && !self.stream(from).is_anchored() {
             return self.stream(from).synchronise(isn);
         }
