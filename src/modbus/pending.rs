@@ -222,12 +222,9 @@ impl Pending {
 
     /// Stores a request as waiting.
     pub(super) fn store(&mut self, open: &mut Open, new: NewRequest<'_>) -> RequestId {
-        let data = if new.data.len() <= SHORT {
-            let mut bytes = [0; SHORT];
-            bytes[..new.data.len()].copy_from_slice(new.data);
-            Data::Short { bytes, len: new.data.len() as u8 }
-        } else {
-            Data::Long(self.blocks.store(new.data))
+        let data = match u8::try_from(new.data.len()) {
+            Ok(len) if usize::from(len) <= SHORT => Data::Short { bytes: [0; SHORT], len },
+            _ => Data::Long(self.blocks.store(new.data)),
         };
         let stored = Stored {
             carrier: new.carrier,
@@ -249,6 +246,10 @@ impl Pending {
             self.requests.push(stored);
             RequestId::last_of(self.requests.len())
         };
+        // Copied where it stays: bytes that were just written one by one are slow to move on.
+        if let Data::Short { bytes, .. } = &mut self.requests[id.index()].data {
+            bytes.iter_mut().zip(new.data).for_each(|(to, from)| *to = *from);
+        }
         self.count += 1;
         open.count += 1;
         self.line_up(open, id);
