@@ -20,6 +20,7 @@ impl<'a> Body<'a> {
     /// A PDU without its fixed part is [`Body::Opaque`] and `malformed`. A PDU that is longer or shorter than its
     /// layout is read as far as it goes and gets `length_mismatch`.
     #[must_use]
+    #[inline]
     pub fn decode(kind: Kind, function_code: u8, data: &'a [u8]) -> (Self, Flags) {
         match kind {
             Kind::Query | Kind::Timeout => query(function_code, data),

@@ -10,7 +10,7 @@ use super::counters::Counters;
 use super::framing::{self, Cause, Piece};
 use super::function::EXCEPTION_BIT;
 use super::pending::{Key, NewRequest, Pending, RequestId, Stage};
-use super::{Flag, Flags, Kind, Mbap, Message, Pdu};
+use super::{Flag, Flags, Kind, Mbap, Message, Pdu, Request};
 use crate::net::{Carrier, Direction, Flow};
 use crate::time::{Span, Timestamp};
 
@@ -61,6 +61,32 @@ pub(super) struct Passage<'a> {
     pub(super) cut: Flag,
 }
 
+/// One ADU on its way to become a message.
+#[derive(Clone, Copy)]
+struct Heard<'a> {
+    passage: Passage<'a>,
+    index: u16,
+    pdu: Pdu<'a>,
+    odd: Flags,
+}
+
+impl<'a> Heard<'a> {
+    /// The message, decoded. Built once, at its end, since copying one costs as much as decoding it.
+    #[inline]
+    fn message(self, kind: Kind, request: Option<Request<'a>>) -> Message<'a> {
+        let Self { passage, index, pdu: Pdu { mbap, function_code, data }, odd } = self;
+        let (body, mut flags) = Body::decode(kind, function_code, data);
+        if odd.has(Flag::Truncated) {
+            // A cut PDU breaks its layout because it is cut.
+            flags = flags.difference(LAYOUT);
+        }
+        flags.merge(odd);
+        let Passage { flow, carrier, .. } = passage;
+        let time = carrier.time;
+        Message { flow, carrier, time, index, kind, mbap, function_code, body, data, flags, request }
+    }
+}
+
 impl Join {
     pub(super) fn new(config: &Config) -> Self {
         Self { config: *config, pending: Pending::default(), counters: Counters::default(), frame: 0, index: 0 }
@@ -98,7 +124,7 @@ impl Join {
         }
     }
 
-    /// One ADU: decode it, join it, give it.
+    /// Takes one ADU, joins it and gives its message.
     pub(super) fn adu(
         &mut self,
         dialogue: &mut Dialogue,
@@ -107,32 +133,12 @@ impl Join {
         odd: Flags,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
-        let Pdu { mbap, function_code, data } = pdu;
-        let kind = match passage.direction {
-            Direction::ToServer => Kind::Query,
-            Direction::ToClient if function_code & EXCEPTION_BIT != 0 => Kind::Exception,
-            Direction::ToClient => Kind::Response,
-        };
         self.settle(dialogue, passage.carrier.time, sink);
-        let (body, flags) = Body::decode(kind, function_code, data);
-        let mut message = Message {
-            flow: passage.flow,
-            carrier: passage.carrier,
-            time: passage.carrier.time,
-            index: self.index(passage.carrier.frame),
-            kind,
-            mbap,
-            function_code,
-            body,
-            data,
-            flags: odd,
-            request: None,
-        };
-        // A cut PDU breaks its layout because it is cut.
-        message.flags.merge(if odd.has(Flag::Truncated) { flags.difference(LAYOUT) } else { flags });
-        match kind {
-            Kind::Query => self.query(dialogue, message, sink),
-            _ => self.answer(dialogue, message, sink),
+        let index = self.index(passage.carrier.frame);
+        let heard = Heard { passage, index, pdu, odd };
+        match passage.direction {
+            Direction::ToServer => self.query(dialogue, heard, sink),
+            Direction::ToClient => self.answer(dialogue, heard, sink),
         }
     }
 
@@ -143,8 +149,9 @@ impl Join {
         self.index
     }
 
-    fn query(&mut self, dialogue: &mut Dialogue, mut message: Message<'_>, sink: &mut impl FnMut(&Message<'_>)) {
+    fn query(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         self.counters.queries += 1;
+        let mut message = heard.message(Kind::Query, None);
         let broadcast = message.mbap.unit_id == 0 && body::writes(message.function_code);
         if broadcast {
             message.flags.set(Flag::Broadcast);
@@ -165,19 +172,21 @@ impl Join {
         self.pending.store(&mut dialogue.open, new);
     }
 
-    fn answer(&mut self, dialogue: &mut Dialogue, mut message: Message<'_>, sink: &mut impl FnMut(&Message<'_>)) {
-        match message.kind {
+    fn answer(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
+        let kind = if heard.pdu.function_code & EXCEPTION_BIT == 0 { Kind::Response } else { Kind::Exception };
+        match kind {
             Kind::Exception => self.counters.exceptions += 1,
             _ => self.counters.responses += 1,
         }
-        let print = fingerprint(&message.mbap, message.function_code, message.data);
-        let (id, relation) = match self.find(dialogue, &message, print) {
+        let print = fingerprint(&heard.pdu);
+        let (id, relation) = match self.find(dialogue, &heard.pdu, print) {
             Ok(found) => found,
             Err(stray) => {
                 match stray {
                     Flag::Duplicate => self.counters.duplicates += 1,
                     _ => self.counters.unsolicited += 1,
                 }
+                let mut message = heard.message(kind, None);
                 message.flags.set(stray);
                 sink(&message);
                 return;
@@ -189,13 +198,14 @@ impl Join {
         dialogue.recent.note(print);
 
         let stored = self.pending.request(id);
-        let (body, _) = Body::decode(Kind::Query, stored.function_code, self.pending.data(id));
+        let (asked, _) = Body::decode(Kind::Query, stored.function_code, self.pending.data(id));
+        let mut message = heard.message(kind, Some(stored.asked(asked)));
         let comparable = !relation.has(Flag::FunctionMismatch) && !message.flags.has(Flag::Truncated);
-        if comparable && contradicts(&body, &message.body) {
+        if comparable && contradicts(&asked, &message.body) {
             message.flags.set(Flag::ValueMismatch);
         }
         message.flags.merge(relation);
-        sink(&Message { request: Some(stored.asked(body)), ..message });
+        sink(&message);
         self.pending.release(id);
     }
 
@@ -203,9 +213,15 @@ impl Join {
     ///
     /// First comes the oldest waiting request with the same transaction, unit and function, then a remembered one,
     /// then, if the answer is no copy of an earlier one, a waiting request that differs in function or in unit.
-    fn find(&self, dialogue: &Dialogue, answer: &Message<'_>, print: u64) -> Result<(RequestId, Flags), Flag> {
+    fn find(&self, dialogue: &Dialogue, answer: &Pdu<'_>, print: u64) -> Result<(RequestId, Flags), Flag> {
         let slot = dialogue.flow.slot;
         let key = Key::new(&answer.mbap, answer.function_code);
+        // Mostly one request is open, and there is nothing to look up.
+        if let Some(id) = dialogue.open.oldest(Stage::Waiting)
+            && self.pending.request(id).key() == key
+        {
+            return Ok((id, Flags::NONE));
+        }
         let oldest = |stage| key.with_wildcards().find_map(|key| self.pending.find(slot, key, stage));
         if let Some(id) = oldest(Stage::Waiting) {
             return Ok((id, Flags::NONE));
