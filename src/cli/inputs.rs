@@ -11,22 +11,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub(super) struct Named {
     /// Its name in output.
-    pub name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// Its path; standard input where there is none.
     path: Option<PathBuf>,
     /// Its size in bytes, where that is known.
-    pub size: u64,
+    pub(super) size: u64,
     /// Whether it was named itself, not found in a directory: then it has to be of a known format.
-    pub asked_for: bool,
+    pub(super) asked_for: bool,
 }
 
 /// Finds what was named: directories are taken apart, their files sorted by name.
 ///
 /// # Errors
 /// When something does not exist, may not be read, or is an empty directory.
-pub fn expand(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
+pub(super) fn expand(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -80,7 +80,7 @@ impl Named {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn open(&self, read: &Arc<AtomicU64>) -> Result<Opened, Failure> {
+    pub(super) fn open(&self, read: &Arc<AtomicU64>) -> Result<Opened, Failure> {
         let reader: Box<dyn Read + Send> = match &self.path {
             None => Box::new(io::stdin()),
             Some(path) => Box::new(File::open(path).map_err(|error| unreadable(path, &error))?),
@@ -101,7 +101,7 @@ impl Named {
 
 /// Puts captures in the order of their first frames, so that what happened first is seen first; anything else keeps
 /// its place.
-pub fn sort_by_time(inputs: &mut [Named]) {
+pub(super) fn sort_by_time(inputs: &mut [Named]) {
     if inputs.len() < 2 {
         return;
     }
@@ -131,7 +131,7 @@ impl<R: Read> Read for Counted<R> {
 
 /// What an input of no known format looks like, and what it was tried as.
 #[must_use]
-pub fn unknown_format(name: &str, start: &[u8]) -> String {
+pub(super) fn unknown_format(name: &str, start: &[u8]) -> String {
     let first = start.get(..start.len().min(16)).unwrap_or_default();
     let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
     format!(

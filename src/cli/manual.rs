@@ -6,14 +6,14 @@ use clap::CommandFactory;
 use std::io::{self, Write};
 
 /// Prints a completion script.
-pub fn completions(shell: clap_complete::Shell) -> Result<Outcome, Failure> {
+pub(super) fn completions(shell: clap_complete::Shell) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "sigmabus", &mut script);
     print(&script)
 }
 
 /// Prints the manual page, one section for each command.
-pub fn page() -> Result<Outcome, Failure> {
+pub(super) fn page() -> Result<Outcome, Failure> {
     let mut page = Vec::new();
     let command = Cli::command();
     clap_mangen::Man::new(command.clone()).render(&mut page).map_err(|error| Failure::output(&error))?;

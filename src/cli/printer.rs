@@ -12,7 +12,7 @@ use std::path::Path;
 type Out = Box<dyn Write>;
 
 /// The output of a run.
-pub enum Printer {
+pub(super) enum Printer {
     /// Data for programs.
     Json(JsonLines<Out>),
     /// Lines for people.
@@ -24,7 +24,7 @@ impl Printer {
     ///
     /// # Errors
     /// When the output file cannot be made.
-    pub fn open(args: &OutputArgs, pace: Pace) -> Result<Self, Failure> {
+    pub(super) fn open(args: &OutputArgs, pace: Pace) -> Result<Self, Failure> {
         let terminal = args.output.is_none() && io::stdout().is_terminal();
         let format = args.format.unwrap_or(if terminal { Format::Text } else { Format::Json });
         let out = writer(args.output.as_deref(), format)?;
@@ -38,12 +38,12 @@ impl Printer {
     ///
     /// # Errors
     /// When the output file cannot be made.
-    pub fn json(output: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn json(output: Option<&Path>) -> Result<Self, Failure> {
         Ok(Self::Json(JsonLines::new(writer(output, Format::Json)?)))
     }
 
     /// As a sink.
-    pub fn sink(&mut self) -> &mut dyn Sink {
+    pub(super) fn sink(&mut self) -> &mut dyn Sink {
         match self {
             Self::Json(json) => json,
             Self::Text(text) => text,
@@ -54,7 +54,7 @@ impl Printer {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn finish(self, summary: &Summary) -> io::Result<()> {
+    pub(super) fn finish(self, summary: &Summary) -> io::Result<()> {
         match self {
             Self::Json(mut json) => json.flush(),
             Self::Text(text) => {
@@ -68,7 +68,7 @@ impl Printer {
 
 /// What `--emit` asks the engine for.
 #[must_use]
-pub fn emits(emit: &[Emit]) -> Emits {
+pub(super) fn emits(emit: &[Emit]) -> Emits {
     Emits { alerts: emit.contains(&Emit::Alerts), findings: emit.contains(&Emit::Findings) }
 }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A bar over the bytes of all inputs.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     /// Bytes read so far; readers add to it.
-    pub read: Arc<AtomicU64>,
+    pub(super) read: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
 }
 
 impl Bar {
     /// A bar for so many bytes; 0 when that is not known. Nothing is drawn unless standard error is a terminal.
-    pub fn new(bytes: u64, stop: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(bytes: u64, stop: Arc<AtomicBool>) -> Self {
         let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target((bytes > 0).then_some(bytes), target);
         let template = if bytes > 0 {
@@ -31,7 +31,7 @@ impl Bar {
     }
 
     /// Takes the bar off the screen.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }
@@ -47,7 +47,7 @@ impl Progress for Bar {
 }
 
 /// A flag that the first Ctrl-C or SIGTERM sets; the second one ends the process at once.
-pub fn stop_flag() -> Arc<AtomicBool> {
+pub(super) fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     // Without a handler Ctrl-C still ends the process, only less politely.

@@ -1,7 +1,7 @@
 //! What an analyst reads first: the summary, the alerts in time order, the entities with the highest scores.
 
 use crate::modbus::Kind;
-use crate::pipeline::{Summary, TopEntity};
+use crate::pipeline::{Room, Summary, TopEntity};
 use crate::sigma::ir::Level;
 use crate::sink::{Row, painted, plain, short};
 use crate::time::Timestamp;
@@ -13,6 +13,25 @@ const LISTED: usize = 200;
 
 /// How wide a score line is.
 const LINE: usize = 24;
+
+/// Counters of what ought to be there; the report names only what is odd or lost.
+const ORDINARY: [&str; 15] = [
+    "frames",
+    "segments",
+    "datagrams",
+    "opened",
+    "other_port",
+    "other_transport",
+    "not_ip",
+    "keep_alives",
+    "reassembled",
+    "queries",
+    "responses",
+    "exceptions",
+    "timeouts",
+    "statuses",
+    "matched",
+];
 
 const HEAD: Style = Style::new().bold();
 
@@ -65,10 +84,13 @@ pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     if let (Some(first), Some(last)) = (records.first, records.last) {
         label(out, "Time (UTC)", &format!("{} to {} ({})", short(first), short(last), lasted(first, last)))?;
     }
-    if !summary.counters.is_empty() {
-        let counted: Vec<String> =
-            summary.counters.iter().map(|(name, count)| format!("{} {name}", grouped(*count))).collect();
-        label(out, "Noted", &counted.join(", "))?;
+    for (room, name) in [(Room::Net, "Transport"), (Room::Modbus, "Modbus"), (Room::Log, "Log"), (Room::Engine, "Engine")] {
+        let odd = summary.counters.iter().filter(|((by, name), _)| *by == room && !ORDINARY.contains(name));
+        let odd: Vec<String> =
+            odd.map(|((_, name), count)| format!("{} {}", grouped(*count), name.replace('_', " "))).collect();
+        if !odd.is_empty() {
+            label(out, name, &odd.join(", "))?;
+        }
     }
     Ok(())
 }

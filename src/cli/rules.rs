@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Runs a subcommand.
-pub fn run(command: RulesCommand) -> Result<Outcome, Failure> {
+pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
         RulesCommand::Check { paths } => check(&paths),
         RulesCommand::List { paths, format } => list(&paths, &format),

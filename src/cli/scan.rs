@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// `sigmabus scan`
-pub fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
+pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
     let mut wanted = wanted(config, &args.traffic);
     let emits = emits(&args.output.emit);
@@ -31,7 +31,7 @@ pub fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
 }
 
 /// `sigmabus decode`
-pub fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
+pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     let mut wanted = wanted(Config::default(), &args.traffic);
     wanted.records = Some(match args.naming {
         NamingArg::Native => Naming::Native,
@@ -43,7 +43,7 @@ pub fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
 }
 
 /// What the configuration asks for, with the ports of the command line before those of the file.
-pub fn wanted(config: Config, traffic: &TrafficArgs) -> Wanted {
+pub(super) fn wanted(config: Config, traffic: &TrafficArgs) -> Wanted {
     let ports = if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() };
     Wanted { ports, points: config.points, scoreboards: config.scoreboards, ..Wanted::default() }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus watch`
-pub fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
+pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
     let mut wanted = scan::wanted(config, &args.traffic);
     let emits = emits(&args.output.emit);
@@ -86,7 +86,7 @@ fn refused(error: LiveError) -> Failure {
 }
 
 /// `sigmabus interfaces`
-pub fn interfaces(args: &FormatArgs) -> Result<Outcome, Failure> {
+pub(super) fn interfaces(args: &FormatArgs) -> Result<Outcome, Failure> {
     let format = format_for_stdout(args.format);
     let mut out = io::stdout().lock();
     for interface in live::interfaces().map_err(refused)? {

@@ -103,7 +103,7 @@ impl Run<'_> {
 ///
 /// # Errors
 /// When the sink cannot write.
-pub fn hand_over(input: u32, evidence: &[Evidence], engine: &mut Engine, sink: &mut dyn Sink) -> Result<(), RunError> {
+pub(super) fn hand_over(input: u32, evidence: &[Evidence], engine: &mut Engine, sink: &mut dyn Sink) -> Result<(), RunError> {
     for (evidence, entry) in merged(evidence) {
         engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
     }

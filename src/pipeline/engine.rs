@@ -2,7 +2,7 @@
 
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
-use super::summary::{Summary, TopEntity};
+use super::summary::{Room, Summary, TopEntity};
 use crate::alert::{Alert, Raiser};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Finding, Input, Named, Place, RuleIx};
 use crate::score::{Board, Scored};
@@ -180,7 +180,7 @@ impl Engine {
     #[must_use]
     pub fn finish(mut self) -> Summary {
         for (index, board) in self.boards.iter().enumerate() {
-            self.summary.count([
+            self.summary.count(Room::Engine, [
                 ("scores too late", board.late()),
                 ("entities forgotten", board.evicted()),
                 ("scored findings let go", board.let_go()),
@@ -198,7 +198,7 @@ impl Engine {
             }
         }
         let losses = self.correlator.losses();
-        self.summary.count([
+        self.summary.count(Room::Engine, [
             ("correlation events without a group", losses.ungrouped),
             ("correlation groups forgotten", losses.evicted_groups),
             ("correlation events forgotten", losses.dropped_events),

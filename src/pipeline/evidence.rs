@@ -5,22 +5,22 @@ use crate::time::Timestamp;
 use std::ops::Range;
 
 /// How many unreadable lines are told one by one; the rest is only counted.
-pub const TOLD_PROBLEMS: usize = 10;
+pub(super) const TOLD_PROBLEMS: usize = 10;
 
 /// The place of an entry among all entries of an input: the same on any number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Order {
+pub(super) struct Order {
     /// Frame or line number.
-    pub number: u64,
+    pub(super) number: u64,
     /// What expired when the clock ticked comes before what the frame itself says.
-    pub phase: Phase,
+    pub(super) phase: Phase,
     /// The logical shard.
-    pub shard: u8,
+    pub(super) shard: u8,
 }
 
 /// The two things that happen at a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(super) enum Phase {
     /// The clock ticked.
     Tick,
     /// The frame was read.
@@ -29,28 +29,28 @@ pub enum Phase {
 
 /// The entries of one batch, their bytes in one buffer that is used again.
 #[derive(Debug, Default)]
-pub struct Evidence {
+pub(super) struct Evidence {
     entries: Vec<Entry>,
     hits: Vec<Stored>,
     bytes: Vec<u8>,
     /// Lines that could not be read.
-    pub problems: Problems,
+    pub(super) problems: Problems,
 }
 
 /// One record of interest.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     /// Its place.
-    pub order: Order,
+    pub(super) order: Order,
     /// Its time; `None` for a log line that tells none.
-    pub time: Option<Timestamp>,
+    pub(super) time: Option<Timestamp>,
     /// Its frame or line number.
-    pub number: u64,
+    pub(super) number: u64,
     line: Range<usize>,
     object: Range<usize>,
     hits: Range<usize>,
     /// Whether the line still has to be joined to others before rules can see it.
-    pub to_join: bool,
+    pub(super) to_join: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -61,25 +61,25 @@ struct Stored {
 
 /// A rule that a record satisfied, with the values that later stages need.
 #[derive(Clone, Copy, Debug)]
-pub struct Hit<'a> {
+pub(super) struct Hit<'a> {
     /// The rule.
-    pub rule: RuleIx,
+    pub(super) rule: RuleIx,
     /// Encoded values, see [`crate::detect::Carry`].
-    pub values: &'a [u8],
+    pub(super) values: &'a [u8],
 }
 
 /// Lines that could not be read.
 #[derive(Clone, Debug, Default)]
-pub struct Problems {
+pub(super) struct Problems {
     /// How many.
-    pub count: u64,
+    pub(super) count: u64,
     /// The first of them, with line number and reason.
-    pub first: Vec<(u64, String)>,
+    pub(super) first: Vec<(u64, String)>,
 }
 
 impl Problems {
     /// Notes an unreadable line.
-    pub fn note(&mut self, line: u64, reason: impl ToString) {
+    pub(super) fn note(&mut self, line: u64, reason: impl ToString) {
         self.count += 1;
         if self.first.len() < TOLD_PROBLEMS {
             self.first.push((line, reason.to_string()));
@@ -87,7 +87,7 @@ impl Problems {
     }
 
     /// Adds later ones.
-    pub fn merge(&mut self, later: &Self) {
+    pub(super) fn merge(&mut self, later: &Self) {
         self.count += later.count;
         let room = TOLD_PROBLEMS.saturating_sub(self.first.len());
         self.first.extend(later.first.iter().take(room).cloned());
@@ -96,7 +96,7 @@ impl Problems {
 
 impl Evidence {
     /// Forgets its entries and keeps its memory.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.hits.clear();
         self.bytes.clear();
@@ -105,19 +105,19 @@ impl Evidence {
 
     /// Its entries, in order.
     #[must_use]
-    pub fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// Begins an entry; what is added next belongs to it.
-    pub fn begin(&mut self, order: Order, time: Option<Timestamp>, number: u64) {
+    pub(super) fn begin(&mut self, order: Order, time: Option<Timestamp>, number: u64) {
         let (bytes, hits) = (self.bytes.len(), self.hits.len());
         let (line, object) = (bytes..bytes, bytes..bytes);
         self.entries.push(Entry { order, time, number, line, object, hits: hits..hits, to_join: false });
     }
 
     /// Writes the current entry's line for `--emit records`.
-    pub fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let range = self.write(write);
         if let Some(entry) = self.entries.last_mut() {
             entry.line = range;
@@ -125,7 +125,7 @@ impl Evidence {
     }
 
     /// Writes the current entry's record as a JSON object for findings and alerts.
-    pub fn object(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn object(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let range = self.write(write);
         if let Some(entry) = self.entries.last_mut() {
             entry.object = range;
@@ -133,7 +133,7 @@ impl Evidence {
     }
 
     /// Leaves the current entry to be joined: `raw` is its log line.
-    pub fn to_join(&mut self, raw: &[u8]) {
+    pub(super) fn to_join(&mut self, raw: &[u8]) {
         self.object(|out| out.extend_from_slice(raw));
         if let Some(entry) = self.entries.last_mut() {
             entry.to_join = true;
@@ -141,7 +141,7 @@ impl Evidence {
     }
 
     /// Adds a hit of `rule` to the current entry.
-    pub fn hit(&mut self, rule: RuleIx, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn hit(&mut self, rule: RuleIx, write: impl FnOnce(&mut Vec<u8>)) {
         let values = self.write(write);
         self.hits.push(Stored { rule, values });
         if let Some(entry) = self.entries.last_mut() {
@@ -151,18 +151,18 @@ impl Evidence {
 
     /// An entry's line; empty when records are not printed.
     #[must_use]
-    pub fn line_of(&self, entry: &Entry) -> &[u8] {
+    pub(super) fn line_of(&self, entry: &Entry) -> &[u8] {
         &self.bytes[entry.line.clone()]
     }
 
     /// An entry's JSON object; empty when nobody needs it.
     #[must_use]
-    pub fn object_of(&self, entry: &Entry) -> &[u8] {
+    pub(super) fn object_of(&self, entry: &Entry) -> &[u8] {
         &self.bytes[entry.object.clone()]
     }
 
     /// An entry's hits, by ascending rule.
-    pub fn hits_of(&self, entry: &Entry) -> impl Iterator<Item = Hit<'_>> {
+    pub(super) fn hits_of(&self, entry: &Entry) -> impl Iterator<Item = Hit<'_>> {
         self.hits[entry.hits.clone()]
             .iter()
             .map(|stored| Hit { rule: stored.rule, values: &self.bytes[stored.values.clone()] })
@@ -176,7 +176,7 @@ impl Evidence {
 }
 
 /// The entries of several workers for one batch, merged into their one order.
-pub fn merged(workers: &[Evidence]) -> impl Iterator<Item = (&Evidence, &Entry)> {
+pub(super) fn merged(workers: &[Evidence]) -> impl Iterator<Item = (&Evidence, &Entry)> {
     let mut next = vec![0; workers.len()];
     std::iter::from_fn(move || {
         let heads = workers.iter().zip(&next).enumerate();

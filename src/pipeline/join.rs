@@ -3,7 +3,7 @@
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::judge::Judge;
 use super::plan::Plan;
-use super::summary::Summary;
+use super::summary::{Room, Summary};
 use crate::modbus::{Pairing, Pdu};
 use crate::net::{Carrier, Endpoint, Flow, Transport};
 use crate::record::nxlog::{self, NxlogMessage};
@@ -17,7 +17,7 @@ const CONVERSATIONS: usize = 65_536;
 type Ends = (Transport, Endpoint, Endpoint);
 
 /// Joins requests and answers that a log tells one by one.
-pub struct Joiner {
+pub(super) struct Joiner {
     pairing: Pairing,
     judge: Judge,
     clock: Clock,
@@ -29,7 +29,7 @@ pub struct Joiner {
 
 impl Joiner {
     /// A joiner that has seen nothing.
-    pub fn new(plan: &Arc<Plan>) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
         Self {
             pairing: Pairing::new(&plan.modbus),
             judge: Judge::new(Arc::clone(plan)),
@@ -42,7 +42,7 @@ impl Joiner {
     }
 
     /// Takes the line of this number; gives what it and what expired before it come to.
-    pub fn join(&mut self, line: &[u8], number: u64, problems: &mut Problems) -> &Evidence {
+    pub(super) fn join(&mut self, line: &[u8], number: u64, problems: &mut Problems) -> &Evidence {
         self.evidence.clear();
         match nxlog::read(line) {
             Ok(Some(message)) => self.message(&message, number),
@@ -90,10 +90,10 @@ impl Joiner {
     }
 
     /// Adds its figures.
-    pub fn report(&self, summary: &mut Summary) {
+    pub(super) fn report(&self, summary: &mut Summary) {
         self.judge.report(summary);
         summary.conversations += self.serial;
-        summary.count(self.pairing.counters().iter());
-        summary.count([("conversations forgotten", self.forgotten)]);
+        summary.count(Room::Modbus, self.pairing.counters().iter());
+        summary.count(Room::Log, [("conversations forgotten", self.forgotten)]);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 const NXLOG_MODULE: nxlog::Module<'static> = nxlog::Module { name: "pcap", received: None };
 
 /// The matcher with its scratch memory and its figures: one for each thread.
-pub struct Judge {
+pub(super) struct Judge {
     plan: Arc<Plan>,
     scratch: Scratch,
     arena: Bump,
@@ -23,12 +23,12 @@ pub struct Judge {
 
 impl Judge {
     /// Judges by `plan`.
-    pub fn new(plan: Arc<Plan>) -> Self {
+    pub(super) fn new(plan: Arc<Plan>) -> Self {
         Self { scratch: Scratch::new(), plan, arena: Bump::new(), records: Records::default() }
     }
 
     /// Judges a Modbus message.
-    pub fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
+    pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.records.note(Some(message.time), Some(message.kind));
         self.arena.reset();
         let plan = &*self.plan;
@@ -59,7 +59,7 @@ impl Judge {
     }
 
     /// Judges a line of a log. A line in NXLog's form is left to be joined; an unreadable one is a problem.
-    pub fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
+    pub(super) fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
         self.arena.reset();
         let plan = &*self.plan;
         let record = match LogRecord::read(line, &plan.log, &self.arena) {
@@ -91,7 +91,7 @@ impl Judge {
     }
 
     /// Adds its figures.
-    pub fn report(&self, summary: &mut Summary) {
+    pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
     }
 }

@@ -7,7 +7,7 @@ use super::evidence::{Evidence, Order, Phase};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::spread::Work;
-use super::summary::Summary;
+use super::summary::{Room, Summary};
 use crate::capture::{Batch, Frame};
 use crate::modbus::Pairing;
 use crate::net::{Net, Packet, SHARDS};
@@ -15,19 +15,19 @@ use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
 /// The route of a frame that nobody wants.
-pub const LEFT_OUT: u8 = u8::MAX;
+pub(super) const LEFT_OUT: u8 = u8::MAX;
 
 /// A batch with the shard of each frame; no routes where each lane finds them for itself.
 #[derive(Debug, Default)]
-pub struct Routed {
+pub(super) struct Routed {
     /// The frames.
-    pub batch: Batch,
+    pub(super) batch: Batch,
     /// Their shards, or nothing.
-    pub routes: Vec<u8>,
+    pub(super) routes: Vec<u8>,
 }
 
 /// Some of the logical shards, run by one thread.
-pub struct Lane {
+pub(super) struct Lane {
     shards: Vec<Option<Shard>>,
     judge: Judge,
     clock: Clock,
@@ -60,7 +60,7 @@ impl Work for Lane {
 
 impl Lane {
     /// The shards whose number leaves `part` when divided by `parts`.
-    pub fn new(plan: &Arc<Plan>, part: usize, parts: usize) -> Self {
+    pub(super) fn new(plan: &Arc<Plan>, part: usize, parts: usize) -> Self {
         let shard = |number| {
             (number % parts == part)
                 .then(|| Shard { net: Net::new(&plan.net), pairing: Pairing::new(&plan.modbus) })
@@ -98,12 +98,12 @@ impl Lane {
 
     /// Nothing came for a while and it is `now`: what fell due is told.
     #[cfg(feature = "live")]
-    pub fn idle(&mut self, now: Timestamp, evidence: &mut Evidence) {
+    pub(super) fn idle(&mut self, now: Timestamp, evidence: &mut Evidence) {
         self.expire(now, u64::MAX, evidence);
     }
 
     /// The end of the input: what is held is released, everything open is closed.
-    pub fn finish(&mut self, evidence: &mut Evidence) {
+    pub(super) fn finish(&mut self, evidence: &mut Evidence) {
         self.each_shard(|order, shard, judge| {
             let pairing = &mut shard.pairing;
             shard.net.finish(&mut |chunk| {
@@ -123,12 +123,12 @@ impl Lane {
     }
 
     /// Adds its figures. Frames are counted by the caller, since every lane sees all of them.
-    pub fn report(&self, summary: &mut Summary) {
+    pub(super) fn report(&self, summary: &mut Summary) {
         self.judge.report(summary);
         for shard in self.shards.iter().flatten() {
             summary.conversations += shard.net.counters().opened;
-            summary.count(shard.net.counters().iter());
-            summary.count(shard.pairing.counters().iter());
+            summary.count(Room::Net, shard.net.counters().iter());
+            summary.count(Room::Modbus, shard.pairing.counters().iter());
         }
     }
 }

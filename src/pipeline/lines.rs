@@ -5,9 +5,8 @@ use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::join::Joiner;
 use super::judge::Judge;
-use super::plan::Plan;
 use super::spread::{Deal, Feed, Go, Work, spread};
-use super::summary::Summary;
+use super::summary::{Room, Summary};
 use super::RunError;
 use crate::sink::Sink;
 use memchr::{memchr, memchr_iter, memrchr};
@@ -22,7 +21,7 @@ const LONGEST: usize = 16 << 20;
 
 /// Whole lines.
 #[derive(Debug, Default)]
-pub struct Chunk {
+pub(super) struct Chunk {
     bytes: Vec<u8>,
     first: u64,
     /// Lines that were too long to be kept, by number.
@@ -30,7 +29,7 @@ pub struct Chunk {
 }
 
 /// A log, cut into chunks of whole lines.
-pub struct Lines {
+pub(super) struct Lines {
     reader: Box<dyn BufRead + Send>,
     /// What was read after the last whole line.
     rest: Vec<u8>,
@@ -40,7 +39,7 @@ pub struct Lines {
 
 impl Lines {
     /// The lines of `reader`.
-    pub fn new(reader: Box<dyn BufRead + Send>) -> Self {
+    pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
         Self { reader, rest: Vec::new(), next: 1 }
     }
 
@@ -158,7 +157,7 @@ impl Run<'_> {
         let summary = engine.summary();
         let name = summary.catalogue.inputs.get(self.input as usize).map(|input| Arc::clone(&input.name));
         summary.warn_of(&name.unwrap_or_default(), &problems);
-        summary.count([("unreadable lines", problems.count)]);
+        summary.count(Room::Log, [("unreadable lines", problems.count)]);
         read
     }
 

@@ -22,7 +22,7 @@ pub use captures::{Filter, Run};
 pub use engine::{Emits, Engine};
 pub use lines::looks_like_json_lines;
 pub use plan::{Naming, Plan, PlanError, Wanted};
-pub use summary::{Records, Summary, TopEntity};
+pub use summary::{Records, Room, Summary, TopEntity};
 
 use crate::capture::CaptureError;
 use std::io;

@@ -10,7 +10,7 @@ use std::thread;
 const UNDER_WAY: usize = 4;
 
 /// Where batches come from.
-pub trait Feed<B>: Send {
+pub(super) trait Feed<B>: Send {
     /// Fills the next batch; `false` at the end.
     ///
     /// # Errors
@@ -19,7 +19,7 @@ pub trait Feed<B>: Send {
 }
 
 /// The stateless side: turns a batch into evidence.
-pub trait Work: Send {
+pub(super) trait Work: Send {
     /// What it works on.
     type Batch: Default + Send + Sync;
 
@@ -29,7 +29,7 @@ pub trait Work: Send {
 
 /// Which workers see a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deal {
+pub(super) enum Deal {
     /// All of them; each has its own part of the traffic.
     ToAll,
     /// One after the other.
@@ -38,7 +38,7 @@ pub enum Deal {
 
 /// Whether the ordered side wants more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Go {
+pub(super) enum Go {
     /// The next batch, please.
     On,
     /// Enough.
@@ -46,7 +46,7 @@ pub enum Go {
 }
 
 /// What the ordered side does with a batch and the evidence of the workers that saw it.
-pub type Ordered<'a, B> = dyn FnMut(&B, &[Evidence]) -> Result<Go, RunError> + 'a;
+pub(super) type Ordered<'a, B> = dyn FnMut(&B, &[Evidence]) -> Result<Go, RunError> + 'a;
 
 /// Runs all batches of `feed` through `workers`; `ordered` gets them in the order of the feed.
 ///
@@ -55,7 +55,7 @@ pub type Ordered<'a, B> = dyn FnMut(&B, &[Evidence]) -> Result<Go, RunError> + '
 ///
 /// # Errors
 /// What `ordered` answers.
-pub fn spread<W: Work, F: Feed<W::Batch>>(
+pub(super) fn spread<W: Work, F: Feed<W::Batch>>(
     feed: &mut F,
     mut workers: Vec<W>,
     deal: Deal,

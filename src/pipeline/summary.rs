@@ -24,12 +24,25 @@ pub struct Summary {
     pub findings: BTreeMap<RuleRef, u64>,
     /// Alerts by level, `informational` first.
     pub alerts: [u64; 5],
-    /// Everything that was counted and is not zero, by name.
-    pub counters: BTreeMap<&'static str, u64>,
+    /// Everything that was counted and is not zero, by room and name.
+    pub counters: BTreeMap<(Room, &'static str), u64>,
     /// What went wrong without ending the run, in order.
     pub warnings: Vec<String>,
     /// The entities with the highest scores.
     pub top: Vec<TopEntity>,
+}
+
+/// Who counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// Frames, packets, streams.
+    Net,
+    /// Messages and how they were joined.
+    Modbus,
+    /// Log lines.
+    Log,
+    /// Correlations and scores.
+    Engine,
 }
 
 /// How many records there were.
@@ -94,10 +107,10 @@ impl Summary {
     }
 
     /// Adds a room's counters.
-    pub fn count(&mut self, counters: impl IntoIterator<Item = (&'static str, u64)>) {
+    pub fn count(&mut self, room: Room, counters: impl IntoIterator<Item = (&'static str, u64)>) {
         for (name, value) in counters {
             if value > 0 {
-                *self.counters.entry(name).or_default() += value;
+                *self.counters.entry((room, name)).or_default() += value;
             }
         }
     }
