@@ -6,7 +6,6 @@ use super::{Carrier, Direction, Endpoint, Flow, Transport};
 use crate::time::Span;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 /// No slot: the end of a list.
@@ -43,14 +42,10 @@ pub(super) struct Route {
 impl Route {
     #[inline]
     pub(super) fn new(addresses: Addresses, (src_port, dst_port): (u16, u16), transport: Transport, vlan: u16) -> Self {
-        let (src, dst) = ((addresses.src, src_port), (addresses.dst, dst_port));
-        // Compared step by step: the two at once are compared in wide registers, too soon after they were stored.
-        let in_order = match src.0.cmp(&dst.0) {
-            Ordering::Less => true,
-            Ordering::Equal => src.1 <= dst.1,
-            Ordering::Greater => false,
-        };
-        let (low, high, from) = if in_order { (src, dst, End::Low) } else { (dst, src, End::High) };
+        let ends = [(addresses.src, src_port), (addresses.dst, dst_port)];
+        // Selected by index and not by branches, which nobody could predict: queries and answers take turns.
+        let swap = usize::from(ends[0] > ends[1]);
+        let (low, high, from) = (ends[swap], ends[1 - swap], [End::Low, End::High][swap]);
         let ports = u64::from(low.1) << 48 | u64::from(high.1) << 32;
         let kind = u64::from(transport == Transport::Udp) << 1 | u64::from(addresses.version == Version::V6);
         let key = Key { low: low.0, high: high.0, rest: ports | u64::from(vlan) << 16 | kind };

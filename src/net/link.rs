@@ -79,8 +79,10 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    /// Reads a frame: what is noted, and the payload.
-    fn note(link: LinkType, bytes: &[u8]) -> Result<(Option<MacPair>, [u16; 2], Vec<u8>), Unused> {
+    /// What is noted of a frame, and its payload.
+    type Noted = (Option<MacPair>, [u16; 2], Vec<u8>);
+
+    fn note(link: LinkType, bytes: &[u8]) -> Result<Noted, Unused> {
         let mut carrier =
             Carrier { frame: 1, time: Timestamp::from_nanos(0), mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
         let payload = read(link, bytes, &mut carrier)?.to_vec();

@@ -28,6 +28,7 @@
 mod counters;
 mod flows;
 mod fragments;
+mod history;
 mod ip;
 mod link;
 mod packet;

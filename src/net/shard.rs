@@ -206,7 +206,8 @@ impl Net {
             return Err(if ip.wire_len < 4 { Unused::BadLength } else { Unused::CutHeader });
         };
         let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
-        if !self.ports.contains(ports.0) && !self.ports.contains(ports.1) {
+        // Both are looked at, always: which of the two is the server's cannot be predicted.
+        if !(self.ports.contains(ports.0) | self.ports.contains(ports.1)) {
             self.ledger.counters.other_port += 1;
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! One direction of a TCP connection: segments in, bytes in order out.
 
 use super::counters::Counters;
+use super::history::History;
 use super::{Carrier, Event};
 use crate::time::{Span, Timestamp};
 
@@ -14,8 +15,6 @@ const MAX_HELD_BYTES: usize = 64 << 10;
 /// How long a hole is waited for when nobody acknowledges what is behind it. Longer than several
 /// retransmissions take, and only waited for where the capture lacks the other direction.
 const PATIENCE: Span = Span::from_secs(5);
-/// How many delivered bytes are kept to compare later copies with: a Modbus ADU has at most 260.
-const HISTORY: usize = 256;
 
 /// What the streams of a shard share.
 #[derive(Debug)]
@@ -395,50 +394,6 @@ impl Stream {
     pub(super) fn is_old(&self, payload: &Payload<'_>) -> bool {
         let end = payload.seq.wrapping_add(payload.wire_len);
         self.anchored && (-(REACH as i32)..=0).contains(&distance(end, self.next))
-    }
-}
-
-/// The last bytes delivered, each at its sequence number modulo [`HISTORY`].
-#[derive(Debug)]
-struct History {
-    bytes: [u8; HISTORY],
-    /// How many of them are known.
-    known: usize,
-}
-
-impl Default for History {
-    fn default() -> Self {
-        Self { bytes: [0; HISTORY], known: 0 }
-    }
-}
-
-impl History {
-    fn forget(&mut self) {
-        self.known = 0;
-    }
-
-    /// Adds the bytes from sequence number `seq` on.
-    #[inline]
-    fn write(&mut self, seq: u32, bytes: &[u8]) {
-        let older = bytes.len().saturating_sub(HISTORY);
-        let newest = &bytes[older..];
-        let start = seq.wrapping_add(older as u32) as usize % HISTORY;
-        if let Some(place) = self.bytes.get_mut(start..start + newest.len()) {
-            place.copy_from_slice(newest);
-        } else {
-            let (upper, lower) = newest.split_at(HISTORY - start);
-            self.bytes[start..].copy_from_slice(upper);
-            self.bytes[..lower.len()].copy_from_slice(lower);
-        }
-        self.known = (self.known + newest.len()).min(HISTORY);
-    }
-
-    /// Whether one of the bytes from `seq` on is known to differ; `next` is the number behind the last one known.
-    fn differs(&self, seq: u32, bytes: &[u8], next: u32) -> bool {
-        (0_u32..).zip(bytes).any(|(index, byte)| {
-            let seq = seq.wrapping_add(index);
-            next.wrapping_sub(seq) as usize <= self.known && self.bytes[seq as usize % HISTORY] != *byte
-        })
     }
 }
 
