@@ -175,7 +175,7 @@ impl<'a, 'de: 'a> Visitor<'de> for Object<'_, 'a> {
                 Some(rank) if reader.element.is_none() => {
                     let raw = map.next_value::<&'de RawValue>()?.get();
                     reader.note_time(rank, raw);
-                    if node.leaf.is_none() && node.children.is_empty() && !reader.plan.keywords {
+                    if node.leaf.is_none() && node.is_leaf() && !reader.plan.keywords {
                         continue;
                     }
                     let mut json = serde_json::Deserializer::from_str(raw);
@@ -214,7 +214,7 @@ impl Visitor<'_> for Key<'_> {
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
         let node = self.node.and_then(|node| self.plan.nodes.get(node));
-        Ok(node.and_then(|node| node.children.get(key)).copied())
+        Ok(node.and_then(|node| node.child(key)))
     }
 }
 
@@ -272,7 +272,7 @@ impl<'a, 'de: 'a> Visitor<'de> for Value<'_, 'a> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fact<'a>, A::Error> {
         let Self { reader, node, depth } = self;
-        let inner = node.filter(|node| reader.plan.nodes.get(*node).is_some_and(|node| !node.children.is_empty()));
+        let inner = node.filter(|node| reader.plan.nodes.get(*node).is_some_and(|node| !node.is_leaf()));
         match inner {
             Some(node) => Object { reader, node, depth }.visit_map(map)?,
             None if reader.plan.keywords => {
