@@ -58,6 +58,10 @@ pub(super) type NodeId = usize;
 /// Index into [`LogPlan::leaves`].
 pub(super) type LeafId = usize;
 
+/// A name of more words is looked for as one key only. The longest name of ours and of the usual logs has six; a plan
+/// has an edge for each pair of dots in a name.
+const MOST_KEYS: usize = 16;
+
 /// The node of the whole line.
 pub(super) const ROOT: NodeId = 0;
 
@@ -158,7 +162,8 @@ impl Builder {
         self.plan.nodes.push(Node::default());
         self.paths.insert(path.to_owned(), node);
         self.plan.nodes[ROOT].add(path, node);
-        for (dot, _) in path.match_indices('.') {
+        let dots = if path.matches('.').count() < MOST_KEYS { path } else { "" };
+        for (dot, _) in dots.match_indices('.') {
             let parent = self.node(&path[..dot]);
             self.plan.nodes[parent].add(&path[dot + 1..], node);
         }
