@@ -2,7 +2,7 @@
 
 use super::framing::Stream;
 use super::pending::Open;
-use super::{Flags, Mbap};
+use super::{Flags, Pdu};
 use crate::net::{Direction, Flow};
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
@@ -84,7 +84,8 @@ impl Recent {
 }
 
 /// A number that equal answers share, and different ones as good as never.
-pub(super) fn fingerprint(mbap: &Mbap, function_code: u8, data: &[u8]) -> u64 {
+pub(super) fn fingerprint(answer: &Pdu<'_>) -> u64 {
+    let Pdu { mbap, function_code, data } = *answer;
     let mut hasher = FxHasher::default();
     hasher.write_u64(u64::from(mbap.trans_id) << 32 | u64::from(mbap.unit_id) << 8 | u64::from(function_code));
     hasher.write(data);

@@ -20,6 +20,7 @@ impl<'a> Body<'a> {
     /// A PDU without its fixed part is [`Body::Opaque`] and `malformed`. A PDU that is longer or shorter than its
     /// layout is read as far as it goes and gets `length_mismatch`.
     #[must_use]
+    #[inline]
     pub fn decode(kind: Kind, function_code: u8, data: &'a [u8]) -> (Self, Flags) {
         match kind {
             Kind::Query | Kind::Timeout => query(function_code, data),
@@ -339,5 +340,207 @@ fn exception(data: &[u8]) -> Decoded<'_> {
     match data {
         [] => (Body::Exception { code: None }, Flags::NONE.with(Flag::Malformed)),
         [code, rest @ ..] => (Body::Exception { code: Some(*code) }, exact(rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn body(kind: Kind, pdu: &[u8]) -> Body<'_> {
+        let (body, flags) = Body::decode(kind, pdu[0], &pdu[1..]);
+        assert_eq!(flags, Flags::NONE, "{pdu:02x?}");
+        body
+    }
+
+    fn q(pdu: &[u8]) -> Body<'_> {
+        body(Kind::Query, pdu)
+    }
+
+    fn r(pdu: &[u8]) -> Body<'_> {
+        body(Kind::Response, pdu)
+    }
+
+    fn flags(kind: Kind, pdu: &[u8]) -> Vec<&'static str> {
+        let (_, flags) = Body::decode(kind, pdu[0], &pdu[1..]);
+        Flag::ALL.iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, name)| *name).collect()
+    }
+
+    /// The examples of the specification, sections 6.1 to 6.21.
+    #[test]
+    fn the_specifications_queries_are_read() {
+        use Body as B;
+        assert_eq!(q(&[1, 0x00, 0x13, 0x00, 0x13]), B::ReadQuery { address: 19, quantity: 19 });
+        assert_eq!(q(&[2, 0x00, 0xC4, 0x00, 0x16]), B::ReadQuery { address: 196, quantity: 22 });
+        assert_eq!(q(&[3, 0x00, 0x6B, 0x00, 0x03]), B::ReadQuery { address: 107, quantity: 3 });
+        assert_eq!(q(&[4, 0x00, 0x08, 0x00, 0x01]), B::ReadQuery { address: 8, quantity: 1 });
+        assert_eq!(q(&[5, 0x00, 0xAC, 0xFF, 0x00]), B::WriteSingle { address: 172, value: 0xFF00 });
+        assert_eq!(q(&[6, 0x00, 0x01, 0x00, 0x03]), B::WriteSingle { address: 1, value: 3 });
+        for function_code in [7, 11, 12, 17] {
+            assert_eq!(q(&[function_code]), B::Empty);
+        }
+        assert_eq!(q(&[8, 0, 0, 0xA5, 0x37]), B::Diagnostics { sub_function: 0, data: &[0xA5, 0x37] });
+        assert_eq!(
+            q(&[15, 0x00, 0x13, 0x00, 0x0A, 0x02, 0xCD, 0x01]),
+            B::WriteMultiple { address: 19, quantity: 10, byte_count: 2, values: &[0xCD, 0x01] }
+        );
+        assert_eq!(
+            q(&[16, 0x00, 0x01, 0x00, 0x02, 0x04, 0x00, 0x0A, 0x01, 0x02]),
+            B::WriteMultiple { address: 1, quantity: 2, byte_count: 4, values: &[0, 10, 1, 2] }
+        );
+        assert_eq!(
+            q(&[20, 7, 6, 0, 4, 0, 1, 0, 2]),
+            B::ReadFileQuery { byte_count: 7, groups: &[6, 0, 4, 0, 1, 0, 2] }
+        );
+        let groups = [6, 0, 4, 0, 7, 0, 3, 0x06, 0xAF, 0x04, 0xBE, 0x10, 0x0D];
+        assert_eq!(
+            q(&[[21, 13].as_slice(), &groups].concat()),
+            B::WriteFile { byte_count: 13, groups: groups.as_slice() }
+        );
+        assert_eq!(q(&[22, 0, 4, 0, 0xF2, 0, 0x25]), B::MaskWrite { address: 4, and_mask: 0xF2, or_mask: 0x25 });
+        assert_eq!(
+            q(&[23, 0, 3, 0, 6, 0, 14, 0, 3, 6, 0, 255, 0, 255, 0, 255]),
+            B::ReadWriteQuery {
+                read_address: 3,
+                read_quantity: 6,
+                write_address: 14,
+                write_quantity: 3,
+                byte_count: 6,
+                registers: &[0, 255, 0, 255, 0, 255]
+            }
+        );
+        assert_eq!(q(&[24, 0x04, 0xDE]), B::FifoQuery { address: 1246 });
+        assert_eq!(q(&[43, 14, 1, 0]), B::DeviceIdQuery { code: 1, object_id: 0 });
+        assert_eq!(q(&[43, 13, 0x40, 0]), B::CanOpen { data: &[0x40, 0] });
+        assert_eq!(q(&[43, 15, 0]), B::Mei { mei_type: 15, data: &[0] });
+        assert_eq!(q(&[90, 1, 0x34, 0, 1]), B::Umas { session: 1, function: 0x34, data: &[0, 1] });
+        assert_eq!(q(&[65, 1, 2]), B::Opaque(&[1, 2]));
+    }
+
+    #[test]
+    fn the_specifications_answers_are_read() {
+        use Body as B;
+        assert_eq!(r(&[1, 3, 0xCD, 0x6B, 0x05]), B::Bits { byte_count: 3, bits: &[0xCD, 0x6B, 0x05] });
+        assert_eq!(r(&[2, 3, 0xAC, 0xDB, 0x35]), B::Bits { byte_count: 3, bits: &[0xAC, 0xDB, 0x35] });
+        assert_eq!(r(&[3, 2, 0x02, 0x2B]), B::Registers { byte_count: 2, registers: &[0x02, 0x2B] });
+        assert_eq!(r(&[4, 2, 0, 10]), B::Registers { byte_count: 2, registers: &[0, 10] });
+        assert_eq!(r(&[23, 2, 0, 254]), B::Registers { byte_count: 2, registers: &[0, 254] });
+        assert_eq!(r(&[7, 0x6D]), B::ExceptionStatus { status: 0x6D });
+        assert_eq!(r(&[11, 0xFF, 0xFF, 0x01, 0x08]), B::CommEventCounter { status: 0xFFFF, event_count: 0x108 });
+        assert_eq!(
+            r(&[12, 8, 0, 0, 1, 8, 1, 0x21, 0x20, 0]),
+            B::CommEventLog { byte_count: 8, status: 0, event_count: 0x108, message_count: 0x121, events: &[0x20, 0] }
+        );
+        assert_eq!(r(&[16, 0, 1, 0, 2]), B::WriteMultipleResponse { address: 1, quantity: 2 });
+        assert_eq!(r(&[17, 3, b'P', b'M', 0xFF]), B::ServerId { byte_count: 3, data: &[b'P', b'M', 0xFF] });
+        let groups = [5, 6, 0x0D, 0xFE, 0x00, 0x20, 5, 6, 0x33, 0xCD, 0x00, 0x40];
+        assert_eq!(
+            r(&[[20, 12].as_slice(), &groups].concat()),
+            B::ReadFileResponse { byte_count: 12, groups: groups.as_slice() }
+        );
+        assert_eq!(
+            r(&[24, 0, 6, 0, 2, 0x01, 0xB8, 0x12, 0x84]),
+            B::FifoResponse { byte_count: 6, fifo_count: 2, registers: &[0x01, 0xB8, 0x12, 0x84] }
+        );
+        assert_eq!(
+            r(&[43, 14, 1, 1, 0xFF, 2, 1, 0, 2, b'A', b'B']),
+            B::DeviceIdResponse {
+                code: 1,
+                conformity: 1,
+                more_follows: 0xFF,
+                next_object_id: 2,
+                object_count: 1,
+                objects: &[0, 2, b'A', b'B']
+            }
+        );
+        assert_eq!(body(Kind::Exception, &[0x90, 2]), B::Exception { code: Some(2) });
+    }
+
+    #[test]
+    fn limits_are_those_of_the_specification() {
+        let query = |pdu: &[u8]| flags(Kind::Query, pdu);
+        assert!(query(&[1, 0, 0, 0x07, 0xD0]).is_empty());
+        assert_eq!(query(&[1, 0, 0, 0x07, 0xD1]), ["quantity_limit"]);
+        assert!(query(&[3, 0, 0, 0, 0x7D]).is_empty());
+        assert_eq!(query(&[3, 0, 0, 0, 0x7E]), ["quantity_limit"]);
+        assert_eq!(query(&[3, 0, 0, 0, 0]), ["quantity_limit"]);
+        assert_eq!(query(&[3, 0xFF, 0xF0, 0, 0x20]), ["address_wrap"]);
+        assert!(query(&[3, 0xFF, 0xF0, 0, 0x10]).is_empty());
+        assert_eq!(query(&[5, 0, 1, 0x12, 0x34]), ["bad_coil_value"]);
+        assert!(query(&[6, 0, 1, 0x12, 0x34]).is_empty());
+        let write = |function_code: u8, quantity: u16, bytes: u8| {
+            let [high, low] = quantity.to_be_bytes();
+            let head = [function_code, 0, 0, high, low, bytes];
+            flags(Kind::Query, &[head.as_slice(), &vec![0; usize::from(bytes)]].concat())
+        };
+        assert!(write(15, 1968, 246).is_empty());
+        assert_eq!(write(15, 1969, 247), ["quantity_limit"]);
+        assert!(write(16, 123, 246).is_empty());
+        assert_eq!(write(16, 124, 248), ["quantity_limit"]);
+        assert_eq!(write(16, 2, 2), ["byte_count_mismatch"]);
+        assert_eq!(write(16, 0, 0), ["quantity_limit"]);
+    }
+
+    #[test]
+    fn lengths_that_lie_are_flagged_and_what_is_there_is_kept() {
+        let (body, flags) = Body::decode(Kind::Response, 3, &[8, 1, 2, 3, 4]);
+        assert_eq!(body, Body::Registers { byte_count: 8, registers: &[1, 2, 3, 4] });
+        assert!(flags.has(Flag::ByteCountMismatch) && flags.has(Flag::LengthMismatch));
+        let (body, _) = Body::decode(Kind::Response, 3, &[2, 1, 2, 3, 4]);
+        assert_eq!(body, Body::Registers { byte_count: 2, registers: &[1, 2] });
+        let (body, flags) = Body::decode(Kind::Query, 3, &[0, 107, 0]);
+        assert_eq!((body, flags), (Body::Opaque(&[0, 107, 0]), Flags::NONE.with(Flag::Malformed)));
+        let (body, flags) = Body::decode(Kind::Query, 3, &[0, 107, 0, 3, 0]);
+        assert_eq!(body, Body::ReadQuery { address: 107, quantity: 3 });
+        assert_eq!(flags, Flags::NONE.with(Flag::LengthMismatch));
+        assert_eq!(self::flags(Kind::Exception, &[0x83]), ["malformed"]);
+        assert_eq!(self::flags(Kind::Query, &[0x83, 2]), ["malformed"]);
+        assert_eq!(self::flags(Kind::Query, &[0, 1, 2, 3]), ["malformed"]);
+        assert_eq!(self::flags(Kind::Query, &[8, 0, 4, 0]), ["length_mismatch"]);
+        assert_eq!(self::flags(Kind::Query, &[20, 7, 5, 0, 4, 0, 1, 0, 2]), ["malformed"]);
+        assert_eq!(self::flags(Kind::Response, &[24, 0, 6, 0, 3, 1, 2, 3, 4]), ["byte_count_mismatch"]);
+        assert_eq!(
+            self::flags(Kind::Response, &[43, 14, 1, 1, 0, 0, 2, 0, 1, b'A']),
+            ["length_mismatch", "byte_count_mismatch"]
+        );
+    }
+
+    fn kind() -> impl Strategy<Value = Kind> {
+        prop_oneof![Just(Kind::Query), Just(Kind::Response), Just(Kind::Exception)]
+    }
+
+    /// Function codes, the public ones more often than the others.
+    fn function_code() -> impl Strategy<Value = u8> {
+        prop_oneof![3 => 1u8..=24, 1 => Just(43u8), 1 => any::<u8>()]
+    }
+
+    /// Data whose second byte is often a count of what follows, as many layouts have it.
+    fn data() -> impl Strategy<Value = Vec<u8>> {
+        let counted = |head: std::ops::Range<usize>| {
+            (proptest::collection::vec(any::<u8>(), head), proptest::collection::vec(any::<u8>(), 0..40)).prop_map(
+                |(mut head, tail)| {
+                    head.push(tail.len() as u8);
+                    head.extend(tail);
+                    head
+                },
+            )
+        };
+        prop_oneof![proptest::collection::vec(any::<u8>(), 0..60), counted(0..1), counted(4..5), counted(8..9)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_decoded_encodes_to_the_same_bytes(kind in kind(), code in function_code(), data in data()) {
+            let (body, flags) = Body::decode(kind, code, &data);
+            let mut pdu = Vec::new();
+            body.encode(code, &mut pdu);
+            prop_assert_eq!(pdu[0], code);
+            if !flags.has(Flag::LengthMismatch) {
+                prop_assert_eq!(&pdu[1..], data.as_slice());
+            }
+            let (again, _) = Body::decode(kind, code, &pdu[1..]);
+            prop_assert_eq!(again, body);
+        }
     }
 }

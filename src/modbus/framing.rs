@@ -14,7 +14,7 @@ const BEFORE_LENGTH_COUNTS: usize = 6;
 /// The least that holds a unit and a function code.
 const LENGTH_MIN: u16 = 2;
 /// A unit and a PDU of 253 bytes.
-const LENGTH_MAX: u16 = 254;
+pub(super) const LENGTH_MAX: u16 = 254;
 /// So many segments without a plausible start, and a stream that never showed an ADU is no Modbus.
 const MISSES_TO_FOREIGN: u8 = 4;
 
@@ -152,9 +152,12 @@ impl Stream {
                 &[]
             }
             Verdict::Lost(cause) => {
-                let found = plausible(bytes);
-                self.lose(if found { joined.get(..had).unwrap_or_default() } else { joined }, cause, emit);
-                if found { bytes } else { &[] }
+                if !plausible(bytes) {
+                    self.lose(joined, cause, emit);
+                    return &[];
+                }
+                self.lose(joined.get(..had).unwrap_or_default(), Cause::Length, emit);
+                bytes
             }
         }
     }
@@ -241,7 +244,12 @@ enum Verdict {
 fn judge(bytes: &[u8], step: Step) -> Verdict {
     let Some(mbap) = header(bytes) else { return Verdict::Short };
     let Some(total) = total(mbap.length) else {
-        return Verdict::Lost(if mbap.prot_id == 0 { Cause::Length } else { Cause::Foreign });
+        return match mbap.prot_id {
+            // A client that asks for too much sends ADUs that are too long. If the segment is one, there is no doubt.
+            0 if bytes.len() > ADU_MAX && bytes.len() == oversize(mbap.length) => Verdict::Adu(mbap, bytes.len()),
+            0 => Verdict::Lost(Cause::Length),
+            _ => Verdict::Lost(Cause::Foreign),
+        };
     };
     // One ADU with another protocol id must not blind the rest; but on a connection that showed no Modbus yet it has to
     // fit its segment to be believed.
@@ -253,7 +261,12 @@ fn judge(bytes: &[u8], step: Step) -> Verdict {
 
 /// How long an ADU with this length field is; `None` for a length that none can have.
 fn total(length: u16) -> Option<usize> {
-    (LENGTH_MIN..=LENGTH_MAX).contains(&length).then(|| BEFORE_LENGTH_COUNTS + usize::from(length))
+    (LENGTH_MIN..=LENGTH_MAX).contains(&length).then(|| oversize(length))
+}
+
+/// How long an ADU with this length field would be if any length were good.
+fn oversize(length: u16) -> usize {
+    BEFORE_LENGTH_COUNTS + usize::from(length)
 }
 
 /// Whether nothing in `bytes`, as far as they go, speaks against a header of Modbus.
@@ -277,5 +290,176 @@ fn plausible(bytes: &[u8]) -> bool {
         Some([]) => true,
         Some(next) => known && begins(next),
         None => known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const READ: [u8; 12] = [0, 1, 0, 0, 0, 6, 1, 3, 0, 0x6B, 0, 3];
+    const WRITE: [u8; 15] = [0, 2, 0, 0, 0, 9, 1, 16, 0, 1, 0, 1, 2, 0, 9];
+
+    /// What came out: transaction and PDU, or what else happened.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Seen {
+        Adu(u16, Vec<u8>),
+        Cut(u16, Vec<u8>),
+        Lost(Cause),
+    }
+
+    fn note(piece: Piece<'_>, seen: &mut Vec<Seen>) {
+        match piece {
+            Piece::Adu { mbap, pdu, whole: true } => seen.push(Seen::Adu(mbap.trans_id, pdu.to_vec())),
+            Piece::Adu { mbap, pdu, whole: false } => seen.push(Seen::Cut(mbap.trans_id, pdu.to_vec())),
+            Piece::Lost { cause, .. } => seen.push(Seen::Lost(cause)),
+            Piece::Skipped(_) => {}
+        }
+    }
+
+    fn frame(handshake: bool, segments: &[&[u8]]) -> Vec<Seen> {
+        let (mut stream, mut tails, mut seen) = (Stream::new(handshake), Blocks::default(), Vec::new());
+        for segment in segments {
+            stream.push(segment, false, &mut tails, &mut |piece| note(piece, &mut seen));
+        }
+        stream.gap(&mut tails);
+        assert_eq!(tails.used(), 0);
+        seen
+    }
+
+    fn adu(bytes: &[u8]) -> Seen {
+        Seen::Adu(header(bytes).unwrap().trans_id, bytes[HEADER..].to_vec())
+    }
+
+    #[test]
+    fn an_adu_may_be_cut_at_every_byte() {
+        let both = [READ.as_slice(), &WRITE].concat();
+        for first in 0..both.len() {
+            for second in first..both.len() {
+                let segments = [&both[..first], &both[first..second], &both[second..]];
+                assert_eq!(frame(true, &segments), [adu(&READ), adu(&WRITE)], "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_length_is_told_once_and_the_next_segment_is_read() {
+        for length in [[0, 0], [0, 1], [0, 255], [1, 44], [255, 255]] {
+            let bad = [0, 9, 0, 0, length[0], length[1], 1, 3, 0, 0x6B, 0, 3];
+            assert_eq!(frame(true, &[&bad, &READ, &WRITE]), [Seen::Lost(Cause::Length), adu(&READ), adu(&WRITE)]);
+        }
+    }
+
+    #[test]
+    fn an_adu_that_is_too_long_is_framed_where_it_fills_its_segment() {
+        let long = [[0, 9, 0, 0, 0, 255, 1, 16].as_slice(), &[0; 253]].concat();
+        assert_eq!(frame(true, &[&long, &READ]), [adu(&long), adu(&READ)]);
+        assert_eq!(frame(true, &[&long[..100], &long[100..], &READ]), [Seen::Lost(Cause::Length), adu(&READ)]);
+    }
+
+    #[test]
+    fn a_length_one_off_costs_no_other_adu() {
+        let short = [0, 5, 0, 0, 0, 5, 1, 3, 0, 0x6B, 0, 3];
+        let cut = Seen::Adu(5, vec![3, 0, 0x6B, 0]);
+        assert_eq!(frame(true, &[&short, &READ]), [cut, Seen::Lost(Cause::Length), adu(&READ)]);
+        let long = [0, 6, 0, 0, 0, 7, 1, 3, 0, 0x6B, 0, 3];
+        let grown = Seen::Adu(6, vec![3, 0, 0x6B, 0, 3, 0]);
+        assert_eq!(frame(true, &[&long, &READ]), [grown, Seen::Lost(Cause::Length), adu(&READ)]);
+    }
+
+    #[test]
+    fn a_start_in_the_middle_waits_for_a_segment_that_begins_with_a_header() {
+        let half = [0x06, 0x02, 0x2B, 0, 0, 0, 0x64];
+        assert_eq!(frame(false, &[&half, &READ]), [adu(&READ)]);
+        let split = [&READ[..3], &READ[3..]];
+        assert_eq!(frame(false, &[&half, split[0], split[1]]), [adu(&READ)]);
+    }
+
+    #[test]
+    fn another_protocol_is_told_but_one_adu_with_another_id_is_framed() {
+        let http = b"GET / HTTP/1.1\r\nHost: plc\r\n\r\n";
+        assert_eq!(frame(true, &[http, http, &READ]), [Seen::Lost(Cause::Foreign), adu(&READ)]);
+        let odd = [0, 3, 0, 1, 0, 6, 1, 3, 0, 0x6B, 0, 3];
+        assert_eq!(frame(true, &[&READ, &odd, &WRITE]), [adu(&READ), adu(&odd), adu(&WRITE)]);
+        assert_eq!(frame(true, &[&odd, &READ]), [adu(&odd), adu(&READ)]);
+        assert_eq!(frame(false, &[http, http, http, http, http]), [Seen::Lost(Cause::Foreign)]);
+    }
+
+    #[test]
+    fn a_snap_length_leaves_what_is_there() {
+        let (mut stream, mut tails, mut seen) = (Stream::new(true), Blocks::default(), Vec::new());
+        stream.push(&WRITE[..10], true, &mut tails, &mut |piece| note(piece, &mut seen));
+        stream.push(&READ, false, &mut tails, &mut |piece| note(piece, &mut seen));
+        assert_eq!(seen, [Seen::Cut(2, vec![16, 0, 1]), adu(&READ)]);
+    }
+
+    #[test]
+    fn a_datagram_holds_one_adu_or_several() {
+        let seen = |bytes: &[u8]| {
+            let mut seen = Vec::new();
+            datagram(bytes, &mut |piece| note(piece, &mut seen));
+            seen
+        };
+        assert_eq!(seen(&[READ.as_slice(), &WRITE].concat()), [adu(&READ), adu(&WRITE)]);
+        assert_eq!(seen(&WRITE[..10]), [Seen::Cut(2, vec![16, 0, 1])]);
+        assert_eq!(seen(b"\x16\x03\x01\x02\x00\x01\x00\x01"), [Seen::Lost(Cause::Foreign)]);
+        assert_eq!(seen(&[0, 1, 0]), [Seen::Lost(Cause::Foreign)]);
+    }
+
+    fn adus() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let adu = (any::<u16>(), any::<u8>(), proptest::collection::vec(any::<u8>(), 1..=253)).prop_map(
+            |(trans_id, unit_id, pdu)| {
+                let length = (pdu.len() + 1) as u16;
+                let head = [trans_id.to_be_bytes(), [0, 0], length.to_be_bytes()].concat();
+                [head, vec![unit_id], pdu].concat()
+            },
+        );
+        proptest::collection::vec(adu, 1..8)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn segmentation_changes_nothing(adus in adus(), cuts in proptest::collection::vec(1usize..300, 1..40)) {
+            let bytes = adus.concat();
+            let (mut segments, mut rest, mut cuts) = (Vec::new(), bytes.as_slice(), cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (segment, after) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+                segments.push(segment);
+                rest = after;
+            }
+            let expected: Vec<_> = adus.iter().map(|bytes| adu(bytes)).collect();
+            prop_assert_eq!(frame(true, &segments), expected);
+        }
+
+        #[test]
+        fn any_bytes_frame_to_stretches_of_the_input(
+            handshake in any::<bool>(),
+            segments in proptest::collection::vec(
+                prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..40),
+                    proptest::collection::vec(0u8..7, 0..40),
+                ],
+                0..12,
+            ),
+            cut in any::<u8>(),
+        ) {
+            let (mut stream, mut tails) = (Stream::new(handshake), Blocks::default());
+            let input = segments.concat();
+            for (at, segment) in segments.iter().enumerate() {
+                let mut within = true;
+                let mut check = |piece: Piece<'_>| {
+                    if let Piece::Adu { pdu, .. } = piece {
+                        within &= !pdu.is_empty() && input.windows(pdu.len()).any(|window| window == pdu);
+                    }
+                };
+                stream.push(segment, cut == at as u8, &mut tails, &mut check);
+                datagram(segment, &mut check);
+                prop_assert!(within);
+            }
+            prop_assert!(tails.used() <= 1);
+        }
     }
 }

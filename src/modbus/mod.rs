@@ -7,8 +7,10 @@
 //! - [`function`] is the one table of function codes: names, labels, categories, access, tables.
 //! - `framing` cuts a direction's bytes into ADUs and finds its step again where it was lost.
 //! - [`Body`] is what a PDU says. Decoding it never fails: what does not fit is a [`Flag`].
-//! - [`Pairing`] joins answers to the requests that are `pending` in their `conversation`, and tells which were never
-//!   answered. It holds all state of the room, bounded by the constants beside it; [`Counters`] tell what was dropped.
+//! - `join` finds the request that an answer belongs to among those `pending` in its `conversation`, and tells which
+//!   were never answered.
+//! - [`Pairing`] is all of that for one shard. It holds the room's state, bounded by the constants beside it;
+//!   [`Counters`] tell what was dropped.
 //!
 //! Section numbers refer to the MODBUS Application Protocol Specification V1.1b3 (2012).
 
@@ -21,13 +23,17 @@ mod decode;
 mod encode;
 mod framing;
 pub mod function;
+mod join;
 mod pairing;
 mod pending;
+#[cfg(test)]
+mod plant;
 
 pub use body::{Body, DeviceObject, DeviceObjects, FileGroup, FileGroups, Values};
 pub use counters::Counters;
 pub use function::{Access, Category, Function, Table};
-pub use pairing::{CONVERSATIONS_PER_SHARD, Config, MISMATCH_REACH, OPEN_PER_CONVERSATION, OPEN_PER_SHARD, Pairing};
+pub use join::{Config, MISMATCH_REACH, OPEN_PER_CONVERSATION};
+pub use pairing::{CONVERSATIONS_PER_SHARD, OPEN_PER_SHARD, Pairing};
 
 use crate::net::{Carrier, Flow};
 use crate::time::Timestamp;
@@ -43,6 +49,17 @@ pub struct Mbap {
     pub length: u16,
     /// Unit identifier.
     pub unit_id: u8,
+}
+
+/// One PDU with its header, as it was framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pdu<'a> {
+    /// The header it came with.
+    pub mbap: Mbap,
+    /// Its function code as on the wire.
+    pub function_code: u8,
+    /// The bytes after it.
+    pub data: &'a [u8],
 }
 
 /// What a message is.

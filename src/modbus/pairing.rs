@@ -1,47 +1,19 @@
 //! Chunks in, messages out: framing, decoding, and the joining of answers to their requests.
 
 use super::blocks::Blocks;
-use super::body::{self, Body};
-use super::contradiction::contradicts;
-use super::conversation::{Conversation, Dialogue, fingerprint};
+use super::conversation::{Conversation, Dialogue};
 use super::counters::Counters;
-use super::framing::{self, Cause, Piece};
-use super::function::EXCEPTION_BIT;
-use super::pending::{Key, NewRequest, Pending, RequestId, Stage};
-use super::{Flag, Flags, Kind, Mbap, Message};
+use super::framing;
+use super::join::{Config, Join, Passage};
+use super::pending::Stage;
+use super::{Flag, Flags, Message, Pdu};
 use crate::net::{Carrier, Chunk, Direction, Event, Flow};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
-/// The most requests that one conversation may have open, remembered ones included. Serial gateways have some ten.
-pub const OPEN_PER_CONVERSATION: u32 = 1024;
 /// The most requests that one shard may have open: a sixteenth of 262,144.
 pub const OPEN_PER_SHARD: usize = 16_384;
 /// The most conversations that one shard can hold; flow slots are small, so this only meets a broken caller.
 pub const CONVERSATIONS_PER_SHARD: u32 = 1 << 20;
-/// An answer that differs from its request in function or unit is compared with the oldest open requests only, so
-/// that a flood of them costs no more than other messages.
-pub const MISMATCH_REACH: usize = 16;
-
-/// The most bytes of a PDU after its function code, and of bytes that are none in a status.
-const PDU_DATA_MAX: usize = 252;
-/// The flags of a PDU that does not end where its layout does.
-const LAYOUT: Flags = Flags::NONE.with(Flag::Malformed).with(Flag::LengthMismatch).with(Flag::ByteCountMismatch);
-
-/// How long requests are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// After this span of capture time a request counts as not answered.
-    pub timeout: Span,
-    /// Until this span of capture time after the request an answer is matched as late. Not below `timeout`.
-    pub remember: Span,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { timeout: Span::from_secs(30), remember: Span::from_secs(120) }
-    }
-}
-
 /// The conversations of one shard: bytes to messages.
 #[derive(Debug)]
 pub struct Pairing {
@@ -51,34 +23,11 @@ pub struct Pairing {
     join: Join,
 }
 
-/// What all conversations of a shard share while messages are joined.
-#[derive(Debug)]
-struct Join {
-    config: Config,
-    pending: Pending,
-    counters: Counters,
-    /// The frame of the last message and how many it completed.
-    frame: u64,
-    index: u16,
-}
-
-/// Which way bytes went, in which frame.
-#[derive(Clone, Copy)]
-struct Passage<'a> {
-    flow: &'a Flow,
-    direction: Direction,
-    carrier: &'a Carrier,
-    /// What a message is that is not whole.
-    cut: Flag,
-}
-
 impl Pairing {
     /// A shard that saw nothing yet.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let join =
-            Join { config: *config, pending: Pending::default(), counters: Counters::default(), frame: 0, index: 0 };
-        Self { conversations: Vec::new(), tails: Blocks::default(), join }
+        Self { conversations: Vec::new(), tails: Blocks::default(), join: Join::new(config) }
     }
 
     /// Takes what happened to a conversation and gives the messages that it completed.
@@ -118,22 +67,19 @@ impl Pairing {
     }
 
     /// Takes one PDU that somebody else framed, as a line of a stored log holds it, and joins it.
-    #[expect(clippy::too_many_arguments, reason = "the parts of a message that is not built yet")]
     pub fn push_pdu(
         &mut self,
         flow: &Flow,
         direction: Direction,
         carrier: &Carrier,
-        mbap: Mbap,
-        function_code: u8,
-        data: &[u8],
+        pdu: Pdu<'_>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
         self.close_other(flow);
         let Self { conversations, join, .. } = self;
         let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
         let passage = Passage { flow, direction, carrier, cut: Flag::Truncated };
-        join.adu(&mut conversation.dialogue, passage, mbap, function_code, data, Flags::NONE, sink);
+        join.adu(&mut conversation.dialogue, passage, pdu, Flags::NONE, sink);
         self.make_room();
     }
 
@@ -238,306 +184,336 @@ fn dialogue(conversations: &mut [Option<Conversation>], slot: u32) -> Option<&mu
     conversations.get_mut(slot as usize)?.as_mut().map(|conversation| &mut conversation.dialogue)
 }
 
-impl Join {
-    fn piece(
-        &mut self,
-        dialogue: &mut Dialogue,
-        passage: Passage<'_>,
-        piece: Piece<'_>,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) {
-        match piece {
-            Piece::Adu { mbap, pdu, whole } => {
-                let [function_code, data @ ..] = pdu else { return };
-                let mut odd = std::mem::take(&mut dialogue.odd[passage.direction as usize]);
-                if !whole {
-                    self.counters.cut += 1;
-                    odd.set(passage.cut);
-                }
-                if mbap.prot_id != 0 {
-                    odd.set(Flag::NotModbus);
-                }
-                self.adu(dialogue, passage, mbap, *function_code, data, odd, sink);
-            }
-            Piece::Lost { bytes, cause } => {
-                self.counters.lost_step += 1;
-                self.status(dialogue, passage, bytes, cause, sink);
-            }
-            Piece::Skipped(bytes) => self.counters.skipped_bytes += bytes as u64,
-        }
+#[cfg(test)]
+mod tests {
+    use super::super::plant::{Plant, Said, adu, flow};
+    use super::super::{Kind, OPEN_PER_CONVERSATION};
+    use super::*;
+    use crate::net::Transport;
+    use proptest::prelude::*;
+
+    const READ: [u8; 5] = [3, 0, 0x6B, 0, 3];
+    const READ_ANSWER: [u8; 8] = [3, 6, 2, 0x2B, 0, 0, 0, 0x64];
+
+    fn data(bytes: &[u8]) -> Event<'_> {
+        Event::Data { bytes, conflict: false, truncated: false }
     }
 
-    /// One ADU: decode it, join it, give it.
-    #[expect(clippy::too_many_arguments, reason = "the parts of a message that is not built yet")]
-    fn adu(
-        &mut self,
-        dialogue: &mut Dialogue,
-        passage: Passage<'_>,
-        mbap: Mbap,
-        function_code: u8,
-        data: &[u8],
-        odd: Flags,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) {
-        let kind = match passage.direction {
-            Direction::ToServer => Kind::Query,
-            Direction::ToClient if function_code & EXCEPTION_BIT != 0 => Kind::Exception,
-            Direction::ToClient => Kind::Response,
-        };
-        let (body, flags) = Body::decode(kind, function_code, data);
-        let mut message = Message {
-            flow: passage.flow,
-            carrier: passage.carrier,
-            time: passage.carrier.time,
-            index: self.index(passage.carrier.frame),
-            kind,
-            mbap,
-            function_code,
-            body,
-            data,
-            flags: odd,
-            request: None,
-        };
-        // A cut PDU breaks its layout because it is cut.
-        message.flags.merge(if odd.has(Flag::Truncated) { flags.difference(LAYOUT) } else { flags });
-        match kind {
-            Kind::Query => self.query(dialogue, message, sink),
-            _ => self.answer(dialogue, message, sink),
-        }
+    #[test]
+    fn a_frame_numbers_the_messages_that_it_completes() {
+        let mut plant = Plant::new();
+        plant.bytes(Direction::ToServer, &[adu(1, 1, &READ), adu(2, 1, &READ), adu(3, 1, &READ)].concat());
+        plant.bytes(Direction::ToClient, &adu(2, 1, &READ_ANSWER));
+        let places: Vec<_> = plant.said.iter().map(|said| (said.frame, said.index, said.trans_id)).collect();
+        assert_eq!(places, [(1, 0, 1), (1, 1, 2), (1, 2, 3), (2, 0, 2)]);
+        assert_eq!(plant.said[3].request, Some((1, Some(0x6B))));
     }
 
-    /// The place of the next message among those that `frame` completed.
-    fn index(&mut self, frame: u64) -> u16 {
-        self.index = if frame == self.frame { self.index.saturating_add(1) } else { 0 };
-        self.frame = frame;
-        self.index
+    #[test]
+    fn an_adu_belongs_to_the_frame_that_completed_it() {
+        let mut plant = Plant::new();
+        let bytes = adu(1, 1, &READ);
+        plant.bytes(Direction::ToServer, &bytes[..3]);
+        plant.bytes(Direction::ToServer, &bytes[3..]);
+        assert_eq!((plant.said.len(), plant.said[0].frame), (1, 2));
     }
 
-    fn query(&mut self, dialogue: &mut Dialogue, mut message: Message<'_>, sink: &mut impl FnMut(&Message<'_>)) {
-        self.counters.queries += 1;
-        let broadcast = message.mbap.unit_id == 0 && body::writes(message.function_code);
-        if broadcast {
-            message.flags.set(Flag::Broadcast);
-        }
-        sink(&message);
-        self.make_room(dialogue);
-        let new = NewRequest {
-            carrier: *message.carrier,
-            slot: dialogue.flow.slot,
-            mbap: message.mbap,
-            function_code: message.function_code,
-            data: message.data,
-            index: message.index,
-            flags: message.flags,
-            // Force Listen Only Mode is not answered either (6.8.1). Both are kept: many devices do answer.
-            expects_answer: !broadcast && message.body.sub_function() != Some(4),
-        };
-        self.pending.store(&mut dialogue.open, new);
+    #[test]
+    fn oddities_of_bytes_are_told_by_the_next_message() {
+        let mut plant = Plant::new();
+        let bytes = adu(1, 1, &READ);
+        plant.bytes(Direction::ToServer, &bytes[..5]);
+        plant.event(&flow(0), Direction::ToServer, Event::Gap);
+        plant.bytes(Direction::ToServer, &adu(2, 1, &READ));
+        let two = [adu(3, 1, &READ), adu(4, 1, &READ)].concat();
+        plant.event(&flow(0), Direction::ToServer, Event::Data { bytes: &two, conflict: true, truncated: false });
+        let flags: Vec<_> = plant.said.iter().map(|said| (said.trans_id, said.flags.clone())).collect();
+        assert_eq!(flags, [(2, vec!["after_gap"]), (3, vec!["retransmit_conflict"]), (4, vec![])]);
+        assert_eq!(plant.count("skipped_bytes"), 5);
     }
 
-    fn answer(&mut self, dialogue: &mut Dialogue, mut message: Message<'_>, sink: &mut impl FnMut(&Message<'_>)) {
-        match message.kind {
-            Kind::Exception => self.counters.exceptions += 1,
-            _ => self.counters.responses += 1,
-        }
-        let print = fingerprint(&message.mbap, message.function_code, message.data);
-        let (id, relation) = match self.find(dialogue, &message, print, sink) {
-            Ok(found) => found,
-            Err(stray) => {
-                match stray {
-                    Flag::Duplicate => self.counters.duplicates += 1,
-                    _ => self.counters.unsolicited += 1,
-                }
-                message.flags.set(stray);
-                sink(&message);
-                return;
-            }
-        };
-        self.counters.matched += 1;
-        self.counters.late += u64::from(relation.has(Flag::Late));
-        self.pending.take(&mut dialogue.open, id);
-        dialogue.recent.note(print);
-
-        let stored = self.pending.request(id);
-        let (body, _) = Body::decode(Kind::Query, stored.function_code, self.pending.data(id));
-        let comparable = !relation.has(Flag::FunctionMismatch) && !message.flags.has(Flag::Truncated);
-        if comparable && contradicts(&body, &message.body) {
-            message.flags.set(Flag::ValueMismatch);
-        }
-        message.flags.merge(relation);
-        sink(&Message { request: Some(stored.asked(body)), ..message });
-        self.pending.release(id);
+    #[test]
+    fn a_cut_message_is_truncated_and_nothing_worse() {
+        let mut plant = Plant::new();
+        let write = adu(1, 1, &[16, 0, 31, 0, 2, 4, 0, 0x61, 0, 0x62]);
+        let event = Event::Data { bytes: &write[..14], conflict: false, truncated: true };
+        plant.event(&flow(0), Direction::ToServer, event);
+        assert_eq!(plant.said[0].flags, ["truncated"]);
+        assert_eq!(plant.count("cut"), 1);
+        let event = Event::Datagram { bytes: &write[..14], truncated: false };
+        plant.event(&flow(1), Direction::ToServer, event);
+        assert_eq!(plant.said[1].flags, ["length_mismatch", "byte_count_mismatch"]);
     }
 
-    /// The request that an answer belongs to and what is odd about that, or what an answer without one is.
-    ///
-    /// First comes the oldest waiting request with the same transaction, unit and function, then a remembered one,
-    /// then, if the answer is no copy of an earlier one, a waiting request that differs in function or in unit.
-    fn find(
-        &mut self,
-        dialogue: &mut Dialogue,
-        answer: &Message<'_>,
-        print: u64,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) -> Result<(RequestId, Flags), Flag> {
-        let key = Key::new(&answer.mbap, answer.function_code);
-        for key in key.with_wildcards() {
-            if let Some(id) = self.find_waiting(dialogue, key, answer.time, sink) {
-                return Ok((id, Flags::NONE));
+    #[test]
+    fn another_protocol_is_told_once_a_connection() {
+        let mut plant = Plant::new();
+        for _ in 0..3 {
+            plant.bytes(Direction::ToServer, b"GET / HTTP/1.1\r\n\r\n");
+            plant.bytes(Direction::ToClient, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+        assert_eq!(plant.said.len(), 1);
+        assert_eq!((plant.said[0].kind, &plant.said[0].flags), (Kind::Status, &vec!["not_modbus"]));
+        assert!(plant.said[0].data.starts_with(b"GET /"));
+        plant.bytes(Direction::ToServer, &adu(1, 1, &READ));
+        assert_eq!((plant.said[1].kind, plant.said[1].trans_id), (Kind::Query, 1));
+    }
+
+    #[test]
+    fn a_bad_length_is_a_status_and_the_next_adu_is_read() {
+        let mut plant = Plant::new();
+        plant.bytes(Direction::ToServer, &[0, 4, 0, 0, 0xFF, 0xFF, 1, 3, 0, 0x6B, 0, 3]);
+        plant.bytes(Direction::ToServer, &adu(104, 1, &READ));
+        let status = &plant.said[0];
+        assert_eq!((status.kind, status.trans_id, status.function_code), (Kind::Status, 4, 3));
+        assert_eq!(status.flags, ["length_mismatch"]);
+        assert_eq!((plant.said[1].trans_id, plant.said[1].flags.len()), (104, 0));
+    }
+
+    #[test]
+    fn one_adu_of_another_protocol_does_not_blind_the_rest() {
+        let mut plant = Plant::new();
+        plant.bytes(Direction::ToServer, &adu(1, 1, &READ));
+        let mut odd = adu(2, 1, &READ);
+        odd[3] = 1;
+        plant.bytes(Direction::ToServer, &[odd, adu(3, 1, &READ)].concat());
+        let flags: Vec<_> = plant.said.iter().map(|said| (said.trans_id, said.flags.clone())).collect();
+        assert_eq!(flags, [(1, vec![]), (2, vec!["not_modbus"]), (3, vec![])]);
+    }
+
+    #[test]
+    fn a_slot_used_again_is_another_conversation() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &READ);
+        plant.bytes(Direction::ToServer, &adu(2, 1, &READ)[..5]);
+        let other = Flow { serial: 99, ..flow(0) };
+        plant.event(&other, Direction::ToClient, data(&adu(1, 1, &READ_ANSWER)));
+        assert_eq!(plant.said.last().unwrap().flags, ["unsolicited"]);
+        assert_eq!(plant.count("unanswered"), 1);
+    }
+
+    #[test]
+    fn two_conversations_do_not_answer_each_other() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &READ);
+        plant.event(&flow(1), Direction::ToServer, Event::Open { handshake: true });
+        plant.event(&flow(1), Direction::ToClient, data(&adu(1, 1, &READ_ANSWER)));
+        assert_eq!(plant.said.last().unwrap().flags, ["unsolicited"]);
+        assert!(plant.answer(1, 1, &READ_ANSWER).flags.is_empty());
+    }
+
+    #[test]
+    fn a_shard_holds_so_many_open_requests_and_drops_the_oldest() {
+        let mut plant = Plant::new();
+        let conversations = OPEN_PER_SHARD as u32 / OPEN_PER_CONVERSATION + 1;
+        for slot in 0..conversations {
+            plant.event(&flow(slot), Direction::ToServer, Event::Open { handshake: true });
+            for trans_id in 0..OPEN_PER_CONVERSATION as u16 {
+                plant.event(&flow(slot), Direction::ToServer, data(&adu(trans_id, 1, &READ)));
             }
         }
-        for key in key.with_wildcards() {
-            if let Some(id) = self.find_remembered(dialogue, key, answer.time) {
-                return Ok((id, Flags::NONE.with(Flag::Late)));
-            }
-        }
-        if dialogue.recent.holds(print) {
-            return Err(Flag::Duplicate);
-        }
-        let (key, relation) = self.find_similar(dialogue, key).ok_or(Flag::Unsolicited)?;
-        let id = self.find_waiting(dialogue, key, answer.time, sink).ok_or(Flag::Unsolicited)?;
-        Ok((id, relation))
+        assert_eq!(plant.count("evicted"), u64::from(OPEN_PER_CONVERSATION));
+        assert_eq!(plant.answer(0, 1, &READ_ANSWER).flags, ["unsolicited"]);
+        let far = flow(CONVERSATIONS_PER_SHARD);
+        plant.event(&far, Direction::ToServer, data(&adu(1, 1, &READ)));
+        assert_eq!(plant.count("unplaced"), 1);
     }
 
-    /// The oldest request with this key whose time is not out at `now`. Those before it time out on the way, so that
-    /// what is found does not hang on how often [`Pairing::expire`] is called.
-    fn find_waiting(
-        &mut self,
-        dialogue: &mut Dialogue,
-        key: Key,
-        now: Timestamp,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) -> Option<RequestId> {
-        loop {
-            let id = self.pending.find(dialogue.flow.slot, key, Stage::Waiting)?;
-            if self.pending.request(id).time().plus(self.config.timeout) > now {
-                return Some(id);
-            }
-            self.time_out(dialogue, id, sink);
-        }
+    #[test]
+    fn a_clock_far_ahead_holds_up_nobody() {
+        let mut plant = Plant::new();
+        let start = plant.now;
+        plant.now = Timestamp::from_parts(4_000_000_000, 0);
+        plant.query(1, 1, &READ);
+        plant.now = start;
+        plant.query(2, 1, &READ);
+        plant.wait(31);
+        plant.expire();
+        let timeouts: Vec<_> =
+            plant.said.iter().filter(|said| said.kind == Kind::Timeout).map(|said| said.trans_id).collect();
+        assert_eq!(timeouts, [2]);
+        assert_eq!(plant.count("evicted"), 1);
     }
 
-    /// The oldest request with this key that timed out and is not too old for `now`.
-    fn find_remembered(&mut self, dialogue: &mut Dialogue, key: Key, now: Timestamp) -> Option<RequestId> {
-        loop {
-            let id = self.pending.find(dialogue.flow.slot, key, Stage::Remembered)?;
-            if self.pending.request(id).time().plus(self.config.remember) > now {
-                return Some(id);
-            }
-            self.drop_request(dialogue, id);
-        }
-    }
-
-    /// The key of the waiting request of the same transaction that differs least from `key`, and by what.
-    fn find_similar(&self, dialogue: &Dialogue, key: Key) -> Option<(Key, Flags)> {
-        let mut best: Option<(u8, Key, Flags)> = None;
-        for id in self.pending.each(&dialogue.open, Stage::Waiting).take(MISMATCH_REACH) {
-            let other = self.pending.request(id).key();
-            if other.trans_id != key.trans_id {
-                continue;
-            }
-            let (rank, relation) = match (key.same_unit(other), other.function == key.function) {
-                (true, true) => (0, Flags::NONE),
-                (true, false) => (1, Flags::NONE.with(Flag::FunctionMismatch)),
-                (false, true) => (2, Flags::NONE.with(Flag::UnitMismatch)),
-                (false, false) => continue,
-            };
-            if best.is_none_or(|(best, ..)| rank < best) {
-                best = Some((rank, other, relation));
-            }
-        }
-        best.map(|(_, key, relation)| (key, relation))
-    }
-
-    /// A waiting request was not answered: say so, if silence is odd, and remember it.
-    fn time_out(&mut self, dialogue: &mut Dialogue, id: RequestId, sink: &mut impl FnMut(&Message<'_>)) {
-        let stored = self.pending.request(id);
-        if stored.expects_answer {
-            self.counters.timeouts += 1;
-            let data = self.pending.data(id);
-            let (body, _) = Body::decode(Kind::Timeout, stored.function_code, data);
-            sink(&Message {
-                flow: &dialogue.flow,
-                carrier: &stored.carrier,
-                time: stored.time().plus(self.config.timeout),
-                index: stored.index,
-                kind: Kind::Timeout,
-                mbap: stored.mbap,
-                function_code: stored.function_code,
-                body,
-                data,
-                flags: stored.flags,
-                request: Some(stored.asked(body)),
-            });
-        }
-        self.pending.remember(&mut dialogue.open, id);
-    }
-
-    /// Says that bytes are no ADU; that a conversation is not Modbus is said once.
-    fn status(
-        &mut self,
-        dialogue: &mut Dialogue,
-        passage: Passage<'_>,
-        bytes: &[u8],
-        cause: Cause,
-        sink: &mut impl FnMut(&Message<'_>),
-    ) {
-        let flag = match cause {
-            Cause::Length => Flag::LengthMismatch,
-            Cause::Foreign if dialogue.foreign => return,
-            Cause::Foreign => Flag::NotModbus,
-        };
-        dialogue.foreign |= cause == Cause::Foreign;
-        self.counters.statuses += 1;
-        let (header, function_code, data) = match (framing::header(bytes), bytes) {
-            (Some(header), [_, _, _, _, _, _, _, function_code, data @ ..]) if cause == Cause::Length => {
-                (header, *function_code, data)
-            }
-            _ => (Mbap { trans_id: 0, prot_id: 0, length: 0, unit_id: 0 }, 0, bytes),
-        };
-        let data = data.get(..PDU_DATA_MAX).unwrap_or(data);
-        sink(&Message {
-            flow: passage.flow,
-            carrier: passage.carrier,
-            time: passage.carrier.time,
-            index: self.index(passage.carrier.frame),
-            kind: Kind::Status,
-            mbap: header,
-            function_code,
-            body: Body::Opaque(data),
-            data,
-            flags: Flags::NONE.with(flag),
-            request: None,
+    #[test]
+    fn a_pdu_that_somebody_else_framed_is_joined_too() {
+        let mut plant = Plant::new();
+        let asked = plant.query(1, 1, &READ);
+        let carrier = Carrier { frame: 77, time: plant.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+        let mbap = framing::header(&adu(1, 1, &READ_ANSWER)).unwrap();
+        let pdu = Pdu { mbap, function_code: 3, data: &READ_ANSWER[1..] };
+        let mut found = None;
+        plant.pairing.push_pdu(&flow(0), Direction::ToClient, &carrier, pdu, &mut |message| {
+            found = message.request.map(|request| request.frame);
         });
+        assert_eq!(found, Some(asked));
     }
 
-    /// Drops the conversation's oldest request if another one would be too many.
-    fn make_room(&mut self, dialogue: &mut Dialogue) {
-        if dialogue.open.count < OPEN_PER_CONVERSATION {
-            return;
+    /// One packet with a payload, or one that opens a connection.
+    struct Packet {
+        to_server: bool,
+        client_port: u16,
+        transport: Transport,
+        syn: bool,
+        payload: Vec<u8>,
+    }
+
+    /// The packets of a little-endian Ethernet capture whose lower layers are plain.
+    fn packets(capture: &[u8]) -> Vec<Packet> {
+        let (mut rest, mut packets) = (&capture[24..], Vec::new());
+        while !rest.is_empty() {
+            let len = u32::from_le_bytes(rest[8..12].try_into().unwrap()) as usize;
+            let ip = &rest[16 + 14..16 + len];
+            rest = &rest[16 + len..];
+            let total = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+            let segment = &ip[usize::from(ip[0] & 15) * 4..total];
+            let port = |at: usize| u16::from_be_bytes([segment[at], segment[at + 1]]);
+            let to_server = port(2) == 502;
+            let (transport, head, syn) = match ip[9] {
+                6 => (Transport::Tcp, usize::from(segment[12] >> 4) * 4, segment[13] & 2 != 0),
+                _ => (Transport::Udp, 8, false),
+            };
+            let client_port = if to_server { port(0) } else { port(2) };
+            packets.push(Packet { to_server, client_port, transport, syn, payload: segment[head..].to_vec() });
         }
-        if let Some(id) = dialogue.open.oldest(Stage::Remembered) {
-            self.counters.forgotten_early += 1;
-            self.drop_request(dialogue, id);
-        } else if let Some(id) = dialogue.open.oldest(Stage::Waiting) {
-            self.counters.evicted += 1;
-            self.drop_request(dialogue, id);
+        packets
+    }
+
+    /// Frame, whether it is a query, transaction and PDU.
+    type Line = (u64, bool, u16, String);
+
+    fn lines_of(capture: &[u8]) -> Vec<Line> {
+        let mut plant = Plant::new();
+        let mut ports = Vec::new();
+        for packet in packets(capture) {
+            let known = ports.iter().position(|port| *port == packet.client_port);
+            let slot = known.unwrap_or(ports.len());
+            let flow = flow(slot as u32 + 1);
+            let direction = if packet.to_server { Direction::ToServer } else { Direction::ToClient };
+            let first = known.is_none();
+            if first {
+                ports.push(packet.client_port);
+            }
+            let bytes = packet.payload.as_slice();
+            plant.event(
+                &flow,
+                direction,
+                match packet.transport {
+                    _ if first && packet.syn => Event::Open { handshake: true },
+                    Transport::Tcp => data(bytes),
+                    Transport::Udp => Event::Datagram { bytes, truncated: false },
+                },
+            );
+        }
+        let adus = plant.said.iter().filter(|said| !matches!(said.kind, Kind::Status | Kind::Timeout));
+        adus.map(|said| {
+            let hex =
+                said.data.iter().fold(format!("{:02x}", said.function_code), |hex, byte| format!("{hex}{byte:02x}"));
+            (said.frame, said.kind == Kind::Query, said.trans_id, hex)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn edge_captures_give_every_adu_that_they_hold() {
+        let edge = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/captures/edge");
+        for name in [
+            "plain",
+            "split_in_mbap",
+            "midstream_half_adu",
+            "limits",
+            "matching",
+            "pipelined",
+            "udp502",
+            "exceptions",
+            "user_and_reserved_functions",
+            "all_functions",
+            "diagnostics",
+            "bad_lengths",
+        ] {
+            let (Ok(capture), Ok(expected)) =
+                (std::fs::read(format!("{edge}/{name}.pcap")), std::fs::read(format!("{edge}/{name}.expected.json")))
+            else {
+                eprintln!("skipped: no capture {name}");
+                continue;
+            };
+            let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
+            let expected: Vec<Line> = expected["adus"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|adu| {
+                    let number = |key: &str| adu[key].as_u64().unwrap();
+                    let pdu = adu["pdu"].as_str().unwrap().to_owned();
+                    (number("frame"), adu["kind"] == "query", number("tid") as u16, pdu)
+                })
+                .collect();
+            let mut lines = lines_of(&capture);
+            if name == "bad_lengths" {
+                // Its last two connections hold ADUs whose length is one off, which are read as far as they go.
+                let last: Vec<_> = lines.split_off(expected.len()).into_iter().map(|line| (line.0, line.2)).collect();
+                assert_eq!(last, [(32, 5), (33, 105), (38, 6), (38, 106)]);
+            }
+            assert_eq!(lines, expected, "{name}");
         }
     }
 
-    /// The conversation is over, and with it the hope for answers.
-    fn hang_up(&mut self, dialogue: &mut Dialogue) {
-        while let Some(id) = dialogue.open.oldest(Stage::Waiting) {
-            self.counters.unanswered += u64::from(self.pending.request(id).expects_answer);
-            self.drop_request(dialogue, id);
-        }
-        while let Some(id) = dialogue.open.oldest(Stage::Remembered) {
-            self.drop_request(dialogue, id);
-        }
+    /// A dialogue of queries and answers, many of which do not fit.
+    fn dialogue() -> impl Strategy<Value = Vec<(bool, u16, u8, Vec<u8>, i64)>> {
+        let pdu = prop_oneof![
+            Just(READ.to_vec()),
+            Just(READ_ANSWER.to_vec()),
+            Just(vec![0x83, 2]),
+            Just(vec![6, 0, 1, 0, 1]),
+            proptest::collection::vec(any::<u8>(), 1..40),
+        ];
+        proptest::collection::vec(
+            (any::<bool>(), 0u16..4, 0u8..3, pdu, prop_oneof![9 => Just(0i64), 1 => 0i64..90]),
+            0..60,
+        )
     }
 
-    fn drop_request(&mut self, dialogue: &mut Dialogue, id: RequestId) {
-        self.pending.take(&mut dialogue.open, id);
-        self.pending.release(id);
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn ticks_of_the_clock_do_not_change_what_is_said(dialogue in dialogue()) {
+            let run = |ticking: bool| {
+                let mut plant = Plant::new();
+                for (asks, trans_id, unit_id, pdu, pause) in &dialogue {
+                    plant.wait(*pause);
+                    if ticking {
+                        plant.expire();
+                    }
+                    let direction = if *asks { Direction::ToServer } else { Direction::ToClient };
+                    plant.bytes(direction, &adu(*trans_id, *unit_id, pdu));
+                }
+                plant.wait(1_000);
+                plant.expire();
+                let key = |said: &Said| (said.frame, said.index, said.time);
+                plant.said.sort_by_key(key);
+                prop_assert_eq!(plant.count("queries") + plant.count("responses") + plant.count("exceptions"), dialogue.len() as u64);
+                Ok(plant.said)
+            };
+            prop_assert_eq!(run(true)?, run(false)?);
+        }
+
+        #[test]
+        fn every_answer_is_matched_or_stray_and_every_request_ends_once(dialogue in dialogue()) {
+            let mut plant = Plant::new();
+            for (asks, trans_id, unit_id, pdu, pause) in &dialogue {
+                plant.wait(*pause);
+                let direction = if *asks { Direction::ToServer } else { Direction::ToClient };
+                plant.bytes(direction, &adu(*trans_id, *unit_id, pdu));
+            }
+            let answers = plant.count("responses") + plant.count("exceptions");
+            prop_assert_eq!(plant.count("matched") + plant.count("unsolicited") + plant.count("duplicates"), answers);
+            let mut asked = plant.said.iter().filter(|said| matches!(said.kind, Kind::Response | Kind::Exception));
+            let mut frames: Vec<_> = asked.by_ref().filter_map(Said::asked_in).collect();
+            frames.sort_unstable();
+            let all = frames.len();
+            frames.dedup();
+            prop_assert_eq!(frames.len(), all, "no request is answered twice");
+        }
     }
 }

@@ -12,10 +12,11 @@ use crate::net::Carrier;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as LaneEntry;
+use std::num::NonZeroU32;
 
 /// Names a request in [`Pending`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RequestId(u32);
+pub(super) struct RequestId(NonZeroU32);
 
 /// What an answer repeats of its request, within one conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +124,17 @@ pub(super) struct NewRequest<'a> {
     pub(super) expects_answer: bool,
 }
 
+impl RequestId {
+    /// The last of so many requests. Counted from 1, so that "none" costs no room.
+    fn last_of(count: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(count as u32 - 1))
+    }
+
+    const fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
 impl Key {
     /// What an answer with this header and function code repeats.
     pub(super) const fn new(mbap: &Mbap, function_code: u8) -> Self {
@@ -182,7 +194,7 @@ impl Pending {
 
     /// The request named `id`; `id` must not have been released.
     pub(super) fn request(&self, id: RequestId) -> &Stored {
-        &self.requests[id.0 as usize]
+        &self.requests[id.index()]
     }
 
     /// The bytes after its function code.
@@ -210,12 +222,9 @@ impl Pending {
 
     /// Stores a request as waiting.
     pub(super) fn store(&mut self, open: &mut Open, new: NewRequest<'_>) -> RequestId {
-        let data = if new.data.len() <= SHORT {
-            let mut bytes = [0; SHORT];
-            bytes[..new.data.len()].copy_from_slice(new.data);
-            Data::Short { bytes, len: new.data.len() as u8 }
-        } else {
-            Data::Long(self.blocks.store(new.data))
+        let data = match u8::try_from(new.data.len()) {
+            Ok(len) if usize::from(len) <= SHORT => Data::Short { bytes: [0; SHORT], len },
+            _ => Data::Long(self.blocks.store(new.data)),
         };
         let stored = Stored {
             carrier: new.carrier,
@@ -231,12 +240,16 @@ impl Pending {
             links: [Links::default(); 2],
         };
         let id = if let Some(id) = self.free.pop() {
-            self.requests[id.0 as usize] = stored;
+            self.requests[id.index()] = stored;
             id
         } else {
             self.requests.push(stored);
-            RequestId(self.requests.len() as u32 - 1)
+            RequestId::last_of(self.requests.len())
         };
+        // Copied where it stays: bytes that were just written one by one are slow to move on.
+        if let Data::Short { bytes, .. } = &mut self.requests[id.index()].data {
+            bytes.iter_mut().zip(new.data).for_each(|(to, from)| *to = *from);
+        }
         self.count += 1;
         open.count += 1;
         self.line_up(open, id);
@@ -261,7 +274,7 @@ impl Pending {
     /// The time of a waiting request, the head of its lane, is out: it is remembered from now on.
     pub(super) fn remember(&mut self, open: &mut Open, id: RequestId) {
         self.step_out(open, id);
-        self.requests[id.0 as usize].stage = Stage::Remembered;
+        self.requests[id.index()].stage = Stage::Remembered;
         self.line_up(open, id);
     }
 
@@ -275,7 +288,7 @@ impl Pending {
         match self.lanes.entry(lane) {
             LaneEntry::Occupied(mut lane) => {
                 if let Some(last) = lane.get_mut().last.replace(id) {
-                    self.requests[last.0 as usize].lane_next = Some(id);
+                    self.requests[last.index()].lane_next = Some(id);
                 }
             }
             LaneEntry::Vacant(lane) => {
@@ -289,7 +302,7 @@ impl Pending {
     }
 
     fn step_out(&mut self, open: &mut Open, id: RequestId) {
-        let next = self.requests[id.0 as usize].lane_next.take();
+        let next = self.requests[id.index()].lane_next.take();
         let (stage, lane) = self.stage_and_lane(id);
         if let LaneEntry::Occupied(mut lane) = self.lanes.entry(lane) {
             debug_assert_eq!(lane.get().first, Some(id), "only the head of a lane is taken");
@@ -327,12 +340,63 @@ impl Pending {
     }
 
     fn links(&mut self, id: RequestId, of: Of) -> &mut Links {
-        &mut self.requests[id.0 as usize].links[of as usize]
+        &mut self.requests[id.index()].links[of as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Carrier =
+        Carrier { frame: 0, time: Timestamp::from_nanos(0), mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+
+    fn store(pending: &mut Pending, open: &mut Open, trans_id: u16, data: &[u8]) -> RequestId {
+        let mbap = Mbap { trans_id, prot_id: 0, length: 0, unit_id: 1 };
+        let new = NewRequest {
+            carrier: NONE,
+            slot: 0,
+            mbap,
+            function_code: 16,
+            data,
+            index: 0,
+            flags: Flags::NONE,
+            expects_answer: true,
+        };
+        pending.store(open, new)
     }
 
-    /// How many blocks of long requests are in use.
-    #[cfg(test)]
-    pub(super) fn blocks_used(&self) -> usize {
-        self.blocks.used()
+    #[test]
+    fn data_of_every_length_is_kept_and_its_place_used_again() {
+        let (mut pending, mut open) = (Pending::default(), Open::default());
+        for _ in 0..2 {
+            let stored: Vec<_> = (0..=252u8)
+                .map(|len| store(&mut pending, &mut open, u16::from(len), &vec![len; usize::from(len)]))
+                .collect();
+            for (len, id) in stored.iter().enumerate() {
+                assert_eq!(pending.data(*id), vec![len as u8; len]);
+            }
+            for id in stored {
+                pending.take(&mut open, id);
+                pending.release(id);
+            }
+        }
+        assert_eq!((pending.count(), pending.requests.len(), pending.blocks.used()), (0, 253, 0));
+        assert!(pending.lanes.is_empty() && open.oldest(Stage::Waiting).is_none());
+    }
+
+    #[test]
+    fn a_lane_gives_its_oldest_first_whatever_is_taken_between() {
+        let (mut pending, mut open) = (Pending::default(), Open::default());
+        let ids: Vec<_> = [7, 8, 7, 8, 7].map(|trans_id| store(&mut pending, &mut open, trans_id, &[])).to_vec();
+        let key = Key { trans_id: 7, unit_id: 1, function: 16 };
+        pending.take(&mut open, ids[1]);
+        pending.remember(&mut open, ids[0]);
+        assert_eq!(pending.find(0, key, Stage::Waiting), Some(ids[2]));
+        assert_eq!(pending.find(0, key, Stage::Remembered), Some(ids[0]));
+        assert_eq!(pending.each(&open, Stage::Waiting).collect::<Vec<_>>(), [ids[2], ids[3], ids[4]]);
+        pending.take(&mut open, ids[2]);
+        assert_eq!(pending.find(0, key, Stage::Waiting), Some(ids[4]));
+        assert_eq!((pending.oldest(Stage::Waiting), pending.find(1, key, Stage::Waiting)), (Some(ids[3]), None));
     }
 }
