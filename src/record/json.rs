@@ -87,7 +87,7 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
         }
         for row in *rows {
             let fact = record.native(row.native);
-            if fact == Fact::Absent || without == Some(row.native) {
+            if matches!(fact, Fact::Absent) || without == Some(row.native) {
                 continue;
             }
             out.extend_from_slice(row.key.as_bytes());
@@ -116,7 +116,11 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
         Fact::Float(value) => write_float(value, out),
         Fact::Text(text) => write_text(text, out),
         Fact::Word(vocabulary, word) => {
-            write_text(vocabulary.words.get(usize::from(word)).copied().unwrap_or_default(), out);
+            // No word of ours needs an escape.
+            let text = vocabulary.words.get(usize::from(word)).copied().unwrap_or_default();
+            out.push(b'"');
+            out.extend_from_slice(text.as_bytes());
+            out.push(b'"');
         }
         Fact::Addr(address) => {
             out.push(b'"');
@@ -237,7 +241,7 @@ fn write_millionths(millionths: i64, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
     use crate::record::samples::{SAMPLES, Sample, sample};
-    use crate::record::{Slots, schema};
+    use crate::record::{Domain, Slots, schema};
     use bumpalo::Bump;
 
     fn json(sample: &Sample) -> String {
@@ -311,6 +315,19 @@ mod tests {
         assert!(!refused.contains("[97") && !refused.contains("abcdef"));
         let source = masked(&sample("write registers"), &["src_ip"]);
         assert!(source.contains(r#""src_ip":"[masked]""#) && source.contains(r#""modbus.text":"abcdef""#));
+    }
+
+    #[test]
+    fn no_word_needs_an_escape() {
+        for field in schema::all() {
+            if let Domain::Word(vocabulary) | Domain::Words(vocabulary) = field.domain() {
+                for word in vocabulary.words {
+                    let mut out = Vec::new();
+                    write_escaped(word, &mut out);
+                    assert_eq!(out, word.as_bytes());
+                }
+            }
+        }
     }
 
     #[test]

@@ -22,17 +22,45 @@ pub struct LogPlan {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
     /// Keys to nodes, if this is an object.
-    pub(super) children: FxHashMap<Box<str>, NodeId>,
+    children: FxHashMap<Box<str>, NodeId>,
+    /// The lengths of the keys as bits: most keys of a line are not wanted, and most of those by their length.
+    lengths: u64,
     /// The wanted value that stands here.
     pub(super) leaf: Option<LeafId>,
     /// If this is a usual name for the record's time: how it ranks, 0 first.
     pub(super) time: Option<u8>,
 }
 
+impl Node {
+    /// Where a key leads.
+    pub(super) fn child(&self, key: &str) -> Option<NodeId> {
+        if self.lengths & length_bit(key) == 0 { None } else { self.children.get(key).copied() }
+    }
+
+    /// Whether no key leads anywhere.
+    pub(super) const fn is_leaf(&self) -> bool {
+        self.lengths == 0
+    }
+
+    fn add(&mut self, key: &str, child: NodeId) {
+        self.lengths |= length_bit(key);
+        self.children.insert(key.into(), child);
+    }
+}
+
+/// A bit for each length up to 63; longer keys share the last one.
+fn length_bit(key: &str) -> u64 {
+    1 << key.len().min(63)
+}
+
 /// Index into [`LogPlan::nodes`].
 pub(super) type NodeId = usize;
 /// Index into [`LogPlan::leaves`].
 pub(super) type LeafId = usize;
+
+/// A name of more words is looked for as one key only. The longest name of ours and of the usual logs has six; a plan
+/// has an edge for each pair of dots in a name.
+const MOST_KEYS: usize = 16;
 
 /// The node of the whole line.
 pub(super) const ROOT: NodeId = 0;
@@ -133,10 +161,11 @@ impl Builder {
         let node = self.plan.nodes.len();
         self.plan.nodes.push(Node::default());
         self.paths.insert(path.to_owned(), node);
-        self.plan.nodes[ROOT].children.insert(path.into(), node);
-        for (dot, _) in path.match_indices('.') {
+        self.plan.nodes[ROOT].add(path, node);
+        let dots = if path.matches('.').count() < MOST_KEYS { path } else { "" };
+        for (dot, _) in dots.match_indices('.') {
             let parent = self.node(&path[..dot]);
-            self.plan.nodes[parent].children.insert(path[dot + 1..].into(), node);
+            self.plan.nodes[parent].add(&path[dot + 1..], node);
         }
         node
     }

@@ -81,6 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     fn store_found(&mut self, leaf: LeafId, depth: u8, fact: Fact<'a>) {
+        let fact = flat(fact, self.arena);
         let typing = self.plan.leaves.get(leaf).and_then(|leaf| leaf.typing.as_ref());
         let fact = typing.map_or(fact, |typing| typing.apply(fact, self.arena));
         let Some(place) = self.places.get_mut(leaf) else { return };
@@ -124,22 +125,31 @@ impl<'a> Reader<'a> {
         // Stable: values stay in the array's order.
         entries.sort_by_key(|entry: &Pending<'a>| entry.leaf);
         for same in entries.chunk_by(|a, b| a.leaf == b.leaf) {
-            let mut facts = Vec::with_capacity_in(same.len(), self.arena);
-            same.iter().for_each(|entry| entry.fact.each_or_null(&mut |fact| facts.push(fact)));
+            let facts = self.arena.alloc_slice_fill_iter(same.iter().map(|entry| entry.fact));
             if let Some(entry) = same.first() {
-                self.store(entry.leaf, entry.depth, Fact::List(List::Facts(facts.into_bump_slice())));
+                self.store(entry.leaf, entry.depth, Fact::List(List::Facts(facts)));
             }
         }
     }
 }
 
-impl<'a> Fact<'a> {
-    /// Calls `visit` with the value, or with each value of a list of facts.
-    fn each_or_null(self, visit: &mut dyn FnMut(Self)) {
-        match self {
-            Self::List(List::Facts(facts)) => facts.iter().for_each(|fact| fact.each_or_null(visit)),
-            value => visit(value),
+/// A list of lists as one list. Done once for a line's value and not for each level, so that nesting costs nothing.
+fn flat<'a>(fact: Fact<'a>, arena: &'a Bump) -> Fact<'a> {
+    fn collect<'a>(facts: &[Fact<'a>], flat: &mut Vec<'a, Fact<'a>>) {
+        for fact in facts {
+            match fact {
+                Fact::List(List::Facts(inner)) => collect(inner, flat),
+                fact => flat.push(*fact),
+            }
         }
+    }
+    match fact {
+        Fact::List(List::Facts(facts)) if facts.iter().any(|fact| matches!(fact, Fact::List(_))) => {
+            let mut flat = Vec::new_in(arena);
+            collect(facts, &mut flat);
+            Fact::List(List::Facts(flat.into_bump_slice()))
+        }
+        fact => fact,
     }
 }
 
@@ -175,7 +185,7 @@ impl<'a, 'de: 'a> Visitor<'de> for Object<'_, 'a> {
                 Some(rank) if reader.element.is_none() => {
                     let raw = map.next_value::<&'de RawValue>()?.get();
                     reader.note_time(rank, raw);
-                    if node.leaf.is_none() && node.children.is_empty() && !reader.plan.keywords {
+                    if node.leaf.is_none() && node.is_leaf() && !reader.plan.keywords {
                         continue;
                     }
                     let mut json = serde_json::Deserializer::from_str(raw);
@@ -214,7 +224,7 @@ impl Visitor<'_> for Key<'_> {
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
         let node = self.node.and_then(|node| self.plan.nodes.get(node));
-        Ok(node.and_then(|node| node.children.get(key)).copied())
+        Ok(node.and_then(|node| node.child(key)))
     }
 }
 
@@ -272,7 +282,7 @@ impl<'a, 'de: 'a> Visitor<'de> for Value<'_, 'a> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fact<'a>, A::Error> {
         let Self { reader, node, depth } = self;
-        let inner = node.filter(|node| reader.plan.nodes.get(*node).is_some_and(|node| !node.children.is_empty()));
+        let inner = node.filter(|node| reader.plan.nodes.get(*node).is_some_and(|node| !node.is_leaf()));
         match inner {
             Some(node) => Object { reader, node, depth }.visit_map(map)?,
             None if reader.plan.keywords => {
