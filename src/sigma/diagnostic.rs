@@ -204,7 +204,7 @@ pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
     names
         .into_iter()
         .take(CANDIDATES)
-        .filter(|name| name.len() <= LENGTH)
+        .filter(|name| name.len() <= LENGTH && name.len().abs_diff(wrong.len()) <= 4 * allowed)
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

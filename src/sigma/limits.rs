@@ -71,10 +71,13 @@ impl Budget {
         enough
     }
 
-    /// Takes `bytes` of compiled regular expressions; false when there is not that much left.
-    pub(super) fn take_regex(&mut self, bytes: usize) -> bool {
-        let enough = bytes <= self.regex;
+    /// Takes `bytes` of compiled regular expressions; what was compiled is counted, also if it is refused.
+    pub(super) const fn take_regex(&mut self, bytes: usize) {
         self.regex = self.regex.saturating_sub(bytes);
-        enough
+    }
+
+    /// Whether there is nothing left for regular expressions.
+    pub(super) const fn is_out_of_regexes(&self) -> bool {
+        self.regex == 0
     }
 }

@@ -4,7 +4,7 @@ use super::ast::{self, Document, Map};
 use super::correlation::{self, Pending};
 use super::diagnostic::{Diagnostic, Problem, Span, render};
 use super::ir::{Meta, Rule, Ruleset};
-use super::limits::MAX_FILE_BYTES;
+use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
 use super::lower::{self, Context};
 use super::references::{self, Index, Waiting};
 use super::yaml::{self, Kind, Node};
@@ -41,7 +41,9 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
     let (correlations, refusals) = references::resolve(waiting, &ruleset.rules, &index, options);
     ruleset.correlations = correlations;
     for (file, refusal) in refusals {
-        if let (Some(found), Some(source)) = (diagnostics.get_mut(file), sources.get(file)) {
+        if let (Some(found), Some(source)) = (diagnostics.get_mut(file), sources.get(file))
+            && found.len() < MAX_PROBLEMS
+        {
             found.push(refusal.locate(&source.name, &source.lossy()));
         }
     }
@@ -81,7 +83,7 @@ fn warn_if_taken(
 ) {
     for (what, name) in [("id", &meta.id), ("name", &meta.name)] {
         let Some(name) = name else { continue };
-        if !add(name) {
+        if !add(name) && found.len() < MAX_PROBLEMS {
             let problem = Problem::warning("duplicate-name", span, format!("another rule has the {what} `{name}`"))
                 .hint("correlations cannot refer to either of them");
             found.push(problem.locate(&source.name, &source.lossy()));
@@ -179,8 +181,9 @@ fn first_key(map: Map<'_>) -> Span {
 mod tests {
     use super::*;
     use crate::sigma::Severity;
-    use crate::sigma::testing::corpus;
+    use crate::sigma::testing::{corpus, load_text, rule};
     use std::collections::BTreeMap;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn every_public_rule_loads_but_for_placeholders_without_values() {
@@ -198,5 +201,43 @@ mod tests {
         let unresolved = codes.remove(&(Severity::Error, "unresolved-placeholder")).unwrap_or(0);
         assert!(codes.is_empty(), "{}", loaded.render(false));
         assert_eq!(loaded.ruleset.rules.len() + unresolved, count);
+    }
+
+    #[test]
+    fn hostile_rules_are_refused_soon() {
+        // Far above what any of these takes, far below what unbounded work would take.
+        const SOON: Duration = Duration::from_secs(10);
+        let many = |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
+        let items = |count, item: &dyn Fn(usize) -> String| {
+            format!("{}  condition: s\n", rule(&format!("  s:\n{}", many(count, item))))
+        };
+        let names = many(1_000, &|at| format!("  selection_number_{at}: x\n"));
+        let globs = format!("1 of s*n*u*zz{}", " or 1 of s*n*u*1".repeat(99));
+        let mentions = format!("selection_number_1{}", " or selection_number_999".repeat(600));
+        for (text, code) in [
+            (items(45_000, &|at| format!("    F{at}|contins: x\n")), "unknown-modifier"),
+            (items(25_000, &|at| format!("    F{at}|re: '\\w{{90}}\\pL{{90}}'\n")), "bad-regex"),
+            (items(250, &|at| format!("    F{at}|re: '{}'\n", "\\w".repeat(2_000))), "bad-regex"),
+            (items(250, &|at| format!("    F{at}|re|i: '{}'\n", "[^a]".repeat(1_000))), "bad-regex"),
+            (items(4_000, &|at| format!("    F{at}|re: '{}'\n", "(".repeat(240))), "bad-regex"),
+            (items(25_000, &|at| format!("    F{at}|windash|base64: -a -b -c\n")), "too-large"),
+            (items(60, &|at| format!("    F{at}|wide|base64offset: '{}'\n", "x".repeat(16_000))), "too-large"),
+            (format!("{}---\n", rule(&format!("{names}  condition: {globs}\n"))).repeat(30), "bad-condition"),
+            (format!("{}---\n", rule(&format!("{names}  condition: {mentions} and y\n"))).repeat(20), "bad-condition"),
+            (
+                many(5_000, &|at| {
+                    let section =
+                        "{type: event_count, rules: [selection, filtered, somewhat], timespan: 1s, condition: {gt: 1}}";
+                    format!("title: t\nname: selection{at}\ncorrelation: {section}\n---\n")
+                }),
+                "unresolved-reference",
+            ),
+        ] {
+            let begun = Instant::now();
+            let loaded = load_text(&text);
+            let found = loaded.diagnostics.first().map(|found| found.code);
+            assert_eq!(found, Some(code), "{}", &text[..90]);
+            assert!(begun.elapsed() < SOON, "{} took {:?}", &text[..90], begun.elapsed());
+        }
     }
 }

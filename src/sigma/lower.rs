@@ -174,12 +174,19 @@ fn count(condition: &Condition, mentions: &mut [usize]) {
 }
 
 fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
-    // Everything is lowered even after an error, so that all that is wrong is told at once.
+    // Everything is lowered even after an error, so that all that is wrong is told at once; but nobody is told more
+    // than the file's share of problems.
+    if context.problems.is_full() {
+        return None;
+    }
     match body {
         Body::Map(items) => {
             let parts: Vec<_> = items
                 .iter()
                 .map(|item| {
+                    if context.problems.is_full() {
+                        return None;
+                    }
                     let lowered = lower_item(context, item);
                     context.problems.keep(lowered)
                 })

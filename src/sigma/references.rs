@@ -3,8 +3,9 @@
 use super::correlation::{Key, Name, Pending};
 use super::diagnostic::{Problem, Refusal, nearest, short};
 use super::ir::{Correlation, GroupKey, Rule, RuleRef};
+use super::limits::MAX_PROBLEMS;
 use super::{OWN_PRODUCT, Options};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What an id or a name stands for.
@@ -22,7 +23,8 @@ enum Meaning {
 /// The ids and names of all documents.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    meanings: HashMap<Arc<str>, Meaning>,
+    /// Sorted: no choice of names is slow to look up, and suggestions are the same in every run.
+    meanings: BTreeMap<Arc<str>, Meaning>,
 }
 
 impl Index {
@@ -53,7 +55,8 @@ impl Index {
         }
     }
 
-    fn resolve(&self, name: &Name) -> Result<Meaning, Refusal> {
+    /// What `name` stands for. After `told` problems a suggestion for one more helps nobody and costs time.
+    fn resolve(&self, name: &Name, told: usize) -> Result<Meaning, Refusal> {
         let text = short(&name.text);
         let error = |message| Err(Problem::error("unresolved-reference", name.span, message));
         match self.meanings.get(&name.text) {
@@ -61,7 +64,8 @@ impl Index {
             Some(Meaning::Several) => error(format!("more than one rule is called `{text}`")),
             Some(meaning) => Ok(*meaning),
             None => {
-                let near = nearest(&name.text, self.meanings.keys().map(|name| &**name));
+                let names = self.meanings.keys().map(|name| &**name);
+                let near = if told < MAX_PROBLEMS { nearest(&name.text, names) } else { None };
                 let problem = Problem::error("unresolved-reference", name.span, format!("no rule `{text}`"));
                 Err(match near {
                     Some(_) => problem.suggest(near),
@@ -89,9 +93,13 @@ pub(super) fn resolve(
     let meanings: Vec<_> = waiting
         .iter()
         .map(|Waiting { pending, file }| {
-            let resolved: Vec<_> = pending.rules.iter().map(|name| index.resolve(name)).collect();
-            let resolved = resolved.into_iter().map(|one| one.map_err(|refusal| refusals.push((*file, refusal))).ok());
-            resolved.collect::<Option<Vec<_>>>()
+            let mut resolve = |name| {
+                let meaning = index.resolve(name, refusals.len());
+                meaning.map_err(|refusal| refusals.push((*file, refusal))).ok()
+            };
+            // All are resolved even after one could not be, so that all that is wrong is told at once.
+            let resolved: Vec<_> = pending.rules.iter().map(&mut resolve).collect();
+            resolved.into_iter().collect::<Option<Vec<_>>>()
         })
         .collect();
     let order = order(&waiting, &meanings, &mut refusals);

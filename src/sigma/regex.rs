@@ -21,19 +21,22 @@ pub(super) fn check(regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
     if regex.pattern.len() > MAX_REGEX_BYTES {
         return Err(fault(format!("a regular expression of more than {MAX_REGEX_BYTES} bytes")));
     }
+    if budget.is_out_of_regexes() {
+        let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
+        return Err(fault(message));
+    }
     let config = syntax::Config::new()
         .case_insensitive(regex.ignore_case)
         .multi_line(regex.multi_line)
         .dot_matches_new_line(regex.dot_all);
-    let hir =
-        syntax::parse_with(&regex.pattern, &config).map_err(|error| explain(&regex.pattern, &error.to_string()))?;
+    let hir = syntax::parse_with(&regex.pattern, &config).map_err(|error| {
+        // Parsing costs time in proportion to the text, large classes more.
+        budget.take_regex(regex.pattern.len());
+        explain(&regex.pattern, &error.to_string())
+    })?;
     let config = Config::new().which_captures(WhichCaptures::Implicit).nfa_size_limit(Some(MAX_REGEX_SIZE));
     let nfa = Compiler::new().configure(config).build_from_hir(&hir);
-    let used = nfa.as_ref().map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage());
-    if !budget.take_regex(used) {
-        let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
-        return Err(fault(message));
-    }
+    budget.take_regex(nfa.as_ref().map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage()));
     match nfa {
         Ok(_) => Ok(()),
         Err(_) => Err(Fault {
