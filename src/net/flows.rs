@@ -106,6 +106,8 @@ pub(super) struct Conversation {
     hash: u64,
     /// Which end of the key is the client.
     pub(super) client: End,
+    /// Whether the ports tell the client, so that no SYN can: only one of them is a server port.
+    pub(super) told_by_ports: bool,
     /// Whether it is between its open and its close.
     pub(super) open: bool,
     /// Whether it is a TCP connection that has carried bytes.
@@ -279,6 +281,7 @@ impl Conversation {
             key,
             hash,
             client,
+            told_by_ports: false,
             open: false,
             talked: false,
             last: *carrier,

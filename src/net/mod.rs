@@ -82,7 +82,7 @@ pub enum Direction {
 pub struct Flow {
     /// Its place in the flow table, small and used again: the index for per-flow state of later rooms.
     pub slot: u32,
-    /// Which conversation this is, counted from 1 within its shard, never used again.
+    /// Which conversation this is; never used again, in any shard.
     pub serial: u64,
     /// TCP or UDP.
     pub transport: Transport,

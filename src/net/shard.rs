@@ -61,14 +61,24 @@ pub struct Net {
 }
 
 impl Net {
-    /// A shard without conversations.
+    /// The one shard there is, without conversations.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        Self::numbered(config, 0, 1)
+    }
+
+    /// Shard `number` of [`SHARDS`], without conversations. The serials of all shards' conversations differ.
+    #[must_use]
+    pub fn shard(config: &Config, number: usize) -> Self {
+        Self::numbered(config, number, SHARDS)
+    }
+
+    fn numbered(config: &Config, number: usize, step: usize) -> Self {
         Self {
             ports: Ports::new(&config.ports),
             flows: Flows::new(config.max_flows / SHARDS),
             fragments: Fragments::default(),
-            ledger: Ledger { counters: Counters::default(), held: 0, max_held: config.max_held / SHARDS },
+            ledger: Ledger { counters: Counters::default(), held: 0, max_held: config.max_held / SHARDS, number, step },
             waiting: Vec::new(),
         }
     }
@@ -284,8 +294,8 @@ impl Net {
         Ok(())
     }
 
-    /// Adds a conversation and opens it. Without a handshake to tell the client, the side with a server port is
-    /// the server, or else the one that is spoken to.
+    /// Adds a conversation and opens it. If only one side has a server port, it is the server, even if it sent the
+    /// SYN, as in a replay of answers; else the handshake tells, or else the side that is spoken to is the server.
     fn insert<F: FnMut(Chunk<'_>)>(
         &mut self,
         route: &Route,
@@ -298,12 +308,15 @@ impl Net {
             self.ledger.counters.evicted += u64::from(self.forget(slot, sink));
         }
         let handshake = client.is_some();
-        let client = client.unwrap_or_else(|| {
-            let from_server = self.ports.contains(route.src_port) && !self.ports.contains(route.dst_port);
-            if from_server { route.to() } else { route.from }
-        });
+        let served = (self.ports.contains(route.src_port), self.ports.contains(route.dst_port));
+        let client = match served {
+            (true, false) => route.to(),
+            (false, true) => route.from,
+            _ => client.unwrap_or(route.from),
+        };
         let slot = self.flows.insert(route, client, carrier);
         let conversation = self.flows.get_mut(slot);
+        conversation.told_by_ports = served.0 != served.1;
         let direction = conversation.direction(route.from);
         conversation.open(handshake, direction, carrier, &mut self.ledger, sink);
         slot

@@ -23,6 +23,18 @@ pub(super) struct Ledger {
     /// Bytes held back by all of them, and how many may be.
     pub(super) held: usize,
     pub(super) max_held: usize,
+    /// Serials are one more than `number` plus a multiple of `step`.
+    pub(super) number: usize,
+    pub(super) step: usize,
+}
+
+impl Ledger {
+    /// Counts a conversation and gives its serial.
+    pub(super) fn open(&mut self) -> u64 {
+        let serial = self.counters.opened * self.step as u64 + self.number as u64 + 1;
+        self.counters.opened += 1;
+        serial
+    }
 }
 
 /// The payload of a segment.

@@ -84,8 +84,7 @@ impl Conversation {
         ledger: &mut Ledger,
         sink: &mut F,
     ) {
-        ledger.counters.opened += 1;
-        self.flow.serial = ledger.counters.opened;
+        self.flow.serial = ledger.open();
         self.open = true;
         sink(Chunk { flow: &self.flow, direction, carrier, event: Event::Open { handshake } });
     }
@@ -201,7 +200,8 @@ impl Conversation {
         if self.open && expected && !self.stream(from).is_anchored() {
             return self.stream(from).synchronise(isn);
         }
-        let client = segment.client(from).unwrap_or(self.client);
+        let told = if self.told_by_ports { None } else { segment.client(from) };
+        let client = told.unwrap_or(self.client);
         if self.open && talked {
             // A host that is in this connection would answer such a SYN and go on (RFC 9293, 3.10.7.4).
             ledger.counters.doubtful_syns += 1;
@@ -252,6 +252,7 @@ fn opposite(direction: Direction) -> Direction {
 
 #[cfg(test)]
 mod tests {
+    use crate::net::Config;
     use crate::net::testing::Host::{Client, Server};
     use crate::net::testing::{ACK, FIN, RST, SYN, Wire, ipv4, tcp};
 
@@ -346,9 +347,19 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_a_syn_tells_the_roles_too() {
+    fn a_server_port_tells_the_roles_even_if_the_handshake_says_otherwise() {
         let mut wire = Wire::new();
-        // From port 40000, as if the controller on port 502 had called.
+        // Answers replayed from port 502: whoever calls from there is no client.
+        wire.segment(Server, SYN, (500, 0), "");
+        wire.segment(Client, SYN | ACK, (100, 501), "");
+        wire.segment(Server, ACK, (501, 101), "answer");
+        wire.segment(Client, ACK, (101, 507), "query");
+        assert_eq!(wire.told(), ["1< 1 open handshake", "1< 3 data answer", "1> 4 data query"]);
+    }
+
+    #[test]
+    fn between_two_server_ports_the_handshake_tells_the_roles() {
+        let mut wire = Wire::with(&Config { ports: vec![502, 40_000], ..Config::default() });
         wire.segment(Client, SYN | ACK, (100, 501), "");
         wire.segment(Server, SYN, (500, 0), "");
         wire.segment(Server, ACK, (501, 101), "query");

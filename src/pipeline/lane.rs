@@ -63,7 +63,7 @@ impl Lane {
     pub(super) fn new(plan: &Arc<Plan>, part: usize, parts: usize) -> Self {
         let shard = |number| {
             (number % parts == part)
-                .then(|| Shard { net: Net::new(&plan.net), pairing: Pairing::new(&plan.modbus) })
+                .then(|| Shard { net: Net::shard(&plan.net, number), pairing: Pairing::new(&plan.modbus) })
         };
         Self {
             shards: (0..SHARDS).map(shard).collect(),
