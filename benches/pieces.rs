@@ -3,6 +3,8 @@
 //! `cargo bench` prints time for each and, where a count stands beside it, per frame or message. The figures depend on
 //! the machine; what transfers is the share of each piece and the ratio before and after a change.
 
+#![allow(clippy::expect_used, missing_docs, reason = "a bench that cannot go on should stop")]
+
 #[path = "../examples/traffic/generator.rs"]
 pub mod generator;
 
@@ -13,7 +15,8 @@ use sigmabus::detect::{Input, Machine, Scratch, Unit};
 use sigmabus::modbus::{self, Pairing};
 use sigmabus::net::{self, Net, Packet};
 use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Wanted};
-use sigmabus::record::{Record, Slots, write_json};
+use sigmabus::record::json::write_json;
+use sigmabus::record::{Record, Slots};
 use sigmabus::score::{Board, Scoreboard, Scored};
 use sigmabus::sink::JsonLines;
 use sigmabus::time::Timestamp;
@@ -70,7 +73,9 @@ fn pieces(criterion: &mut Criterion) {
             fresh,
             |(net, pairing)| {
                 each_frame(&batches, |frame| {
-                    net.push(&Packet::parse(frame), &mut |chunk| pairing.push(&chunk, &mut |message| drop(black_box(*message))));
+                    net.push(&Packet::parse(frame), &mut |chunk| {
+                        pairing.push(&chunk, &mut |message| drop(black_box(*message)))
+                    });
                 });
             },
             BatchSize::LargeInput,
@@ -162,12 +167,8 @@ fn whole(criterion: &mut Criterion) {
         } else {
             sigmabus::sigma::ir::Ruleset::default()
         };
-        let wanted = Wanted {
-            ports: vec![502],
-            scoreboards: vec![Scoreboard::default()],
-            records,
-            ..Wanted::default()
-        };
+        let wanted =
+            Wanted { ports: vec![502], scoreboards: vec![Scoreboard::default()], records, ..Wanted::default() };
         let plan = Arc::new(Plan::compile(ruleset, wanted).expect("the built-in rules"));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

@@ -27,7 +27,8 @@
 //! use sigmabus::detect::{Machine, Scratch};
 //! use sigmabus::modbus::{self, Pairing};
 //! use sigmabus::net::{self, Net, Packet};
-//! use sigmabus::record::{Record, Slots, write_json};
+//! use sigmabus::record::json::write_json;
+//! use sigmabus::record::{Record, Slots};
 //! use sigmabus::sigma::{self, Options, SourceText};
 //! use sigmabus::time::Timestamp;
 //!

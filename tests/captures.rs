@@ -1,5 +1,14 @@
 //! Real captures with ground truth: what others decoded, we decode.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop"
+)]
+
 mod common;
 
 use common::{Ask, decode, shared, values};

@@ -1,5 +1,14 @@
 //! The command as its users meet it: what goes in, what comes out, how it ends.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop"
+)]
+
 mod common;
 
 use common::{fixture, values};
@@ -127,7 +136,9 @@ fn our_own_records_scanned_again_give_the_same_findings() {
         let records = file(folder.path(), "records.ndjson", sigmabus(&["decode", text(&capture)]).out);
         let told = |input: &Path| -> Vec<String> {
             let lines = values(&sigmabus(&["scan", "--emit", "alerts,findings", text(input)]).out);
-            let told = lines.iter().map(|line| format!("{} {} {} {}", line["type"], line["time"], line["id"], line["rule"]["title"]));
+            let told = lines
+                .iter()
+                .map(|line| format!("{} {} {} {}", line["type"], line["time"], line["id"], line["rule"]["title"]));
             told.collect()
         };
         assert_eq!(told(&capture), told(&records), "{name}");
@@ -229,7 +240,9 @@ fn wrong_rules_are_all_told_and_end_with_3_or_are_skipped() {
 fn hostile_rule_files_are_refused() {
     let folder = folder();
     let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned()
-        + &('b'..='j').map(|c| format!("{c}: &{c} [{}]\n", vec![format!("*{}", (c as u8 - 1) as char); 9].join(","))).collect::<String>();
+        + &('b'..='j')
+            .map(|c| format!("{c}: &{c} [{}]\n", vec![format!("*{}", (c as u8 - 1) as char); 9].join(",")))
+            .collect::<String>();
     let hostile: [(&str, Vec<u8>); 5] = [
         ("bomb", bomb.into_bytes()),
         ("nesting", vec![b'['; 1 << 20]),
@@ -261,7 +274,11 @@ fn lines_that_are_no_objects_are_counted_and_told_and_the_rest_goes_on() {
     assert_eq!(lines, [1, 4, 25]);
     let told: Vec<_> = ran.err.lines().filter(|line| line.contains("/log:")).collect();
     assert_eq!(told.len(), 10 + 1, "{}", ran.err);
-    assert!(told[0].contains("/log:2: ") && told[1].contains("/log:3: ") && told[10].contains("12 more"), "{}", ran.err);
+    assert!(
+        told[0].contains("/log:2: ") && told[1].contains("/log:3: ") && told[10].contains("12 more"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

@@ -1,5 +1,14 @@
 //! Runs every case of `sigma-tests/`: through the whole pipeline, and record by record on both matchers.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop"
+)]
+
 use serde::Deserialize;
 use sigmabus::alert::Alert;
 use sigmabus::detect::{Catalogue, Finding, Input, Machine, Scratch, Unit, naive};
@@ -128,7 +137,10 @@ fn every_case_gives_its_findings_on_both_matchers_and_any_number_of_threads() {
             for threads in [1, 3] {
                 let found = found(&loaded.ruleset, case, threads);
                 if found != case.findings {
-                    wrong.push(format!("{at} ({threads} threads)\n  expected {:?}\n  found    {found:?}", case.findings));
+                    wrong.push(format!(
+                        "{at} ({threads} threads)\n  expected {:?}\n  found    {found:?}",
+                        case.findings
+                    ));
                 }
             }
         }

@@ -124,10 +124,13 @@ fn cause_fields(alert: &Alert, cause: &Cause, catalogue: &Catalogue, out: &mut V
 }
 
 fn finding_fields(finding: &Finding<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
-    text(out, match finding.rule {
-        RuleRef::Rule(_) => "\"kind\":\"detection\",\"time\":",
-        RuleRef::Correlation(_) => "\"kind\":\"correlation\",\"time\":",
-    });
+    text(
+        out,
+        match finding.rule {
+            RuleRef::Rule(_) => "\"kind\":\"detection\",\"time\":",
+            RuleRef::Correlation(_) => "\"kind\":\"correlation\",\"time\":",
+        },
+    );
     time(out, finding.time);
     key(out, "rule");
     rule(out, catalogue.meta(finding.rule));

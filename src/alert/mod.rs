@@ -11,7 +11,7 @@ pub use id::{AlertId, Numbering};
 pub use json::{RuleSum, sums_by_rule, write_alert, write_finding};
 
 use crate::detect::{Catalogue, Finding, Named, Place};
-use crate::score::{Scored, Scoreboard, Threat, Threshold};
+use crate::score::{Scoreboard, Scored, Threat, Threshold};
 use crate::sigma::ir::{Level, RuleRef};
 use crate::time::{Span, Timestamp};
 

@@ -75,7 +75,8 @@ impl Config {
         let read = |reason| ConfigError::Read { path: path.to_owned(), reason };
         let size = std::fs::metadata(path).map_err(read)?.len();
         if size > MAX_BYTES {
-            let reason = std::io::Error::other(format!("{size} bytes are more than the {MAX_BYTES} a configuration may have"));
+            let reason =
+                std::io::Error::other(format!("{size} bytes are more than the {MAX_BYTES} a configuration may have"));
             return Err(read(reason));
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
@@ -194,7 +195,8 @@ impl WrittenScoreboard {
     fn check(self, index: usize) -> Result<Scoreboard, Problem> {
         let key = |name: &str| format!("scoreboards[{index}].{name}");
         let span = |name: &str, text: &str| {
-            Span::parse(text).ok_or_else(|| (key(name), format!("expected a number and one of s m h d w, not `{text}`")))
+            Span::parse(text)
+                .ok_or_else(|| (key(name), format!("expected a number and one of s m h d w, not `{text}`")))
         };
         let threshold = match (self.gt, self.gte) {
             (Some(bound), None) => Threshold::Gt(bound),

@@ -17,7 +17,8 @@ pub(super) struct Bar {
 impl Bar {
     /// A bar for so many bytes; 0 when that is not known. Nothing is drawn unless standard error is a terminal.
     pub(super) fn new(bytes: u64, stop: Arc<AtomicBool>) -> Self {
-        let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target((bytes > 0).then_some(bytes), target);
         let template = if bytes > 0 {
             "{bar:32} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta} left"

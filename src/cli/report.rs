@@ -84,7 +84,9 @@ pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     if let (Some(first), Some(last)) = (records.first, records.last) {
         label(out, "Time (UTC)", &format!("{} to {} ({})", short(first), short(last), lasted(first, last)))?;
     }
-    for (room, name) in [(Room::Net, "Transport"), (Room::Modbus, "Modbus"), (Room::Log, "Log"), (Room::Engine, "Engine")] {
+    for (room, name) in
+        [(Room::Net, "Transport"), (Room::Modbus, "Modbus"), (Room::Log, "Log"), (Room::Engine, "Engine")]
+    {
         let odd = summary.counters.iter().filter(|((by, name), _)| *by == room && !ORDINARY.contains(name));
         let odd: Vec<String> =
             odd.map(|((_, name), count)| format!("{} {}", grouped(*count), name.replace('_', " "))).collect();
@@ -216,7 +218,7 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

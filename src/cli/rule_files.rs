@@ -55,12 +55,15 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
 }
 
 fn read_into(path: &Path, named: bool, files: &mut Vec<SourceText>) -> Result<(), Failure> {
-    let unreadable = |error: &std::io::Error| Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)));
+    let unreadable =
+        |error: &std::io::Error| Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)));
     let data = path.metadata().map_err(|error| unreadable(&error))?;
     if data.is_dir() {
         let entries = std::fs::read_dir(path).map_err(|error| unreadable(&error))?;
-        let mut inner: Vec<PathBuf> =
-            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(|e| unreadable(&e))?;
+        let mut inner: Vec<PathBuf> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()
+            .map_err(|e| unreadable(&e))?;
         inner.sort();
         inner.retain(|path| !path.is_dir() || !path.is_symlink());
         return inner.iter().try_for_each(|path| read_into(path, false, files));

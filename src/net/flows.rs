@@ -98,6 +98,15 @@ impl Class {
     }
 }
 
+/// What tells who is client and who is server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Roles {
+    /// Only one of the ports is a server port: no SYN can say otherwise.
+    Ports,
+    /// The handshake, or the first segment.
+    Handshake,
+}
+
 /// One conversation, or what is left of one in a slot that is free.
 #[derive(Debug)]
 pub(super) struct Conversation {
@@ -106,8 +115,8 @@ pub(super) struct Conversation {
     hash: u64,
     /// Which end of the key is the client.
     pub(super) client: End,
-    /// Whether the ports tell the client, so that no SYN can: only one of them is a server port.
-    pub(super) told_by_ports: bool,
+    /// What tells the client.
+    pub(super) roles: Roles,
     /// Whether it is between its open and its close.
     pub(super) open: bool,
     /// Whether it is a TCP connection that has carried bytes.
@@ -281,7 +290,7 @@ impl Conversation {
             key,
             hash,
             client,
-            told_by_ports: false,
+            roles: Roles::Handshake,
             open: false,
             talked: false,
             last: *carrier,

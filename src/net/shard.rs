@@ -1,6 +1,6 @@
 //! The state of one shard, and what goes through it.
 
-use super::flows::{Class, End, Flows, Route};
+use super::flows::{Class, End, Flows, Roles, Route};
 use super::fragments::Fragments;
 use super::ip::{self, Ip, Place, TCP, UDP, Version};
 use super::link::{NO_VLAN, Unused};
@@ -316,7 +316,7 @@ impl Net {
         };
         let slot = self.flows.insert(route, client, carrier);
         let conversation = self.flows.get_mut(slot);
-        conversation.told_by_ports = served.0 != served.1;
+        conversation.roles = if served.0 == served.1 { Roles::Handshake } else { Roles::Ports };
         let direction = conversation.direction(route.from);
         conversation.open(handshake, direction, carrier, &mut self.ledger, sink);
         slot

@@ -1,6 +1,6 @@
 //! TCP (RFC 9293): when a connection begins and ends, and whose bytes are whose.
 
-use super::flows::{Conversation, End};
+use super::flows::{Conversation, End, Roles};
 use super::ip::Ip;
 use super::link::Unused;
 use super::stream::{Ledger, Payload, Stream};
@@ -200,7 +200,7 @@ impl Conversation {
         if self.open && expected && !self.stream(from).is_anchored() {
             return self.stream(from).synchronise(isn);
         }
-        let told = if self.told_by_ports { None } else { segment.client(from) };
+        let told = if self.roles == Roles::Ports { None } else { segment.client(from) };
         let client = told.unwrap_or(self.client);
         if self.open && talked {
             // A host that is in this connection would answer such a SYN and go on (RFC 9293, 3.10.7.4).

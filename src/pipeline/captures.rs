@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::evidence::{Evidence, merged};
-use super::lane::{Lane, LEFT_OUT, Routed};
+use super::lane::{LEFT_OUT, Lane, Routed};
 use super::plan::Plan;
 use super::spread::{Deal, Feed, Go, spread};
 use super::{Progress, RunError};
@@ -103,7 +103,12 @@ impl Run<'_> {
 ///
 /// # Errors
 /// When the sink cannot write.
-pub(super) fn hand_over(input: u32, evidence: &[Evidence], engine: &mut Engine, sink: &mut dyn Sink) -> Result<(), RunError> {
+pub(super) fn hand_over(
+    input: u32,
+    evidence: &[Evidence],
+    engine: &mut Engine,
+    sink: &mut dyn Sink,
+) -> Result<(), RunError> {
     for (evidence, entry) in merged(evidence) {
         engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
     }

@@ -81,7 +81,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the sink cannot write.
-    pub fn observe(&mut self, input: u32, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn observe(
+        &mut self,
+        input: u32,
+        evidence: &Evidence,
+        entry: &Entry,
+        sink: &mut dyn Sink,
+    ) -> io::Result<()> {
         let line = evidence.line_of(entry);
         if !line.is_empty() {
             sink.record(line)?;
@@ -161,8 +167,7 @@ impl Engine {
             };
             if let Some(threat) = board.add(&entity, scored) {
                 let named = plan.name_entity(index, &entity);
-                let alert =
-                    self.raiser.threat(&threat, board.rule(), named, said.place, |number| plan.rule_of(number));
+                let alert = self.raiser.threat(&threat, board.rule(), named, said.place, |number| plan.rule_of(number));
                 self.alert(&alert, sink)?;
             }
         }
@@ -180,11 +185,14 @@ impl Engine {
     #[must_use]
     pub fn finish(mut self) -> Summary {
         for (index, board) in self.boards.iter().enumerate() {
-            self.summary.count(Room::Engine, [
-                ("scores too late", board.late()),
-                ("entities forgotten", board.evicted()),
-                ("scored findings let go", board.let_go()),
-            ]);
+            self.summary.count(
+                Room::Engine,
+                [
+                    ("scores too late", board.late()),
+                    ("entities forgotten", board.evicted()),
+                    ("scored findings let go", board.let_go()),
+                ],
+            );
             for (entity, peak, threats, history) in board.top(TOP) {
                 let (columns, width) = history.columns();
                 self.summary.top.push(TopEntity {
@@ -198,11 +206,14 @@ impl Engine {
             }
         }
         let losses = self.correlator.losses();
-        self.summary.count(Room::Engine, [
-            ("correlation events without a group", losses.ungrouped),
-            ("correlation groups forgotten", losses.evicted_groups),
-            ("correlation events forgotten", losses.dropped_events),
-        ]);
+        self.summary.count(
+            Room::Engine,
+            [
+                ("correlation events without a group", losses.ungrouped),
+                ("correlation groups forgotten", losses.evicted_groups),
+                ("correlation events forgotten", losses.dropped_events),
+            ],
+        );
         self.summary
     }
 }

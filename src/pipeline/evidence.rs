@@ -133,7 +133,7 @@ impl Evidence {
     }
 
     /// Leaves the current entry to be joined: `raw` is its log line.
-    pub(super) fn to_join(&mut self, raw: &[u8]) {
+    pub(super) fn leave_to_join(&mut self, raw: &[u8]) {
         self.object(|out| out.extend_from_slice(raw));
         if let Some(entry) = self.entries.last_mut() {
             entry.to_join = true;

@@ -59,13 +59,8 @@ impl Joiner {
             let order = Order { number, phase: Phase::Tick, shard: 0 };
             pairing.expire(now, &mut |expired| judge.message(expired, order, evidence));
         }
-        let carrier = Carrier {
-            frame: number,
-            time: message.time,
-            mac: None,
-            vlan: [u16::MAX; 2],
-            tcp_flags: message.tcp_flags,
-        };
+        let carrier =
+            Carrier { frame: number, time: message.time, mac: None, vlan: [u16::MAX; 2], tcp_flags: message.tcp_flags };
         let order = Order { number, phase: Phase::Frame, shard: 0 };
         pairing.push_pdu(
             &flow,

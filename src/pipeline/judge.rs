@@ -68,7 +68,7 @@ impl Judge {
         };
         if nxlog::is_form(line) {
             evidence.begin(order, None, order.number);
-            return evidence.to_join(line);
+            return evidence.leave_to_join(line);
         }
         self.records.note(record.time(), None);
         let rules = plan.machine.matches(&record, &mut self.scratch);

@@ -50,7 +50,8 @@ impl Work for Lane {
                 self.expire(now, frame.number, evidence);
             }
             // A frame whose shard is known and not here need not be parsed.
-            let elsewhere = routes.next().is_some_and(|route| !matches!(self.shards.get(usize::from(route)), Some(Some(_))));
+            let elsewhere =
+                routes.next().is_some_and(|route| !matches!(self.shards.get(usize::from(route)), Some(Some(_))));
             if !elsewhere {
                 self.push(&frame, evidence);
             }
@@ -65,11 +66,7 @@ impl Lane {
             (number % parts == part)
                 .then(|| Shard { net: Net::shard(&plan.net, number), pairing: Pairing::new(&plan.modbus) })
         };
-        Self {
-            shards: (0..SHARDS).map(shard).collect(),
-            judge: Judge::new(Arc::clone(plan)),
-            clock: Clock::default(),
-        }
+        Self { shards: (0..SHARDS).map(shard).collect(), judge: Judge::new(Arc::clone(plan)), clock: Clock::default() }
     }
 
     fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {

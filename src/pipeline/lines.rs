@@ -1,5 +1,6 @@
 //! Stored logs, from lines to alerts.
 
+use super::RunError;
 use super::captures::Run;
 use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
@@ -7,7 +8,6 @@ use super::join::Joiner;
 use super::judge::Judge;
 use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
-use super::RunError;
 use crate::sink::Sink;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, BufRead};

@@ -98,13 +98,16 @@ fn take(
     live.stats()
 }
 
+/// What the ordered side does with the evidence of so many frames.
+type Hand<'a> = dyn FnMut(&[Evidence], u64) -> Result<(), RunError> + 'a;
+
 /// Takes batches through the lane until there are no more.
 fn run(
     lane: &mut Lane,
     evidence: &mut Evidence,
     batches: &Receiver<Routed>,
     give_back: &Sender<Routed>,
-    hand: &mut dyn FnMut(&[Evidence], u64) -> Result<(), RunError>,
+    hand: &mut Hand<'_>,
 ) -> Result<(), RunError> {
     loop {
         evidence.clear();

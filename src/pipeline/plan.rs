@@ -104,7 +104,8 @@ impl Plan {
         // These come first, so that they stand at the same places for every rule.
         let common = Common::new(&wanted.scoreboards, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
-        let machine = Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
+        let machine =
+            Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
         let correlator =
             Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
                 .map_err(|refusals| refused_correlations(&refusals, &ruleset))?;

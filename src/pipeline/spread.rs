@@ -153,7 +153,8 @@ fn hand_out<B: Default>(
         if !feed.next(batch)? {
             break;
         }
-        let mut seen_by = desks.iter().enumerate().filter(|(desk, _)| deal == Deal::ToAll || turn % desks.len() == *desk);
+        let mut seen_by =
+            desks.iter().enumerate().filter(|(desk, _)| deal == Deal::ToAll || turn % desks.len() == *desk);
         let sent = seen_by.all(|(_, desk)| desk.send(Arc::clone(&shared)).is_ok());
         if !sent || to_order.send(shared).is_err() {
             break;

@@ -116,7 +116,7 @@ impl Summary {
     }
 
     /// Turns unreadable lines of `input` into warnings.
-    pub fn warn_of(&mut self, input: &str, problems: &Problems) {
+    pub(super) fn warn_of(&mut self, input: &str, problems: &Problems) {
         for (line, reason) in &problems.first {
             self.warnings.push(format!("{input}:{line}: {reason}"));
         }

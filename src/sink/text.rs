@@ -116,7 +116,8 @@ fn row(alert: &Alert, catalogue: &Catalogue) -> Row {
         Kind::Rule => String::new(),
         Kind::Threat => {
             let sums = sums_by_rule(alert, catalogue);
-            let parts: Vec<_> = sums.iter().map(|sum| format!("{} from {} × {}", sum.points, sum.count, sum.title)).collect();
+            let parts: Vec<_> =
+                sums.iter().map(|sum| format!("{} from {} × {}", sum.points, sum.count, sum.title)).collect();
             format!("{} points: {}", alert.score, plain(&parts.join(", ")))
         }
     };

@@ -39,7 +39,8 @@ impl Clock {
     }
 
     fn leap(&mut self, time: Timestamp) -> Option<Timestamp> {
-        let confirmed = self.leap.is_some_and(|leap| time.since(leap).nanos().unsigned_abs() <= LEAP.nanos().unsigned_abs());
+        let confirmed =
+            self.leap.is_some_and(|leap| time.since(leap).nanos().unsigned_abs() <= LEAP.nanos().unsigned_abs());
         if !confirmed {
             self.leap = Some(time);
             return None;
