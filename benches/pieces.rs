@@ -19,7 +19,7 @@ use sigmabus::record::json::write_json;
 use sigmabus::record::{Record, Slots};
 use sigmabus::score::{Board, Scoreboard, Scored};
 use sigmabus::sink::JsonLines;
-use sigmabus::time::Timestamp;
+use sigmabus::time::{Offset, Timestamp};
 use std::hint::black_box;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -63,7 +63,13 @@ fn pieces(criterion: &mut Criterion) {
     group.bench_function("frame to chunk", |bencher| {
         bencher.iter_batched_ref(
             || Net::new(&net::Config::default()),
-            |net| each_frame(&batches, |frame| net.push(&Packet::parse(frame), &mut |chunk| drop(black_box(chunk)))),
+            |net| {
+                each_frame(&batches, |frame| {
+                    net.push(&Packet::parse(frame), &mut |chunk| {
+                        black_box(chunk);
+                    })
+                })
+            },
             BatchSize::LargeInput,
         );
     });
@@ -74,7 +80,9 @@ fn pieces(criterion: &mut Criterion) {
             |(net, pairing)| {
                 each_frame(&batches, |frame| {
                     net.push(&Packet::parse(frame), &mut |chunk| {
-                        pairing.push(&chunk, &mut |message| drop(black_box(*message)))
+                        pairing.push(&chunk, &mut |message| {
+                            black_box(*message);
+                        })
                     });
                 });
             },
@@ -160,7 +168,7 @@ fn whole(criterion: &mut Criterion) {
         ("scan, built-in rules", 1, None),
         ("scan, built-in rules, 2 threads", 2, None),
         ("decode", 1, Some(Naming::Native)),
-        ("decode, NXLog's names", 1, Some(Naming::Nxlog)),
+        ("decode, NXLog's names", 1, Some(Naming::Nxlog(Offset::UTC))),
     ] {
         let ruleset = if records.is_none() {
             rule_files::understand(rule_files::builtin()).ruleset

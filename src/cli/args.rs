@@ -1,6 +1,7 @@
 //! What can be typed: one definition from which parser, help, completions and man page come.
 
 use crate::sigma::ir::Level;
+use crate::time::Offset;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -63,7 +64,7 @@ Examples:
 const DECODE_EXAMPLES: &str = "\
 Examples:
   sigmabus decode capture.pcap | jq 'select(.\"modbus.access\" == \"write\")'
-  sigmabus decode --naming nxlog capture.pcap > records.ndjson";
+  sigmabus decode --naming nxlog --utc-offset +03:00 capture.pcap > records.ndjson";
 
 const WATCH_EXAMPLES: &str = "\
 Examples:
@@ -145,6 +146,9 @@ pub struct DecodeArgs {
     /// Field names and value forms
     #[arg(long, value_enum, default_value = "native")]
     pub naming: Naming,
+    /// The zone of the times in NXLog's naming
+    #[arg(long, value_name = "+HH:MM", default_value = "+00:00", allow_hyphen_values = true, value_parser = offset)]
+    pub utc_offset: Offset,
     /// Traffic
     #[command(flatten)]
     pub traffic: TrafficArgs,
@@ -154,6 +158,10 @@ pub struct DecodeArgs {
     /// Worker threads [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+}
+
+fn offset(text: &str) -> Result<Offset, String> {
+    Offset::parse(text).ok_or_else(|| "expected a distance from UTC such as +03:00".to_owned())
 }
 
 /// `sigmabus watch`

@@ -35,7 +35,7 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     let mut wanted = wanted(Config::default(), &args.traffic);
     wanted.records = Some(match args.naming {
         NamingArg::Native => Naming::Native,
-        NamingArg::Nxlog => Naming::Nxlog,
+        NamingArg::Nxlog => Naming::Nxlog(args.utc_offset),
     });
     let printer = Printer::json(args.output.as_deref())?;
     let stored = Stored { paths: args.inputs, in_time_order: false, traffic: args.traffic, threads: args.threads };

@@ -10,9 +10,6 @@ use crate::record::{Facts, LogRecord, Mask, Record, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
-/// What NXLog calls the input of a record that we write in its form.
-const NXLOG_MODULE: nxlog::Module<'static> = nxlog::Module { name: "pcap", received: None };
-
 /// The matcher with its scratch memory and its figures: one for each thread.
 pub(super) struct Judge {
     plan: Arc<Plan>,
@@ -44,8 +41,9 @@ impl Judge {
                 write_json(&record, out);
                 out.push(b'\n');
             }),
-            Some(Naming::Nxlog) => evidence.line(|out| {
-                if nxlog::write(&record, NXLOG_MODULE, out) {
+            Some(Naming::Nxlog(offset)) => evidence.line(|out| {
+                let module = nxlog::Module { name: "pcap", received: None, offset };
+                if nxlog::write(&record, module, out) {
                     out.push(b'\n');
                 }
             }),

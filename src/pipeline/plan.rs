@@ -7,7 +7,7 @@ use crate::record::{LogPlan, Mask, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
 use crate::sigma::ir::{Expr, LogSource, Meta, RuleRef, Ruleset, Target};
-use crate::time::Span;
+use crate::time::{Offset, Span};
 use std::sync::Arc;
 
 /// The fields that tell whom an alert of a single finding is about, as far as the record has them.
@@ -36,8 +36,8 @@ pub struct Wanted {
 pub enum Naming {
     /// Our own, typed.
     Native,
-    /// NXLog's, every value a string.
-    Nxlog,
+    /// NXLog's, every value a string, times at this distance from UTC.
+    Nxlog(Offset),
 }
 
 /// Rules that were read but cannot be run.

@@ -4,8 +4,10 @@
 //! twice gives the same answers twice. Nothing in this room reads a clock.
 
 mod clock;
+mod offset;
 
 pub use clock::Clock;
+pub use offset::Offset;
 
 use std::fmt;
 

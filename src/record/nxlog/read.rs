@@ -201,7 +201,7 @@ mod tests {
     fn line(sample: &Sample) -> Option<Vec<u8>> {
         sample.with(|message| {
             let (slots, arena, mut out) = (Slots::new(), Bump::new(), Vec::new());
-            let module = Module { name: "pcap", received: None };
+            let module = Module { name: "pcap", received: None, offset: crate::time::Offset::UTC };
             write(&Record::new(message, &slots, &arena), module, &mut out).then_some(out)
         })
     }

@@ -4,7 +4,8 @@ use crate::modbus::Body;
 use crate::record::json::{write_fact, write_text};
 use crate::record::schema::{Guard, Native, Side};
 use crate::record::{Fact, Record};
-use crate::time::Timestamp;
+use crate::time::{Offset, Timestamp};
+use std::io::Write;
 
 /// What NXLog says of itself in every record.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct Module<'a> {
     pub name: &'a str,
     /// `EventReceivedTime`; left out where nobody knows it.
     pub received: Option<Timestamp>,
+    /// The zone that times are written in.
+    pub offset: Offset,
 }
 
 /// The fields that every record has, in NXLog's order.
@@ -42,14 +45,14 @@ const PRIVATE_OBJECTS: u8 = 0x80;
 pub fn write(record: &Record<'_>, module: Module<'_>, out: &mut Vec<u8>) -> bool {
     let Some(guard) = record.guard() else { return false };
     out.extend_from_slice(b"{\"EventTime\":");
-    write_time(record.message().time, out);
+    write_time(record.message().time, module.offset, out);
     for native in ENVELOPE {
         write_field(native.row().key, record.native(native), out);
     }
     write_words(record, guard, out);
     if let Some(received) = module.received {
         out.extend_from_slice(b",\"EventReceivedTime\":");
-        write_time(received, out);
+        write_time(received, module.offset, out);
     }
     out.extend_from_slice(b",\"SourceModuleName\":");
     write_text(module.name, out);
@@ -107,15 +110,16 @@ fn write_field(key: &str, fact: Fact<'_>, out: &mut Vec<u8>) {
 }
 
 /// With microseconds as NXLog has it, and with nanoseconds where the capture has them.
-fn write_time(time: Timestamp, out: &mut Vec<u8>) {
+fn write_time(time: Timestamp, offset: Offset, out: &mut Vec<u8>) {
     out.push(b'"');
-    time.write_rfc3339(out);
+    time.plus(offset.span()).write_rfc3339(out);
     // The form is fixed: nine decimals and a Z.
     out.pop();
     if time.nanos() % 1_000 == 0 {
         out.truncate(out.len() - 3);
     }
-    out.extend_from_slice(b"+00:00\"");
+    // Writing to memory cannot fail.
+    let _ = write!(out, "{offset}\"");
 }
 
 #[cfg(test)]
@@ -206,7 +210,7 @@ mod tests {
         for name in ["timeout", "status"] {
             sample(name).with(|message| {
                 let (slots, arena, mut out) = (Slots::new(), Bump::new(), Vec::new());
-                let module = Module { name: "pcap", received: None };
+                let module = Module { name: "pcap", received: None, offset: Offset::UTC };
                 assert!(!write(&Record::new(message, &slots, &arena), module, &mut out));
                 assert!(out.is_empty());
             });
