@@ -23,9 +23,9 @@ impl Offset {
             _ => return None,
         };
         let (hours, minutes) = rest.split_once(':')?;
-        let two_digits = |part: &str, below: i16| {
-            let number = (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok());
-            number.flatten().filter(|number| *number < below)
+        let two_digits = |part: &str, below: i16| -> Option<i16> {
+            let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+            part.parse().ok().filter(|number| digits && *number < below)
         };
         Some(Self(sign * (two_digits(hours, 24)? * 60 + two_digits(minutes, 60)?)))
     }

@@ -136,7 +136,7 @@ mod tests {
         sample.within(&flow(), &crate::net::Carrier { tcp_flags: 0x10, ..carrier() }, |message| {
             let message = crate::modbus::Message { time: Timestamp::parse_rfc3339(time).unwrap(), mbap, ..*message };
             let (slots, arena, mut out) = (Slots::new(), Bump::new(), Vec::new());
-            let module = Module { name: "pcap", received };
+            let module = Module { name: "pcap", received, offset: Offset::UTC };
             assert!(write(&Record::new(&message, &slots, &arena), module, &mut out));
             String::from_utf8(out).unwrap()
         })
