@@ -8,6 +8,7 @@ use super::join::Joiner;
 use super::judge::Judge;
 use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
+use crate::record::LONGEST_LINE;
 use crate::sink::Sink;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, BufRead};
@@ -16,8 +17,8 @@ use std::sync::Arc;
 /// About how many bytes of lines are handed on at once.
 const CHUNK: usize = 1 << 20;
 
-/// The longest line that is read; a longer one is counted as unreadable.
-const LONGEST: usize = 16 << 20;
+/// A line without an end after so many bytes is not read: no record is as long.
+const LONGEST: usize = if LONGEST_LINE > CHUNK { LONGEST_LINE } else { CHUNK };
 
 /// Whole lines.
 #[derive(Debug, Default)]
@@ -111,7 +112,7 @@ impl Work for Reader {
 
     fn run(&mut self, chunk: &Chunk, evidence: &mut Evidence) {
         for number in &chunk.too_long {
-            evidence.problems.note(*number, "a line of more than 16 MiB");
+            evidence.problems.note(*number, format!("a line of more than {LONGEST} bytes"));
         }
         let text = chunk.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&chunk.bytes);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     fn chunks(text: Vec<u8>) -> Vec<(u64, usize, usize)> {
-        let mut lines = Lines::new(Box::new(io::Cursor::new(text)));
+        let mut lines = Lines::new(Box::new(io::BufReader::new(io::Cursor::new(text))));
         let mut chunk = Chunk::default();
         let mut all = Vec::new();
         while lines.fill(&mut chunk).unwrap() {
