@@ -34,8 +34,8 @@ pub(super) enum Ask {
     Regex(regex::Regex),
     /// It is an address within.
     Cidr(IpNet),
-    /// It is a number that compares so.
-    Compare(Order, Number),
+    /// It is a number that compares so with all of these.
+    Compare(Box<[(Order, Number)]>),
     /// It relates so to another field.
     FieldRef {
         /// The other field.
@@ -93,7 +93,7 @@ impl Ask {
             Test::Text(pattern) => Self::Text(matcher(pattern)?),
             Test::Regex(regex) => Self::Regex(compile(regex)?),
             Test::Cidr(network) => Self::Cidr(network.trunc()),
-            Test::Compare(order, bound) => Self::Compare(*order, number::normal(*bound)),
+            Test::Compare(order, bound) => Self::Compare([(*order, number::normal(*bound))].into()),
             Test::FieldRef { field, place, cased } => {
                 let other = slots.want(field).ok_or_else(|| Problem::Fields { field: field.to_string() })?;
                 Self::FieldRef { other, place: *place, cased: *cased }
@@ -124,10 +124,14 @@ impl Ask {
                 _ if is_text => address(reading.text).is_some_and(|address| network.contains(&address)),
                 _ => false,
             },
-            Self::Compare(order, bound) => number::of(fact)
-                .or_else(|| reading.text.filter(|_| is_text).and_then(number::read))
-                .and_then(|value| number::compare(value, *bound))
-                .is_some_and(|found| number::satisfies(found, *order)),
+            Self::Compare(comparisons) => {
+                let value = number::of(fact).or_else(|| reading.text.filter(|_| is_text).and_then(number::read));
+                value.is_some_and(|value| {
+                    comparisons.iter().all(|(order, bound)| {
+                        number::compare(value, *bound).is_some_and(|found| number::satisfies(found, *order))
+                    })
+                })
+            }
             Self::FieldRef { other, place, cased } => {
                 reading.text.is_some() && refers(reading, record.fact(*other), *place, *cased, buffers)
             }

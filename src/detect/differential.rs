@@ -1,6 +1,6 @@
 //! Random rules on random records: the machine says what the truth says.
 
-use super::fixture::{COLOURS, FakeRecord, domain, pattern, rule};
+use super::fixture::{COLOURS, FakeRecord, domain, field, pattern, rule};
 use super::{Machine, RuleIx, Scratch, naive};
 use crate::record::{Fact, List, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Place, Predicate, Regex, Rule, Target, Test, TimePart};
@@ -114,6 +114,13 @@ fn a_condition() -> impl Strategy<Value = Expr> {
         1 => Just(Target::AnyValue),
     ];
     let leaf = (target, a_test()).prop_map(|(target, test)| Expr::Test(Predicate { target, test }));
+    let range = (prop::sample::select(&FIELDS[..]), prop::collection::vec((an_order(), a_number()), 2..4)).prop_map(
+        |(name, bounds)| {
+            let test = |(order, bound)| field(name, Test::Compare(order, bound));
+            Expr::All(bounds.into_iter().map(test).collect())
+        },
+    );
+    let leaf = prop_oneof![8 => leaf, 1 => range];
     leaf.prop_recursive(3, 10, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Expr::All),

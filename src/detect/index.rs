@@ -5,17 +5,24 @@ use super::fold;
 use super::form;
 use super::number;
 use super::pattern::Shape;
-use super::predicate::{Predicate, PredicateIx, networks};
+use super::predicate::{Predicate, PredicateIx, meet, networks};
 use super::scan::{self, Mark, Scan, Seen};
-use super::set::{Point, Ranges};
+use super::set::{Ints, Point, Ranges};
 use super::stab::Stab;
 use crate::record::{Fact, Slot, Vocabulary};
-use crate::sigma::ir::Number;
 use aho_corasick::BuildError;
 use std::net::IpAddr;
 
 /// Integers that find their place on the number line without a search.
-const DIRECT: usize = 256;
+const DIRECT: i64 = 256;
+
+/// Ranges of number keys.
+#[derive(Debug)]
+struct Line {
+    ranges: Stab<i64>,
+    /// Where the search for the first integers would end.
+    direct: Box<[u32]>,
+}
 
 /// What is found. Witnesses may be told more than once.
 pub(super) trait Found {
@@ -37,13 +44,12 @@ pub(super) struct Room {
 pub(super) struct FieldIndex {
     /// The field; `None` is every value.
     pub(super) slot: Option<Slot>,
-    numbers: Stab<i64>,
-    /// Where 0 to 255 are on the number line.
-    direct: Box<[u32]>,
+    numbers: Line,
     /// The integers about which the number line is right; texts must be searched for others.
     known: (i64, i64),
+    /// The words about which `words` is right; others are looked up as texts.
     vocabulary: Option<&'static Vocabulary>,
-    words: Stab<i64>,
+    words: Line,
     v4: Stab<u32>,
     v6: Stab<u128>,
     /// Whether addresses need no search as texts.
@@ -52,6 +58,8 @@ pub(super) struct FieldIndex {
     null: Vec<PredicateIx>,
     /// Those that objects and empty lists satisfy.
     present: Vec<PredicateIx>,
+    /// Those that any list may satisfy.
+    joint: Vec<PredicateIx>,
     scan: Option<Scan>,
     /// Those that any text may satisfy.
     open: Vec<PredicateIx>,
@@ -73,21 +81,18 @@ impl FieldIndex {
             witnesses.iter().filter(|(_, predicate)| holds(predicate)).map(|(ix, _)| *ix).collect()
         };
         let has = |wanted: fn(&Ask) -> bool| witnesses.iter().any(|(_, predicate)| predicate.asks.iter().any(wanted));
-        let numbers = Stab::new(&owned(witnesses, number_keys));
-        let direct = (0..DIRECT).map(|value| numbers.leaf(value as i64 * 2)).collect();
-        let vocabulary = witnesses.iter().find_map(|(_, predicate)| predicate.words.as_ref()).map(|(of, _)| *of);
-        let text_wanted = witnesses.iter().any(|(_, predicate)| !predicate.asks.is_empty());
+        let words: Option<Vec<_>> = witnesses.iter().map(|(_, predicate)| predicate.words.as_ref()).collect();
+        let vocabulary = words.and_then(|words| words.first().map(|(vocabulary, _)| *vocabulary));
         Ok(Self {
             slot,
-            numbers,
-            direct,
+            numbers: Line::new(&owned(witnesses, number_keys)),
             known: witnesses.iter().fold((i64::MIN, i64::MAX), |known, (_, predicate)| {
                 (known.0.max(predicate.known.0), known.1.min(predicate.known.1))
             }),
             vocabulary,
-            words: Stab::new(&owned(witnesses, |predicate| match &predicate.words {
-                Some((_, words)) => words.runs().to_vec(),
-                None => vec![(0, i64::MAX)],
+            words: Line::new(&owned(witnesses, |predicate| match &predicate.words {
+                Some((_, words)) => int_keys(words).collect(),
+                None => Vec::new(),
             })),
             v4: Stab::new(&owned(witnesses, |predicate| match &predicate.addresses {
                 Some((v4, _)) => v4.runs().to_vec(),
@@ -101,7 +106,8 @@ impl FieldIndex {
             bools: [0, 1].map(|value| of(&|predicate| predicate.relative || predicate.bools[value])),
             null: of(&|predicate| predicate.bare.null),
             present: of(&|predicate| predicate.bare.present),
-            scan: if text_wanted { Scan::new(all.iter().copied(), needles)? } else { None },
+            joint: of(&Predicate::is_joint),
+            scan: Scan::new(all.iter().copied(), needles)?,
             open: of(&|predicate| predicate.asks.iter().any(any_text)),
             reads_numbers: has(|ask| matches!(ask, Ask::Compare(..))),
             reads_addresses: has(|ask| matches!(ask, Ask::Cidr(_))),
@@ -119,17 +125,15 @@ impl FieldIndex {
         match fact {
             Fact::Absent => {}
             Fact::Int(value) => {
-                let leaf = match usize::try_from(value).ok().and_then(|value| self.direct.get(value)) {
-                    Some(leaf) => *leaf,
-                    None => number::key(Number::Int(value.into())).map_or(u32::MAX, |key| self.numbers.leaf(key)),
-                };
-                self.numbers.owners(leaf, |predicate| found.mark(may(predicate)));
-                if value < self.known.0 || value > self.known.1 {
+                let known = self.known.0 <= value && value <= self.known.1;
+                let certain = known && number::has_own_key(value);
+                self.numbers.at(value, |predicate| found.mark(Mark { predicate, certain }));
+                if !known {
                     self.form(fact, room, found);
                 }
             }
             Fact::Word(of, word) if self.vocabulary.is_some_and(|known| std::ptr::eq(known, of)) => {
-                self.words.at(i64::from(word), |predicate| found.mark(may(predicate)));
+                self.words.at(i64::from(word), |predicate| found.mark(Mark { predicate, certain: true }));
             }
             Fact::Addr(address) => {
                 match address {
@@ -145,6 +149,7 @@ impl FieldIndex {
     }
 
     /// What our own records seldom have.
+    #[inline(never)]
     fn look_up_rare<M: Found>(&self, fact: Fact<'_>, room: &mut Room, found: &mut M) {
         match fact {
             Fact::Null => self.null.iter().for_each(|predicate| found.mark(may(*predicate))),
@@ -154,12 +159,12 @@ impl FieldIndex {
             }
             Fact::Uint(_) | Fact::Float(_) => {
                 if let Some(key) = number::of(fact).and_then(number::key) {
-                    self.numbers.at(key, |predicate| found.mark(may(predicate)));
+                    self.numbers.ranges.at(key, |predicate| found.mark(may(predicate)));
                 }
                 self.form(fact, room, found);
             }
             Fact::List(list) => {
-                self.present.iter().for_each(|predicate| found.mark(may(*predicate)));
+                self.present.iter().chain(&self.joint).for_each(|predicate| found.mark(may(*predicate)));
                 form::any(list, |fact| {
                     self.look_up(fact, room, found);
                     false
@@ -176,6 +181,7 @@ impl FieldIndex {
     }
 
     /// Looks up the text form.
+    #[inline(never)]
     fn form<M: Found>(&self, fact: Fact<'_>, room: &mut Room, found: &mut M) {
         self.open.iter().for_each(|predicate| found.mark(may(*predicate)));
         let Some(scan) = &self.scan else { return };
@@ -196,7 +202,7 @@ impl FieldIndex {
         if self.reads_numbers
             && let Some(key) = number::read(text).and_then(number::key)
         {
-            self.numbers.at(key, |predicate| found.mark(may(predicate)));
+            self.numbers.ranges.at(key, |predicate| found.mark(may(predicate)));
         }
         if self.reads_addresses {
             match address(Some(text)) {
@@ -205,6 +211,21 @@ impl FieldIndex {
                 None => {}
             }
         }
+    }
+}
+
+impl Line {
+    fn new(ranges: &[(i64, i64, PredicateIx)]) -> Self {
+        let ranges = Stab::new(ranges);
+        let direct = (0..DIRECT).map(|value| ranges.leaf(number::int_key(value))).collect();
+        Self { ranges, direct }
+    }
+
+    /// Tells the owners of the ranges that hold an integer.
+    #[inline]
+    fn at(&self, value: i64, found: impl FnMut(PredicateIx)) {
+        let direct = usize::try_from(value).ok().and_then(|value| self.direct.get(value)).copied();
+        self.ranges.owners(direct.unwrap_or_else(|| self.ranges.leaf(number::int_key(value))), found);
     }
 }
 
@@ -223,18 +244,22 @@ fn owned<K: Point>(
     witnesses.iter().flat_map(one).collect()
 }
 
+fn int_keys(ints: &Ints) -> impl Iterator<Item = (i64, i64)> {
+    ints.runs().iter().map(|(low, high)| (number::int_key(*low), number::int_key(*high)))
+}
+
 /// The keys of all numbers that may satisfy it other than by their text form.
 fn number_keys(predicate: &Predicate) -> Vec<(i64, i64)> {
-    let int = |value: i64| number::key(Number::Int(value.into()));
-    let ints = predicate.ints.runs().iter().filter_map(|(low, high)| int(*low).zip(int(*high)));
     let asks = predicate.asks.iter().filter_map(|ask| match ask {
         Ask::Exists => Some((i64::MIN, i64::MAX)),
         Ask::Text(matcher) if matches!(matcher.shape, Shape::Anything) => Some((i64::MIN, i64::MAX)),
         Ask::Number(value, _) => number::key(*value).map(|key| (key, key)),
-        Ask::Compare(order, bound) => number::keys(*order, *bound),
+        Ask::Compare(bounds) => {
+            meet(bounds.iter().map(|(order, bound)| number::keys(*order, *bound)), (i64::MIN, i64::MAX))
+        }
         _ => None,
     });
-    Ranges::new(ints.chain(asks).collect()).runs().to_vec()
+    Ranges::new(int_keys(&predicate.ints).chain(asks).collect()).runs().to_vec()
 }
 
 /// Whether any text may satisfy it. Texts that are numbers or addresses are looked up as such.

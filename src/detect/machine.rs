@@ -4,8 +4,8 @@ use super::RuleIx;
 use super::ask::Buffers;
 use super::error::{CompileError, Problem};
 use super::index::{FieldIndex, Found, Room};
-use super::predicate::{Predicate, PredicateIx, Predicates};
-use super::program::{self, Node, Program};
+use super::predicate::{Interner, Predicate, PredicateIx};
+use super::program::{self, Code, Node};
 use super::scan::{self, Mark};
 use super::witness;
 use crate::record::{Domain, Facts, Slot, Slots};
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Machine {
     predicates: Box<[Compiled]>,
-    programs: Box<[Program]>,
+    code: Code,
     fields: Box<[FieldIndex]>,
     keywords: Option<FieldIndex>,
     /// The rules of which each predicate is a witness: parts of `found`.
@@ -86,12 +86,11 @@ impl Machine {
         slots: &mut Slots,
         domain: impl Fn(&Slots, Slot) -> Option<Domain>,
     ) -> Result<Self, Vec<CompileError>> {
-        let mut predicates = Predicates::default();
+        let mut interner = Interner::new(slots, &domain);
         let mut nodes = Vec::with_capacity(rules.len());
         let mut errors = Vec::new();
         for (ix, rule) in (0..).zip(rules) {
-            let mut intern = |target: &_, tests: &[&_]| predicates.intern(target, tests, slots, &domain);
-            match program::check(&rule.condition).and_then(|()| program::lower(&rule.condition, &mut intern)) {
+            match program::check(&rule.condition).and_then(|()| program::lower(&rule.condition, &mut interner)) {
                 Ok(node) => nodes.push(node),
                 Err(problem) => errors.push(CompileError { rule: RuleIx(ix), problem }),
             }
@@ -99,11 +98,13 @@ impl Machine {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Self::assemble(&nodes, predicates.all, slots).map_err(|error| vec![error])
+        let predicates = interner.all;
+        Self::assemble(&nodes, predicates, slots).map_err(|error| vec![error])
     }
 
     fn assemble(nodes: &[Node], predicates: Vec<Predicate>, slots: &Slots) -> Result<Self, CompileError> {
-        let witnesses = witness::choose(nodes, &predicates);
+        let chances = witness::chances(nodes, &predicates);
+        let witnesses = witness::choose(nodes, &predicates, &chances);
         let mut rules_of: Vec<Vec<u32>> = vec![Vec::new(); predicates.len()];
         let mut always = Vec::new();
         for (rule, witness) in (0..).zip(&witnesses) {
@@ -129,7 +130,7 @@ impl Machine {
             needles += index.needles();
             fields.push(index);
         }
-        let programs = nodes.iter().map(|node| Program::new(node, &predicates)).collect();
+        let code = Code::new(nodes, &predicates, &chances);
         let keywords = fields.iter().position(|index| index.slot.is_none()).map(|at| fields.remove(at));
         let mut found = Vec::new();
         let compiled = predicates.into_iter().zip(rules_of).map(|(predicate, rules)| {
@@ -144,7 +145,7 @@ impl Machine {
         });
         Ok(Self {
             predicates: compiled.collect(),
-            programs,
+            code,
             fields: fields.into(),
             keywords,
             found: found.into(),
@@ -156,7 +157,7 @@ impl Machine {
     /// How many rules it holds.
     #[must_use]
     pub fn rules(&self) -> usize {
-        self.programs.len()
+        self.code.rules()
     }
 
     /// The rules that `record` satisfies, in ascending order.
@@ -176,8 +177,7 @@ impl Machine {
         scratch.evaluated += scratch.candidates.len() as u64;
         let mut memo = Memo { epoch: scratch.epoch, answers: &mut scratch.answers, buffers: &mut scratch.buffers };
         for rule in &scratch.candidates {
-            let Some(program) = self.programs.get(*rule as usize) else { continue };
-            if program.run(|predicate| self.holds(predicate, record, &mut memo)) {
+            if self.code.run(*rule, |predicate| self.holds(predicate, record, &mut memo)) {
                 scratch.matched.push(RuleIx(*rule));
             }
         }
@@ -238,8 +238,8 @@ impl Scratch {
         if self.answers.len() < machine.predicates.len() {
             self.answers.resize(machine.predicates.len(), Answer::default());
         }
-        if self.stamps.len() < machine.programs.len() {
-            self.stamps.resize(machine.programs.len(), 0);
+        if self.stamps.len() < machine.code.rules() {
+            self.stamps.resize(machine.code.rules(), 0);
         }
         self.room.seen.reserve(machine.needles);
         if self.epoch == u32::MAX {
@@ -357,7 +357,7 @@ mod tests {
     fn thresholds_that_a_value_stays_under_are_not_looked_at() {
         let rules: Vec<Expr> = (0..5_000).map(|n| over("a", Order::Gt, 1_000 + n)).collect();
         assert_eq!(run(&rules, &[("a", Fact::Int(5))]), (vec![], 0));
-        assert_eq!(run(&rules, &[("a", Fact::Int(1_002))]), (vec![0, 1], 3));
+        assert_eq!(run(&rules, &[("a", Fact::Int(1_002))]), (vec![0, 1], 2));
         assert_eq!(run(&rules, &[("a", Fact::Text("1000.5"))]).0, [0]);
     }
 

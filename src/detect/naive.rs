@@ -413,7 +413,14 @@ mod tests {
         assert!(is(Test::Null, list));
         assert!(!is(text("four"), list));
         assert!(!both(&not(field("f", int(1))), &[("f", list)]));
+        let between = |low, high| {
+            let bound = |order, value| field("f", Test::Compare(order, Number::Int(value)));
+            Expr::All(vec![bound(Order::Gte, low), bound(Order::Lte, high)])
+        };
         let registers = Fact::List(List::Registers(&[0, 97, 1, 0]));
+        assert!(both(&between(200, 100), &[("f", registers)]));
+        assert!(!both(&between(200, 100), &[("f", Fact::Int(150))]));
+        assert!(both(&between(100, 200), &[("f", Fact::Int(150))]));
         assert!(is(int(256), registers));
         assert!(is(text("9?"), registers));
         assert!(!is(int(98), registers));

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 const BEYOND: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
 
 /// Keys stop here, so that twice the number still fits an `i64`.
-const KEY_LIMIT: i128 = 1 << 61;
+const KEY_LIMIT: i64 = 1 << 61;
 
 /// The number that a fact is; `None` for other facts, texts included.
 pub(super) fn of(fact: Fact<'_>) -> Option<Number> {
@@ -83,7 +83,7 @@ pub(super) fn satisfies(found: Ordering, order: Order) -> bool {
 }
 
 /// A place on the line of all numbers: even for an integer, the odd one above it for all fractions up to the next.
-/// Keys keep order, but numbers beyond 2^61 and fractions of one integer share a key: good for an index only.
+/// Keys keep order; integers up to 2^61 have their own, larger ones and the fractions after one integer share.
 pub(super) fn key(number: Number) -> Option<i64> {
     let (floor, odd) = match normal(number) {
         Number::Int(value) => (value, 0),
@@ -91,15 +91,32 @@ pub(super) fn key(number: Number) -> Option<i64> {
         // The cast holds values beyond `i128` at its ends.
         Number::Float(value) => (value.floor() as i128, 1),
     };
-    i64::try_from(floor.clamp(-KEY_LIMIT, KEY_LIMIT) * 2 + odd).ok()
+    let limit = i128::from(KEY_LIMIT);
+    i64::try_from(floor.clamp(-limit, limit) * 2 + odd).ok()
 }
 
-/// The keys that numbers compared so may have.
+/// The key of an integer.
+#[inline]
+pub(super) fn int_key(value: i64) -> i64 {
+    value.clamp(-KEY_LIMIT, KEY_LIMIT) * 2
+}
+
+/// Whether no other integer has its key.
+#[inline]
+pub(super) fn has_own_key(value: i64) -> bool {
+    -KEY_LIMIT < value && value < KEY_LIMIT
+}
+
+/// The keys that numbers compared so may have; among integers with their own key, exactly those that do compare so.
 pub(super) fn keys(order: Order, bound: Number) -> Option<(i64, i64)> {
     let at = key(bound)?;
+    // Of numbers that share the bound's key some may compare so; an integer with its own key does not if equality will not do.
+    let strict = i64::from(matches!(normal(bound), Number::Int(value) if i64::try_from(value).is_ok_and(has_own_key)));
     Some(match order {
-        Order::Lt | Order::Lte => (i64::MIN, at),
-        Order::Gt | Order::Gte => (at, i64::MAX),
+        Order::Lt => (i64::MIN, at - strict),
+        Order::Lte => (i64::MIN, at),
+        Order::Gt => (at + strict, i64::MAX),
+        Order::Gte => (at, i64::MAX),
     })
 }
 

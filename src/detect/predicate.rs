@@ -13,7 +13,7 @@ use super::number;
 use super::pattern::Shape;
 use super::set::{Ints, Ranges};
 use crate::record::{Domain, Fact, Facts, Slot, Slots, Vocabulary};
-use crate::sigma::ir::{Number, Target, Test};
+use crate::sigma::ir::{Number, Order, Target, Test};
 use ipnet::IpNet;
 use rustc_hash::FxHashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -125,6 +125,7 @@ impl Predicate {
     }
 
     /// Whether a value satisfies it. `missed` says that texts were already searched for it in vain.
+    #[inline]
     pub(super) fn holds<F: Facts + ?Sized>(
         &self,
         fact: Fact<'_>,
@@ -134,16 +135,24 @@ impl Predicate {
     ) -> bool {
         match fact {
             Fact::Absent => self.bare.absent,
-            Fact::Null => self.bare.null,
-            Fact::Object => self.bare.present,
-            Fact::Text(_) if missed => false,
-            Fact::List(list) => self.bare.present || form::any(list, |fact| self.holds(fact, missed, record, buffers)),
             Fact::Int(value) if self.known.0 <= value && value <= self.known.1 => self.ints.contains(value),
-            Fact::Bool(value) if !self.relative => self.bools[usize::from(value)],
             Fact::Word(of, word) => match &self.words {
                 Some((vocabulary, words)) if std::ptr::eq(*vocabulary, of) => words.contains(i64::from(word)),
                 _ => self.tests(fact, record, buffers),
             },
+            Fact::Text(_) if missed => false,
+            _ => self.holds_rare(fact, missed, record, buffers),
+        }
+    }
+
+    /// Kept apart so that the common cases are a few instructions.
+    #[inline(never)]
+    fn holds_rare<F: Facts + ?Sized>(&self, fact: Fact<'_>, missed: bool, record: &F, buffers: &mut Buffers) -> bool {
+        match fact {
+            Fact::Null => self.bare.null,
+            Fact::Object => self.bare.present,
+            Fact::List(list) => self.bare.present || form::any(list, |fact| self.holds(fact, missed, record, buffers)),
+            Fact::Bool(value) if !self.relative => self.bools[usize::from(value)],
             Fact::Addr(address) => match (&self.addresses, address) {
                 (Some((v4, _)), IpAddr::V4(address)) => v4.contains(address.to_bits()),
                 (Some((_, v6)), IpAddr::V6(address)) => v6.contains(address.to_bits()),
@@ -153,50 +162,87 @@ impl Predicate {
         }
     }
 
+    /// Whether it holds for lists on which its tests, asked of single values, do not: it stands for several predicates
+    /// each of which may be satisfied by another value.
+    pub(super) fn is_joint(&self) -> bool {
+        matches!(&*self.asks, [Ask::Compare(bounds)] if bounds.len() > 1)
+    }
+
     /// Asks the tests themselves about a scalar.
+    #[inline(never)]
     fn tests<F: Facts + ?Sized>(&self, fact: Fact<'_>, record: &F, buffers: &mut Buffers) -> bool {
         let (reading, mut other) = buffers.read(fact, self.folds);
         self.asks.iter().any(|ask| ask.holds(&reading, record, &mut other))
     }
 }
 
-/// All predicates of a machine.
-#[derive(Debug, Default)]
-pub(super) struct Predicates {
+/// Where the domain of a field comes from.
+pub(super) type DomainOf<'a> = &'a dyn Fn(&Slots, Slot) -> Option<Domain>;
+
+/// Gives each predicate its number.
+pub(super) struct Interner<'a> {
     /// In the order of their numbers.
     pub(super) all: Vec<Predicate>,
     by_key: FxHashMap<String, PredicateIx>,
     trials: u32,
+    slots: &'a mut Slots,
+    domain: DomainOf<'a>,
 }
 
-impl Predicates {
-    /// The number of the predicate that holds if any of `tests` holds of `target`.
-    pub(super) fn intern(
-        &mut self,
-        target: &Target,
-        tests: &[&Test],
-        slots: &mut Slots,
-        domain: impl Fn(&Slots, Slot) -> Option<Domain>,
-    ) -> Result<PredicateIx, Problem> {
+impl<'a> Interner<'a> {
+    /// No predicates yet. Their fields become wanted.
+    pub(super) fn new(slots: &'a mut Slots, domain: DomainOf<'a>) -> Self {
+        Self { all: Vec::new(), by_key: FxHashMap::default(), trials: 0, slots, domain }
+    }
+
+    /// The predicate that holds if any of `tests` holds of `target`.
+    pub(super) fn any(&mut self, target: &Target, tests: &[&Test]) -> Result<PredicateIx, Problem> {
         // The debug form of a test tells all of it, which is all that a key needs.
         let mut keys: Vec<String> = tests.iter().map(|test| format!("{test:?}")).collect();
         keys.sort_unstable();
         keys.dedup();
-        let key = format!("{target:?}{keys:?}");
+        self.intern(target, format!("{target:?} any {keys:?}"), |slots| {
+            tests.iter().map(|test| Ask::new(test, slots)).collect()
+        })
+    }
+
+    /// The predicate that holds if one value of `target` compares so with all of these bounds.
+    pub(super) fn within(&mut self, target: &Target, bounds: &[(Order, Number)]) -> Result<PredicateIx, Problem> {
+        self.intern(target, format!("{target:?} within {bounds:?}"), |_| Ok(vec![Ask::Compare(bounds.into())]))
+    }
+
+    fn intern(
+        &mut self,
+        target: &Target,
+        key: String,
+        asks: impl FnOnce(&mut Slots) -> Result<Vec<Ask>, Problem>,
+    ) -> Result<PredicateIx, Problem> {
         if let Some(known) = self.by_key.get(&key) {
             return Ok(*known);
         }
         let slot = match target {
             Target::AnyValue => None,
-            Target::Field(name) => Some(slots.want(name).ok_or_else(|| Problem::Fields { field: name.to_string() })?),
+            Target::Field(name) => {
+                Some(self.slots.want(name).ok_or_else(|| Problem::Fields { field: name.to_string() })?)
+            }
         };
-        let asks = tests.iter().map(|test| Ask::new(test, slots)).collect::<Result<Vec<_>, _>>()?;
-        let domain = slot.and_then(|slot| domain(slots, slot));
+        let asks = asks(self.slots)?;
+        let domain = slot.and_then(|slot| (self.domain)(self.slots, slot));
         let ix = self.all.len() as PredicateIx;
         self.all.push(Predicate::new(slot, domain, asks, &mut self.trials));
         self.by_key.insert(key, ix);
         Ok(ix)
     }
+}
+
+/// What all of several ranges have in common.
+pub(super) fn meet(ranges: impl Iterator<Item = Option<(i64, i64)>>, whole: (i64, i64)) -> Option<(i64, i64)> {
+    let mut common = whole;
+    for range in ranges {
+        let (low, high) = range?;
+        common = (common.0.max(low), common.1.min(high));
+    }
+    (common.0 <= common.1).then_some(common)
 }
 
 /// The integers that satisfy a test, if its form tells.
@@ -207,7 +253,9 @@ fn int_ranges(ask: &Ask) -> Option<Vec<(i64, i64)>> {
         Ask::Null | Ask::Bool(_) | Ask::Cidr(_) => Some(Vec::new()),
         Ask::Number(Number::Int(value), _) => Some(one(i64::try_from(*value).ok())),
         Ask::Number(..) => Some(Vec::new()),
-        Ask::Compare(order, bound) => Some(number::ints(*order, *bound).into_iter().collect()),
+        Ask::Compare(comparisons) => {
+            Some(meet(comparisons.iter().map(|(order, bound)| number::ints(*order, *bound)), ALL).into_iter().collect())
+        }
         Ask::Text(matcher) => match &matcher.shape {
             Shape::Anything => Some(vec![ALL]),
             Shape::Exact(text) => {

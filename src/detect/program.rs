@@ -2,8 +2,9 @@
 
 use super::ask::Ask;
 use super::error::Problem;
-use super::predicate::{Predicate, PredicateIx};
-use crate::sigma::ir::{Expr, Target, Test};
+use super::predicate::{self, Interner, PredicateIx};
+use crate::record::Domain;
+use crate::sigma::ir::{Expr, Number, Order, Predicate, Target, Test};
 
 /// How deep a condition may be nested; rules written by people stay under ten.
 const MAX_DEPTH: usize = 100;
@@ -19,7 +20,13 @@ const FAIL: u32 = u32::MAX - 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     /// All of them.
-    All(Vec<Self>),
+    All {
+        /// The parts.
+        parts: Vec<Self>,
+        /// What the parts together say of one value: for each record without lists in these fields, these hold too.
+        /// Good as witnesses only.
+        joint: Vec<PredicateIx>,
+    },
     /// Any of them.
     Any(Vec<Self>),
     /// The predicate holds.
@@ -49,24 +56,19 @@ pub(super) fn check(condition: &Expr) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Lowers a condition. Tests of one target under one `Any` become one predicate, numbered by `intern`.
-pub(super) fn lower<I>(condition: &Expr, intern: &mut I) -> Result<Node, Problem>
-where
-    I: FnMut(&Target, &[&Test]) -> Result<PredicateIx, Problem>,
-{
-    node(condition, false, intern)
+/// Lowers a condition. Tests of one target under one `Any` become one predicate.
+pub(super) fn lower(condition: &Expr, interner: &mut Interner<'_>) -> Result<Node, Problem> {
+    node(condition, false, interner)
 }
 
-fn node<I>(expr: &Expr, negated: bool, intern: &mut I) -> Result<Node, Problem>
-where
-    I: FnMut(&Target, &[&Test]) -> Result<PredicateIx, Problem>,
-{
+fn node(expr: &Expr, negated: bool, interner: &mut Interner<'_>) -> Result<Node, Problem> {
     match expr {
-        Expr::Not(part) => node(part, !negated, intern),
-        Expr::Test(predicate) => leaf(intern(&predicate.target, &[&predicate.test])?, negated),
+        Expr::Not(part) => node(part, !negated, interner),
+        Expr::Test(predicate) => Ok(leaf(interner.any(&predicate.target, &[&predicate.test])?, negated)),
         Expr::All(parts) => {
-            let parts = parts.iter().map(|part| node(part, negated, intern)).collect::<Result<_, _>>()?;
-            Ok(join(parts, negated))
+            let joint = if negated { Vec::new() } else { ranges(parts, interner)? };
+            let parts = parts.iter().map(|part| node(part, negated, interner)).collect::<Result<_, _>>()?;
+            Ok(join(parts, negated, joint))
         }
         Expr::Any(parts) => {
             let mut flat = Vec::new();
@@ -74,33 +76,61 @@ where
             let mut lists: Vec<(&Target, Vec<&Test>)> = Vec::new();
             let mut nodes = Vec::new();
             for part in flat {
-                let Expr::Test(predicate) = part else {
-                    nodes.push(node(part, negated, intern)?);
-                    continue;
-                };
-                match lists.iter_mut().find(|(target, _)| **target == predicate.target) {
-                    Some((_, tests)) => tests.push(&predicate.test),
-                    None => lists.push((&predicate.target, vec![&predicate.test])),
+                match part {
+                    Expr::Test(predicate) => group(&mut lists, &predicate.target, &predicate.test),
+                    other => nodes.push(node(other, negated, interner)?),
                 }
             }
             for (target, tests) in lists {
-                nodes.push(leaf(intern(target, &tests)?, negated)?);
+                nodes.push(leaf(interner.any(target, &tests)?, negated));
             }
-            Ok(join(nodes, !negated))
+            Ok(join(nodes, !negated, Vec::new()))
         }
     }
 }
 
-fn leaf(predicate: PredicateIx, negated: bool) -> Result<Node, Problem> {
-    Ok(if negated { Node::Not(predicate) } else { Node::Is(predicate) })
+/// `address >= 10` and `address < 20` say little each, but much together.
+fn ranges(parts: &[Expr], interner: &mut Interner<'_>) -> Result<Vec<PredicateIx>, Problem> {
+    let mut bounds: Vec<(&Target, Vec<(Order, Number)>)> = Vec::new();
+    for part in parts {
+        if let Expr::Test(Predicate { target: target @ Target::Field(_), test: Test::Compare(order, bound) }) =
+            only(part)
+        {
+            group(&mut bounds, target, (*order, *bound));
+        }
+    }
+    let several = bounds.iter().filter(|(_, bounds)| bounds.len() > 1);
+    several.map(|(target, bounds)| interner.within(target, bounds)).collect()
 }
 
-fn join(mut parts: Vec<Node>, any: bool) -> Node {
+/// What a list of one thing says.
+fn only(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::All(parts) | Expr::Any(parts) => match parts.as_slice() {
+            [part] => only(part),
+            _ => expr,
+        },
+        _ => expr,
+    }
+}
+
+fn group<'e, T>(groups: &mut Vec<(&'e Target, Vec<T>)>, target: &'e Target, member: T) {
+    match groups.iter_mut().find(|(known, _)| *known == target) {
+        Some((_, members)) => members.push(member),
+        None => groups.push((target, vec![member])),
+    }
+}
+
+fn leaf(predicate: PredicateIx, negated: bool) -> Node {
+    if negated { Node::Not(predicate) } else { Node::Is(predicate) }
+}
+
+fn join(mut parts: Vec<Node>, any: bool, joint: Vec<PredicateIx>) -> Node {
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
         last => {
             parts.extend(last);
-            if any { Node::Any(parts) } else { Node::All(parts) }
+            if any { Node::Any(parts) } else { Node::All { parts, joint } }
         }
     }
 }
@@ -114,11 +144,12 @@ fn flatten<'e>(parts: &'e [Expr], flat: &mut Vec<&'e Expr>) {
     }
 }
 
-/// The compiled condition.
-#[derive(Clone, Debug)]
-pub(super) struct Program {
-    code: Box<[Step]>,
-    start: u32,
+/// The compiled conditions of all rules, in one piece.
+#[derive(Debug)]
+pub(super) struct Code {
+    steps: Box<[Step]>,
+    /// Where each rule starts.
+    starts: Box<[u32]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,19 +160,25 @@ struct Step {
     no: u32,
 }
 
-impl Program {
-    /// Compiles `node`, cheap tests before dear ones.
-    pub(super) fn new(node: &Node, predicates: &[Predicate]) -> Self {
-        let mut code = Vec::new();
-        let start = emit(node, MATCH, FAIL, predicates, &mut code);
-        Self { code: code.into(), start }
+impl Code {
+    /// Compiles conditions: cheap tests before dear ones, and first those that likely settle it.
+    pub(super) fn new(rules: &[Node], predicates: &[predicate::Predicate], chances: &[f64]) -> Self {
+        let guess = Guess { predicates, chances };
+        let mut steps = Vec::new();
+        let starts = rules.iter().map(|rule| emit(rule, MATCH, FAIL, &guess, &mut steps)).collect();
+        Self { steps: steps.into(), starts }
     }
 
-    /// Whether the condition holds, given which predicates do.
+    /// How many rules there are.
+    pub(super) fn rules(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether the condition of `rule` holds, given which predicates do.
     #[inline]
-    pub(super) fn run(&self, mut holds: impl FnMut(PredicateIx) -> bool) -> bool {
-        let mut at = self.start;
-        while let Some(step) = self.code.get(at as usize) {
+    pub(super) fn run(&self, rule: u32, mut holds: impl FnMut(PredicateIx) -> bool) -> bool {
+        let mut at = self.starts.get(rule as usize).copied().unwrap_or(FAIL);
+        while let Some(step) = self.steps.get(at as usize) {
             at = if holds(step.predicate) { step.yes } else { step.no };
         }
         at == MATCH
@@ -149,15 +186,15 @@ impl Program {
 }
 
 /// Appends the code of `node`, last part first, so that the ways on are known; returns where it starts.
-fn emit(node: &Node, yes: u32, no: u32, predicates: &[Predicate], code: &mut Vec<Step>) -> u32 {
+fn emit(node: &Node, yes: u32, no: u32, guess: &Guess<'_>, code: &mut Vec<Step>) -> u32 {
     match node {
         Node::Is(predicate) => step(*predicate, yes, no, code),
         Node::Not(predicate) => step(*predicate, no, yes, code),
-        Node::All(parts) => {
-            by_cost(parts, predicates).iter().rev().fold(yes, |next, part| emit(part, next, no, predicates, code))
+        Node::All { parts, .. } => {
+            guess.order(parts, false).iter().rev().fold(yes, |next, part| emit(part, next, no, guess, code))
         }
         Node::Any(parts) => {
-            by_cost(parts, predicates).iter().rev().fold(no, |next, part| emit(part, yes, next, predicates, code))
+            guess.order(parts, true).iter().rev().fold(no, |next, part| emit(part, yes, next, guess, code))
         }
     }
 }
@@ -167,28 +204,55 @@ fn step(predicate: PredicateIx, yes: u32, no: u32, code: &mut Vec<Step>) -> u32 
     code.len() as u32 - 1
 }
 
-fn by_cost<'n>(parts: &'n [Node], predicates: &[Predicate]) -> Vec<&'n Node> {
-    let mut sorted: Vec<&Node> = parts.iter().collect();
-    sorted.sort_by_cached_key(|part| cost(part, predicates));
-    sorted
+/// What can be guessed before there is a record.
+struct Guess<'a> {
+    predicates: &'a [predicate::Predicate],
+    chances: &'a [f64],
 }
 
-/// What it may take to find out, roughly: a look-up is 1.
-fn cost(node: &Node, predicates: &[Predicate]) -> usize {
-    match node {
-        Node::All(parts) | Node::Any(parts) => parts.iter().map(|part| cost(part, predicates)).sum(),
-        Node::Is(predicate) | Node::Not(predicate) => {
-            let Some(predicate) = predicates.get(*predicate as usize) else { return 1 };
-            let keyword = if predicate.slot.is_none() { 1_000 } else { 0 };
-            keyword
-                + predicate.asks.iter().fold(0, |sum, ask| {
-                    sum + match ask {
-                        Ask::Regex(_) => 100,
-                        Ask::Text(_) if predicate.known == (i64::MIN, i64::MAX) => 2,
-                        Ask::Text(_) | Ask::FieldRef { .. } | Ask::TimePart(..) => 10,
-                        _ => 1,
-                    }
-                })
+impl Guess<'_> {
+    /// Parts by cost; among equals first those that are likely as asked for.
+    fn order<'n>(&self, parts: &'n [Node], likely: bool) -> Vec<&'n Node> {
+        let mut keyed: Vec<(usize, f64, &Node)> = parts
+            .iter()
+            .map(|part| (self.cost(part), if likely { -self.chance(part) } else { self.chance(part) }, part))
+            .collect();
+        keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        keyed.into_iter().map(|(_, _, part)| part).collect()
+    }
+
+    fn chance(&self, node: &Node) -> f64 {
+        match node {
+            Node::All { parts, .. } => parts.iter().map(|part| self.chance(part)).fold(1.0, f64::min),
+            Node::Any(parts) => parts.iter().map(|part| self.chance(part)).sum::<f64>().min(1.0),
+            Node::Is(predicate) => self.chances.get(*predicate as usize).map_or(1.0, |chance| chance.min(1.0)),
+            Node::Not(predicate) => self.chances.get(*predicate as usize).map_or(1.0, |chance| 1.0 - chance.min(1.0)),
         }
+    }
+
+    /// What it may take to find out, roughly: a look-up is 1.
+    fn cost(&self, node: &Node) -> usize {
+        match node {
+            Node::All { parts, .. } | Node::Any(parts) => parts.iter().map(|part| self.cost(part)).sum(),
+            Node::Is(predicate) | Node::Not(predicate) => {
+                let Some(predicate) = self.predicates.get(*predicate as usize) else { return 1 };
+                let values = match (predicate.slot, predicate.domain) {
+                    (None, _) => 1_000,
+                    (_, Some(Domain::U16List)) => 20,
+                    // Whatever it asks for, one look-up tells.
+                    (_, Some(Domain::U8 | Domain::Bool | Domain::Word(_))) => return 1,
+                    _ => 0,
+                };
+                values + predicate.asks.iter().map(ask_cost).sum::<usize>()
+            }
+        }
+    }
+}
+
+fn ask_cost(ask: &Ask) -> usize {
+    match ask {
+        Ask::Regex(_) => 100,
+        Ask::Text(_) | Ask::FieldRef { .. } | Ask::TimePart(..) => 10,
+        _ => 1,
     }
 }
