@@ -26,7 +26,12 @@ struct Ran {
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
     // Tests must not find somebody's sigmabus.yml.
-    command.args(args).current_dir(env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
+    command
+        .args(args)
+        .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .stdin(Stdio::null());
     command
 }
 
@@ -334,6 +339,24 @@ fn the_report_reads_well() {
     let ran = sigmabus(&["scan", "--format", "text", text(&capture)]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     insta::assert_snapshot!("demo_report", ran.out.replace(text(&capture), "capture.pcap"));
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let capture = fixture("demo/capture.pcap");
+    let report = sigmabus(&["scan", "--format", "text", text(&capture)]).out;
+    let report = report.replace(text(&capture), "fixtures/demo/capture.pcap");
+    assert!(readme.contains(&report), "the tour shows another report than\n{report}");
+    let folder = folder();
+    let rule = file(
+        folder.path(),
+        "my-rule.yml",
+        "title: Valve moved by a stranger\nlogsource: {product: modbus, category: ics}\ndetection:\n  write:\n    \
+         modbus.access: write\n    modbus.adress|lte: 103\n  condition: write\nlevel: high\n",
+    );
+    let told = sigmabus(&["rules", "check", text(&rule)]).err.replace(text(&rule), "my-rule.yml");
+    assert!(readme.contains(told.trim_end()), "the page shows another diagnostic than\n{told}");
 }
 
 #[test]

@@ -54,12 +54,12 @@ pub enum Command {
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
-  sigmabus scan capture.pcap                       a report with the built-in rules
-  sigmabus scan -r my-rules/ --builtin day*.pcap.zst  your rules beside the built-in ones
-  sigmabus scan --format json capture.pcap | jq .  alerts as JSON lines
-  sigmabus scan --emit findings,alerts nxlog.json  a stored log
-  sigmabus scan --fail-on high capture.pcap        exit code 1 when there was such an alert
-  tcpdump -w - -i eth0 port 502 | sigmabus scan -  standard input";
+  sigmabus scan capture.pcap                        a report, by the built-in rules
+  sigmabus scan -r my-rules/ --builtin *.pcap.zst   your rules beside the built-in ones
+  sigmabus scan --format json capture.pcap | jq .   alerts as JSON lines
+  sigmabus scan --emit findings,alerts nxlog.json   a stored log
+  sigmabus scan --fail-on high capture.pcap         exit code 1 if there was such an alert
+  tcpdump -w - -i eth0 port 502 | sigmabus scan -   standard input";
 
 const DECODE_EXAMPLES: &str = "\
 Examples:

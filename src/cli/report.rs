@@ -111,7 +111,7 @@ fn findings(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     let total: u64 = rules.iter().map(|(_, count)| count).sum();
     writeln!(out, "\n{HEAD}Findings{HEAD:#}  {}", grouped(total))?;
     for (meta, count) in rules {
-        writeln!(out, "  {:>9}  {}  {}", grouped(count), painted(meta.level), plain(&meta.title))?;
+        writeln!(out, "  {:>9}  {}  {}", grouped(count), painted(meta.level, 13), plain(&meta.title))?;
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
             out,
             "  {}  {}  {:title$}  {:entity$}  {}{times}",
             short(row.first),
-            painted(row.level),
+            painted(row.level, 8),
             row.title,
             row.entity,
             row.place,
@@ -224,6 +224,12 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A number of things: `1 rule`, `2,000 rules`.
+#[must_use]
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(number as u64), if number == 1 { "" } else { "s" })
 }
 
 /// How long it was, in the two largest units: `14m 22s`, `350ms`.

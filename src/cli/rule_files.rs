@@ -2,6 +2,7 @@
 
 use super::args::RuleArgs;
 use super::outcome::{Failure, Outcome, reason};
+use super::report::counted;
 use crate::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, Severity, SourceText};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
@@ -103,7 +104,8 @@ pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
         }
     }
     if errors > 0 && !args.skip_bad_rules {
-        let message = format!("{errors} errors in rules; correct them, or leave these rules out with --skip-bad-rules");
+        let errors = counted(errors, "error");
+        let message = format!("{errors} in rules; correct them, or leave these rules out with --skip-bad-rules");
         return Err(Failure { outcome: Outcome::Rules, message: Some(message) });
     }
     Ok(loaded)
@@ -113,5 +115,5 @@ pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
 pub fn tell(found: &Diagnostic, loaded: &Loaded) {
     let source = loaded.sources.iter().find(|source| source.name == found.file);
     let text = source.map(SourceText::lossy).unwrap_or_default();
-    super::note(sigma::render(found, &text, super::colour_on_stderr()).trim_end());
+    super::note(&format!("{}\n", sigma::render(found, &text, super::colour_on_stderr()).trim_end()));
 }

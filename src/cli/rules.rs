@@ -2,6 +2,7 @@
 
 use super::args::{Format, FormatArgs, RulesCommand};
 use super::outcome::{Failure, Outcome};
+use super::report::counted;
 use super::{format_for_stdout, note, rule_files};
 use crate::record::schema;
 use crate::sigma::ir::Meta;
@@ -33,7 +34,9 @@ fn check(paths: &[PathBuf]) -> Result<Outcome, Failure> {
     let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     let warnings = loaded.diagnostics.len() - errors;
     let good = loaded.ruleset.rules.len() + loaded.ruleset.correlations.len();
-    note(&format!("{good} rules are good; {errors} errors, {warnings} warnings"));
+    let [good, errors_told, warnings] =
+        [(good, "good rule"), (errors, "error"), (warnings, "warning")].map(|(count, what)| counted(count, what));
+    note(&format!("{good}, {errors_told}, {warnings}"));
     Ok(if errors > 0 { Outcome::Rules } else { Outcome::Done })
 }
 
@@ -57,7 +60,14 @@ fn list(paths: &[PathBuf], format: &FormatArgs) -> Result<Outcome, Failure> {
             let attack: Vec<String> =
                 meta.tags.iter().filter_map(|tag| tag.strip_prefix("attack.")).map(plain).collect();
             let id = meta.id.as_deref().unwrap_or("-");
-            writeln!(out, "{:36}  {}  {:45}  {}", plain(id), painted(meta.level), plain(&meta.title), attack.join(" "))
+            writeln!(
+                out,
+                "{:36}  {}  {:45}  {}",
+                plain(id),
+                painted(meta.level, 13),
+                plain(&meta.title),
+                attack.join(" ")
+            )
         }
     })
 }

@@ -86,7 +86,7 @@ impl<W: Write> Sink for Text<W> {
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
         let meta = catalogue.meta(finding.rule);
-        let level = painted(meta.level);
+        let level = painted(meta.level, 13);
         let place = place(finding.place, catalogue);
         let group = entity(finding.group);
         writeln!(self.out, "{}  {level}  {}  {group}  {place}", short(finding.time), plain(&meta.title))
@@ -98,10 +98,10 @@ impl<W: Write> Sink for Text<W> {
             self.keep(row);
             return Ok(());
         }
-        let level = painted(row.level);
+        let level = painted(row.level, 8);
         writeln!(self.out, "{}  {level}  {}  {}  {}", short(row.first), row.title, row.entity, row.place)?;
         if !row.detail.is_empty() {
-            writeln!(self.out, "{:25}{}", "", row.detail)?;
+            writeln!(self.out, "{:35}{}", "", row.detail)?;
         }
         self.out.flush()
     }
@@ -155,9 +155,9 @@ pub fn short(time: Timestamp) -> String {
     full.get(..23).unwrap_or(&full).replace('T', " ")
 }
 
-/// A level in its colour, padded to the widest that is common.
+/// A level in its colour, padded to `width`.
 #[must_use]
-pub fn painted(level: Level) -> String {
+pub fn painted(level: Level, width: usize) -> String {
     let style = match level {
         Level::Informational => Style::new().dimmed(),
         Level::Low => AnsiColor::Cyan.on_default(),
@@ -165,7 +165,7 @@ pub fn painted(level: Level) -> String {
         Level::High => AnsiColor::Red.on_default(),
         Level::Critical => AnsiColor::Red.on_default().bold(),
     };
-    format!("{style}{:8}{style:#}", level.word())
+    format!("{style}{:width$}{style:#}", level.word())
 }
 
 /// Text from rules and packets without control characters: what it holds must not drive the terminal.
