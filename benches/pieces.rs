@@ -12,7 +12,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use sigmabus::capture::{self, Batch, Opened};
 use sigmabus::cli::rule_files;
 use sigmabus::detect::{Input, Machine, Scratch, Unit};
-use sigmabus::modbus::{self, Pairing};
+use sigmabus::modbus::{self, Message, Pairing};
 use sigmabus::net::{self, Net, Packet};
 use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Wanted};
 use sigmabus::record::json::write_json;
@@ -73,60 +73,34 @@ fn pieces(criterion: &mut Criterion) {
             BatchSize::LargeInput,
         );
     });
-    let fresh = || (Net::new(&net::Config::default()), Pairing::new(&modbus::Config::default()));
-    group.bench_function("frame to message", |bencher| {
-        bencher.iter_batched_ref(
-            fresh,
-            |(net, pairing)| {
-                each_frame(&batches, |frame| {
-                    net.push(&Packet::parse(frame), &mut |chunk| {
-                        pairing.push(&chunk, &mut |message| {
-                            black_box(*message);
-                        })
+    let mut scratch = Scratch::new();
+    let mut arena = bumpalo::Bump::new();
+    let mut out = Vec::new();
+    let mut piece = |name: &str, act: &mut dyn FnMut(&Message<'_>)| {
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(
+                || (Net::new(&net::Config::default()), Pairing::new(&modbus::Config::default())),
+                |(net, pairing)| {
+                    each_frame(&batches, |frame| {
+                        net.push(&Packet::parse(frame), &mut |chunk| pairing.push(&chunk, &mut |message| act(message)));
                     });
-                });
-            },
-            BatchSize::LargeInput,
-        );
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    };
+    piece("frame to message", &mut |message| {
+        black_box(message);
     });
-    group.bench_function("frame to matched rules", |bencher| {
-        let mut scratch = Scratch::new();
-        let mut arena = bumpalo::Bump::new();
-        bencher.iter_batched_ref(
-            fresh,
-            |(net, pairing)| {
-                each_frame(&batches, |frame| {
-                    net.push(&Packet::parse(frame), &mut |chunk| {
-                        pairing.push(&chunk, &mut |message| {
-                            arena.reset();
-                            let record = Record::new(message, &slots, &arena);
-                            black_box(machine.matches(&record, &mut scratch).len());
-                        });
-                    });
-                });
-            },
-            BatchSize::LargeInput,
-        );
+    piece("frame to matched rules", &mut |message| {
+        arena.reset();
+        black_box(machine.matches(&Record::new(message, &slots, &arena), &mut scratch).len());
     });
-    group.bench_function("frame to JSON record", |bencher| {
-        let mut out = Vec::new();
-        let mut arena = bumpalo::Bump::new();
-        bencher.iter_batched_ref(
-            fresh,
-            |(net, pairing)| {
-                each_frame(&batches, |frame| {
-                    net.push(&Packet::parse(frame), &mut |chunk| {
-                        pairing.push(&chunk, &mut |message| {
-                            arena.reset();
-                            out.clear();
-                            write_json(&Record::new(message, &slots, &arena), &mut out);
-                            black_box(out.len());
-                        });
-                    });
-                });
-            },
-            BatchSize::LargeInput,
-        );
+    piece("frame to JSON record", &mut |message| {
+        arena.reset();
+        out.clear();
+        write_json(&Record::new(message, &slots, &arena), &mut out);
+        black_box(out.len());
     });
     group.finish();
 

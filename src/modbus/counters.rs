@@ -1,29 +1,9 @@
 //! How much of what was seen: nothing is dropped without being counted here.
 
-/// Declares the counters once: fields, merging and the list of names come from the same lines.
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+crate::net::counters! {
+    {
         /// What happened in one shard, or, [merged](Counters::merge), in all of them.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Counters {
-            $($(#[$doc])* pub $name: u64,)*
-        }
-
-        impl Counters {
-            /// Adds those of another shard.
-            pub fn merge(&mut self, other: &Self) {
-                $(self.$name += other.$name;)*
-            }
-
-            /// Every counter's name and value.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((stringify!($name), self.$name),)*].into_iter()
-            }
-        }
-    };
-}
-
-counters! {
+    }
     /// Requests.
     queries,
     /// Normal answers.

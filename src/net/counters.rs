@@ -1,13 +1,10 @@
 //! How often what happened.
 
-/// Writes the struct, and what must name every field, from one list.
+/// Writes a struct of counters, and what must name every field, from one list.
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// What became of the frames, packets and bytes that were pushed.
-        ///
-        /// `frames + reassembled` is the sum of what was not used (`unknown_link_type`, `not_ip`, `cut_headers`,
-        /// `bad_lengths`, `other_transport`, `other_port`), `fragments`, `segments` and `datagrams`.
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+    ({ $(#[doc = $about:literal])+ } $($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
@@ -26,7 +23,15 @@ macro_rules! counters {
     };
 }
 
+pub(crate) use counters;
+
 counters! {
+    {
+        /// What became of the frames, packets and bytes that were pushed.
+        ///
+        /// `frames + reassembled` is the sum of what was not used (`unknown_link_type`, `not_ip`, `cut_headers`,
+        /// `bad_lengths`, `other_transport`, `other_port`), `fragments`, `segments` and `datagrams`.
+    }
     /// Frames pushed.
     frames,
     /// Frames of a link type that is not read.

@@ -39,6 +39,7 @@ mod tcp;
 mod testing;
 
 pub use counters::Counters;
+pub(crate) use counters::counters;
 pub use packet::Packet;
 pub use shard::{Config, Net};
 
