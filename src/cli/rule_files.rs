@@ -3,6 +3,8 @@
 use super::args::RuleArgs;
 use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
+use crate::pipeline::{self, Plan, PlanError, Wanted};
+use crate::sigma::ir::Ruleset;
 use crate::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, Severity, SourceText};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
@@ -109,6 +111,21 @@ pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
         return Err(Failure { outcome: Outcome::Rules, message: Some(message) });
     }
     Ok(loaded)
+}
+
+/// Compiles rules for a run. Rules that ask for too much are told on standard error.
+///
+/// # Errors
+/// When there are such rules and they may not be skipped.
+pub fn compile(mut ruleset: Ruleset, wanted: Wanted, args: &RuleArgs) -> Result<Plan, Failure> {
+    match Plan::compile(ruleset.clone(), wanted.clone()) {
+        Err(PlanError::Rules(refused)) if args.skip_bad_rules => {
+            refused.iter().for_each(|refused| super::note(&format!("sigmabus: {refused}")));
+            pipeline::silence(&mut ruleset, &refused);
+            Plan::compile(ruleset, wanted).map_err(Failure::rules)
+        }
+        other => other.map_err(Failure::rules),
+    }
 }
 
 /// Draws a diagnostic on standard error.

@@ -4,6 +4,7 @@ use super::args::{Format, FormatArgs, RulesCommand};
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use super::{format_for_stdout, note, rule_files};
+use crate::pipeline::{Plan, PlanError, Wanted};
 use crate::record::schema;
 use crate::sigma::ir::Meta;
 use crate::sigma::{Loaded, Severity};
@@ -31,9 +32,16 @@ fn check(paths: &[PathBuf]) -> Result<Outcome, Failure> {
     if !loaded.diagnostics.is_empty() {
         note(loaded.render(super::colour_on_stderr()).trim_end());
     }
-    let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-    let warnings = loaded.diagnostics.len() - errors;
-    let good = loaded.ruleset.rules.len() + loaded.ruleset.correlations.len();
+    let wrong = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+    let warnings = loaded.diagnostics.len() - wrong;
+    let understood = loaded.ruleset.rules.len() + loaded.ruleset.correlations.len();
+    // A rule may be understood and still ask for more than the matcher's bounds allow.
+    let refused = match Plan::compile(loaded.ruleset, Wanted::default()) {
+        Err(PlanError::Rules(refused)) => refused,
+        Err(PlanError::Scoreboard(_)) | Ok(_) => Vec::new(),
+    };
+    refused.iter().for_each(|refused| note(&format!("error: {refused}\n")));
+    let (good, errors) = (understood - refused.len(), wrong + refused.len());
     let [good, errors_told, warnings] =
         [(good, "good rule"), (errors, "error"), (warnings, "warning")].map(|(count, what)| counted(count, what));
     note(&format!("{good}, {errors_told}, {warnings}"));

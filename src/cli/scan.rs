@@ -25,7 +25,8 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let ruleset = rule_files::load(&args.rules)?.ruleset;
     let printer = Printer::open(&args.output, Pace::Report)?;
     let stored = Stored { paths: args.inputs, in_time_order: true, traffic: args.traffic, threads: args.threads };
-    let (summary, outcome) = stored.run(ruleset, wanted, emits, printer)?;
+    let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
+    let (summary, outcome) = stored.run(plan, emits, printer)?;
     let met = args.output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
     Ok(if outcome == Outcome::Done && met { Outcome::FailOn } else { outcome })
 }
@@ -39,7 +40,8 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     });
     let printer = Printer::json(args.output.as_deref())?;
     let stored = Stored { paths: args.inputs, in_time_order: false, traffic: args.traffic, threads: args.threads };
-    Ok(stored.run(Ruleset::default(), wanted, Emits::default(), printer)?.1)
+    let plan = Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?;
+    Ok(stored.run(plan, Emits::default(), printer)?.1)
 }
 
 /// What the configuration asks for, with the ports of the command line before those of the file.
@@ -57,14 +59,8 @@ struct Stored {
 }
 
 impl Stored {
-    fn run(
-        self,
-        ruleset: Ruleset,
-        wanted: Wanted,
-        emits: Emits,
-        mut printer: Printer,
-    ) -> Result<(Summary, Outcome), Failure> {
-        let plan = Arc::new(Plan::compile(ruleset, wanted).map_err(Failure::rules)?);
+    fn run(self, plan: Plan, emits: Emits, mut printer: Printer) -> Result<(Summary, Outcome), Failure> {
+        let plan = Arc::new(plan);
         // A wrong filter is told before anything is read.
         self.filter()?;
         let mut inputs = inputs::expand(&self.paths)?;

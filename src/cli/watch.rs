@@ -8,7 +8,7 @@ use super::progress::stop_flag;
 use super::{format_for_stdout, note, report, rule_files, scan};
 use crate::capture::live::{self, Live, LiveError, Options};
 use crate::detect::{Input, Unit};
-use crate::pipeline::{self, Engine, Naming, Plan, Progress};
+use crate::pipeline::{self, Engine, Naming, Progress};
 use crate::sink::{Pace, plain};
 use serde_json::json;
 use std::io::{self, Write};
@@ -29,7 +29,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
         buffer: i32::try_from(args.buffer << 20).unwrap_or(i32::MAX),
     };
     let ruleset = rule_files::load(&args.rules)?.ruleset;
-    let plan = Arc::new(Plan::compile(ruleset, wanted).map_err(Failure::rules)?);
+    let plan = Arc::new(rule_files::compile(ruleset, wanted, &args.rules)?);
     let live = Live::open(&args.interface, &options).map_err(refused)?;
     let mut printer = Printer::open(&args.output, Pace::AsTheyHappen)?;
     let mut engine = Engine::new(&plan, emits);

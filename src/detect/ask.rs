@@ -5,6 +5,7 @@ use super::pattern::{Matcher, Shape};
 use super::{clock, fold, form, number};
 use crate::record::{Fact, Facts, Slot, Slots};
 use crate::sigma::ir::{self, Number, Order, Pattern, Piece, Place, Test, TimePart};
+use crate::sigma::limits::MAX_REGEX_SIZE;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -12,8 +13,9 @@ use std::net::IpAddr;
 const MAX_PIECES: usize = 256;
 /// Bytes of literals that a pattern may have.
 const MAX_PATTERN: usize = 64 << 10;
-/// Bytes that a compiled regular expression may take: ten times the largest in the public rules.
-const MAX_REGEX: usize = 1 << 20;
+/// Bytes that a compiled regular expression may take. The language bounds its automaton; here captures and the
+/// automaton for the other direction come to it.
+const MAX_REGEX: usize = 4 * MAX_REGEX_SIZE;
 /// Bytes of lazily built states that each thread may keep for one regular expression.
 const MAX_REGEX_CACHE: usize = 256 << 10;
 

@@ -21,7 +21,7 @@ mod summary;
 pub use captures::{Filter, Run};
 pub use engine::{Emits, Engine};
 pub use lines::looks_like_json_lines;
-pub use plan::{Naming, Plan, PlanError, Wanted};
+pub use plan::{Naming, Plan, PlanError, Refused, Wanted, silence};
 pub use summary::{Records, Room, Summary, TopEntity};
 
 use crate::capture::CaptureError;

@@ -6,8 +6,9 @@ use crate::net;
 use crate::record::{LogPlan, Mask, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
-use crate::sigma::ir::{Expr, LogSource, Meta, RuleRef, Ruleset, Target};
+use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
 use crate::time::{Offset, Span};
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// The fields that tell whom an alert of a single finding is about, as far as the record has them.
@@ -43,12 +44,26 @@ pub enum Naming {
 /// Rules that were read but cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// Some rules ask for too much. For each, its title and what it asks for.
-    #[error("{}", .0.iter().map(|(title, problem)| format!("rule `{title}`: {problem}")).collect::<Vec<_>>().join("\n"))]
-    Rules(Vec<(Arc<str>, String)>),
+    /// Some rules ask for too much.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Rules(Vec<Refused>),
     /// A scoreboard names one field too many.
     #[error("scoreboard `{0}` names one field too many")]
     Scoreboard(Arc<str>),
+}
+
+/// A rule that was read but cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}:{}: rule `{title}`: {problem}", origin.file, origin.line)]
+pub struct Refused {
+    /// Which.
+    pub rule: RuleRef,
+    /// Where it stands.
+    pub origin: Origin,
+    /// Its title.
+    pub title: Arc<str>,
+    /// What it asks for.
+    pub problem: String,
 }
 
 /// The compiled rules with all that goes with them. Immutable, shared by all threads.
@@ -318,15 +333,41 @@ fn named(name: Arc<str>, value: Value<'_>) -> Named {
 }
 
 fn refused_rules(errors: &[CompileError], ruleset: &Ruleset) -> PlanError {
-    let title = |index: usize| ruleset.rules.get(index).map_or_else(|| "?".into(), |rule| Arc::clone(&rule.meta.title));
-    PlanError::Rules(errors.iter().map(|error| (title(error.rule.0 as usize), error.problem.to_string())).collect())
+    let refused = errors.iter().filter_map(|error| {
+        let index = error.rule.0 as usize;
+        Some(refused(RuleRef::Rule(index), &ruleset.rules.get(index)?.meta, &error.problem))
+    });
+    PlanError::Rules(refused.collect())
 }
 
 fn refused_correlations(refusals: &[Refusal], ruleset: &Ruleset) -> PlanError {
-    let told = refusals.iter().map(|refusal| {
-        let correlation = ruleset.correlations.get(refusal.correlation.0 as usize);
-        let title = correlation.map_or_else(|| "?".into(), |correlation| Arc::clone(&correlation.meta.title));
-        (title, refusal.reason.to_string())
+    let refused = refusals.iter().filter_map(|refusal| {
+        let index = refusal.correlation.0 as usize;
+        Some(refused(RuleRef::Correlation(index), &ruleset.correlations.get(index)?.meta, &refusal.reason))
     });
-    PlanError::Rules(told.collect())
+    PlanError::Rules(refused.collect())
+}
+
+fn refused(rule: RuleRef, meta: &Meta, problem: &dyn Display) -> Refused {
+    Refused { rule, origin: meta.origin.clone(), title: Arc::clone(&meta.title), problem: problem.to_string() }
+}
+
+/// Takes the meaning out of rules that cannot be run, so that the others can: they stay in their places, since others
+/// refer to these, and are never satisfied.
+pub fn silence(ruleset: &mut Ruleset, refused: &[Refused]) {
+    for refused in refused {
+        match refused.rule {
+            RuleRef::Rule(index) => {
+                if let Some(rule) = ruleset.rules.get_mut(index) {
+                    rule.condition = Expr::Any(Vec::new());
+                }
+            }
+            RuleRef::Correlation(index) => {
+                if let Some(correlation) = ruleset.correlations.get_mut(index) {
+                    correlation.rules.clear();
+                    correlation.kind = CorrelationKind::EventCount(Vec::new());
+                }
+            }
+        }
+    }
 }
