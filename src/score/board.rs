@@ -1,7 +1,7 @@
 //! One scoreboard at work: a deque of scored findings and a running sum for each entity.
 
 use super::{History, Scoreboard};
-use crate::time::Timestamp;
+use crate::time::{LEAP, Span, Timestamp};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
@@ -53,9 +53,9 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Entity {
-    findings: VecDeque<Scored>,
-    sum: i64,
-    latest: Option<Timestamp>,
+    window: Window,
+    /// The window before a leap in time that no other finding confirmed yet.
+    before_leap: Option<Window>,
     /// When the last threat was raised.
     raised: Option<Timestamp>,
     /// Whether the score was below the threshold since then.
@@ -63,6 +63,14 @@ struct Entity {
     peak: i64,
     threats: u32,
     history: History,
+}
+
+/// The findings that count at the time of the latest of them.
+#[derive(Debug, Default)]
+struct Window {
+    findings: VecDeque<Scored>,
+    sum: i64,
+    latest: Option<Timestamp>,
 }
 
 impl Board {
@@ -87,18 +95,20 @@ impl Board {
             self.entities.insert(entity.into(), Entity::default());
         }
         let state = self.entities.get_mut(entity)?;
-        let latest = state.latest.map_or(finding.time, |latest| latest.max(finding.time));
+        state.leap(finding.time, self.rule.window);
+        let window = &mut state.window;
+        let latest = window.latest.map_or(finding.time, |latest| latest.max(finding.time));
         let from = latest.minus(self.rule.window);
         if finding.time < from {
             self.late += 1;
             return None;
         }
-        state.latest = Some(latest);
-        self.let_go += state.forget_before(from);
-        state.was_below |= !self.rule.threshold.passed_by(state.sum);
-        state.insert(finding);
-        state.peak = state.peak.max(state.sum);
-        state.history.note(latest, state.sum);
+        window.latest = Some(latest);
+        self.let_go += window.forget_before(from);
+        state.was_below |= !self.rule.threshold.passed_by(window.sum);
+        window.insert(finding);
+        state.peak = state.peak.max(window.sum);
+        state.history.note(latest, window.sum);
         state.judge(&self.rule, from, latest, finding.time)
     }
 
@@ -135,7 +145,7 @@ impl Board {
         if self.entities.len() < ENTITIES {
             return;
         }
-        let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.latest, key.clone())).collect();
+        let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.window.latest, key.clone())).collect();
         // Equal times are told apart by the key, so that the choice does not depend on hash order.
         ages.sort_unstable();
         for (_, key) in ages.iter().take(ENTITIES / 4) {
@@ -145,7 +155,7 @@ impl Board {
     }
 }
 
-impl Entity {
+impl Window {
     /// Puts a finding in its place by time; equal times stay in order of arrival.
     fn insert(&mut self, finding: Scored) {
         self.sum += i64::from(finding.points);
@@ -171,18 +181,34 @@ impl Entity {
         }
         let_go
     }
+}
+
+impl Entity {
+    /// Far ahead of all others a finding begins a window of its own, and the one before is kept; the next finding
+    /// tells which of them goes on.
+    fn leap(&mut self, time: Timestamp, span: Span) {
+        let Some(latest) = self.window.latest else { return };
+        if time.since(latest) > span.max(LEAP) {
+            self.before_leap = Some(std::mem::take(&mut self.window));
+        } else if time >= latest.minus(span) {
+            self.before_leap = None;
+        } else if let Some(before) = self.before_leap.take() {
+            self.window = before;
+        }
+    }
 
     /// A threat, unless one was raised that still stands: the score must have been below the threshold since, and
     /// the cool-down be over.
     fn judge(&mut self, rule: &Scoreboard, from: Timestamp, to: Timestamp, time: Timestamp) -> Option<Threat> {
         let armed = self.raised.is_none_or(|raised| self.was_below && to.since(raised) >= rule.cool_down);
-        if !armed || !rule.threshold.passed_by(self.sum) {
+        if !armed || !rule.threshold.passed_by(self.window.sum) {
             return None;
         }
         self.raised = Some(to);
         self.was_below = false;
         self.threats += 1;
-        Some(Threat { time, score: self.sum, from, to, findings: self.findings.iter().copied().collect() })
+        let findings = self.window.findings.iter().copied().collect();
+        Some(Threat { time, score: self.window.sum, from, to, findings })
     }
 }
 
@@ -190,7 +216,6 @@ impl Entity {
 mod tests {
     use super::*;
     use crate::score::Threshold;
-    use crate::time::Span;
     use proptest::prelude::*;
 
     fn board(threshold: Threshold, window: i64, cool_down: i64) -> Board {
@@ -237,6 +262,20 @@ mod tests {
     }
 
     #[test]
+    fn one_far_future_time_wipes_no_window_and_two_move_on() {
+        let day = 86_400_000_000_000;
+        let mut board = board(Threshold::Gte(30), 100, 0);
+        assert_eq!(board.add(b"a", at(0, 10)), None);
+        assert_eq!(board.add(b"a", at(day, 10)), None, "nothing else counts a day later");
+        assert_eq!(board.add(b"a", at(50, 10)), None);
+        assert!(board.add(b"a", at(60, 10)).is_some(), "0, 50 and 60 are together still");
+        assert_eq!(board.add(b"a", at(day, 10)), None);
+        assert_eq!(board.add(b"a", at(day + 1, 10)), None);
+        assert_eq!(board.add(b"a", at(70, 10)), None);
+        assert_eq!(board.late(), 1, "by now the leap is believed");
+    }
+
+    #[test]
     fn full_boards_forget_who_scored_longest_ago_and_say_so() {
         let mut board = board(Threshold::Gt(1_000), 10, 0);
         for entity in 0..=ENTITIES as u32 {
@@ -263,7 +302,7 @@ mod tests {
                     .filter(|(time, _)| latest - time <= 100)
                     .map(|(_, points)| i64::from(*points))
                     .sum();
-                prop_assert_eq!(board.entities.get(&b"a"[..]).map(|state| state.sum), Some(expected));
+                prop_assert_eq!(board.entities.get(&b"a"[..]).map(|state| state.window.sum), Some(expected));
             }
         }
     }

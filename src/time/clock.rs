@@ -2,13 +2,13 @@
 
 use super::{Span, Timestamp};
 
-/// A step of more than this, either way, is believed only when a second record agrees.
-const LEAP: Span = Span::from_secs(3_600);
+/// A step of capture time of more than this is believed only when a second record agrees: one record with a wrong,
+/// far-away time must not make anybody forget anything.
+pub const LEAP: Span = Span::from_secs(3_600);
 
 /// The capture clock: it ticks once for each second that records pass into.
 ///
-/// One record with a wrong far-away time must not expire everybody's state, so a leap waits for confirmation.
-/// The clock looks at nothing but record times in order: the same input ticks at the same records.
+/// A [`LEAP`] waits for confirmation. The clock looks at nothing but record times in order: the same input ticks at the same records.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     now: Option<Timestamp>,

@@ -6,7 +6,7 @@
 mod clock;
 mod offset;
 
-pub use clock::Clock;
+pub use clock::{Clock, LEAP};
 pub use offset::Offset;
 
 use std::fmt;
