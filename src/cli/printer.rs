@@ -2,6 +2,7 @@
 
 use super::args::{Emit, Format, OutputArgs};
 use super::outcome::{Failure, reason};
+use super::progress::Meanwhile;
 use super::report;
 use crate::pipeline::{Emits, Summary};
 use crate::sink::{JsonLines, Pace, Sink, Text};
@@ -12,10 +13,13 @@ use std::path::Path;
 type Out = Box<dyn Write>;
 
 /// The output of a run.
-pub(super) enum Printer {
-    /// Data for programs.
+pub(super) struct Printer {
+    form: Form,
+    meanwhile: Meanwhile,
+}
+
+enum Form {
     Json(JsonLines<Out>),
-    /// Lines for people.
     Text(Text<Out>),
 }
 
@@ -28,10 +32,13 @@ impl Printer {
         let terminal = args.output.is_none() && io::stdout().is_terminal();
         let format = args.format.unwrap_or(if terminal { Format::Text } else { Format::Json });
         let out = writer(args.output.as_deref(), format)?;
-        Ok(match format {
-            Format::Json => Self::Json(JsonLines::new(out)),
-            Format::Text => Self::Text(Text::new(out, pace)),
-        })
+        let report_only = format == Format::Text && args.emit == [Emit::Alerts];
+        let meanwhile = if terminal && !report_only { Meanwhile::Lines } else { Meanwhile::Nothing };
+        let form = match format {
+            Format::Json => Form::Json(JsonLines::new(out)),
+            Format::Text => Form::Text(Text::new(out, pace)),
+        };
+        Ok(Self { form, meanwhile })
     }
 
     /// JSON lines for `output`.
@@ -39,14 +46,21 @@ impl Printer {
     /// # Errors
     /// When the output file cannot be made.
     pub(super) fn json(output: Option<&Path>) -> Result<Self, Failure> {
-        Ok(Self::Json(JsonLines::new(writer(output, Format::Json)?)))
+        let terminal = output.is_none() && io::stdout().is_terminal();
+        let meanwhile = if terminal { Meanwhile::Lines } else { Meanwhile::Nothing };
+        Ok(Self { form: Form::Json(JsonLines::new(writer(output, Format::Json)?)), meanwhile })
+    }
+
+    /// What appears on the screen during the run.
+    pub(super) const fn meanwhile(&self) -> Meanwhile {
+        self.meanwhile
     }
 
     /// As a sink.
     pub(super) fn sink(&mut self) -> &mut dyn Sink {
-        match self {
-            Self::Json(json) => json,
-            Self::Text(text) => text,
+        match &mut self.form {
+            Form::Json(json) => json,
+            Form::Text(text) => text,
         }
     }
 
@@ -55,9 +69,9 @@ impl Printer {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn finish(self, summary: &Summary) -> io::Result<()> {
-        match self {
-            Self::Json(mut json) => json.flush(),
-            Self::Text(text) => {
+        match self.form {
+            Form::Json(mut json) => json.flush(),
+            Form::Text(text) => {
                 let (rows, unlisted, mut out) = text.into_report();
                 report::write(&mut out, summary, &rows, unlisted)?;
                 out.flush()

@@ -14,11 +14,20 @@ pub(super) struct Bar {
     stop: Arc<AtomicBool>,
 }
 
+/// What else appears on the screen meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meanwhile {
+    /// Nothing until the end.
+    Nothing,
+    /// Lines of output, among which a bar would only be in the way.
+    Lines,
+}
+
 impl Bar {
     /// A bar for so many bytes; 0 when that is not known. Nothing is drawn unless standard error is a terminal.
-    pub(super) fn new(bytes: u64, stop: Arc<AtomicBool>) -> Self {
-        let target =
-            if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    pub(super) fn new(bytes: u64, meanwhile: Meanwhile, stop: Arc<AtomicBool>) -> Self {
+        let shown = io::stderr().is_terminal() && meanwhile == Meanwhile::Nothing;
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target((bytes > 0).then_some(bytes), target);
         let template = if bytes > 0 {
             "{bar:32} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta} left"

@@ -67,7 +67,7 @@ impl Stored {
         if self.in_time_order {
             inputs::sort_by_time(&mut inputs);
         }
-        let bar = Bar::new(inputs.iter().map(|input| input.size).sum(), stop_flag());
+        let bar = Bar::new(inputs.iter().map(|input| input.size).sum(), printer.meanwhile(), stop_flag());
         let mut engine = Engine::new(&plan, emits);
         let mut outcome = Outcome::Done;
         for input in &inputs {
