@@ -215,6 +215,21 @@ fn a_capture_without_modbus_says_so_and_hints_at_the_port() {
     assert!(ran.err.contains("no Modbus on port 1502; if the servers listen elsewhere, say --port N"), "{}", ran.err);
 }
 
+#[cfg(feature = "live")]
+#[test]
+fn a_capture_filter_leaves_the_other_frames_out_and_numbers_as_they_are() {
+    let capture = fixture("badlogin/capture.pcap");
+    let frames = |ran: &Ran| -> Vec<_> { values(&ran.out).iter().map(|line| line["frame.number"].as_u64()).collect() };
+    let all = frames(&sigmabus(&["decode", text(&capture)]));
+    for threads in ["1", "3"] {
+        let some = sigmabus(&["decode", "--threads", threads, "--bpf", "port 39565", text(&capture)]);
+        assert_eq!(frames(&some), all[2..], "{}", some.err);
+    }
+    let ran = sigmabus(&["decode", "--bpf", "no filter at all", text(&capture)]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+    assert!(ran.err.contains("filter `no filter at all`"), "{}", ran.err);
+}
+
 #[test]
 fn wrong_rules_are_all_told_and_end_with_3_or_are_skipped() {
     let folder = folder();
