@@ -14,7 +14,7 @@ use sigmabus::alert::Alert;
 use sigmabus::detect::{Catalogue, Finding, Input, Machine, Scratch, Unit, naive};
 use sigmabus::pipeline::{Emits, Engine, Plan, Run, Wanted};
 use sigmabus::record::{LogPlan, LogRecord, Slots};
-use sigmabus::sigma::{self, Options, SourceText};
+use sigmabus::sigma::{self, Loaded, Options, Severity, SourceText};
 use sigmabus::sink::Sink;
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,20 +22,33 @@ use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// One YAML document of a test file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TestFile {
+struct Test {
     #[serde(default)]
     rules: Vec<PathBuf>,
     rule: Option<String>,
+    #[serde(default)]
+    placeholders: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    warns: Vec<String>,
+    refused: Option<String>,
+    #[serde(default)]
+    hits: Vec<Fields>,
+    #[serde(default)]
+    misses: Vec<Fields>,
+    #[serde(default)]
     cases: Vec<Case>,
 }
+
+type Fields = BTreeMap<String, serde_json::Value>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
-    records: Vec<BTreeMap<String, serde_json::Value>>,
+    records: Vec<Fields>,
     findings: Vec<String>,
 }
 
@@ -76,7 +89,13 @@ fn test_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn sources(file: &Path, test: &TestFile) -> Vec<SourceText> {
+fn documents(file: &Path) -> Vec<Test> {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let documents = serde_yaml::Deserializer::from_str(&text).map(Test::deserialize);
+    documents.map(|test| test.unwrap_or_else(|error| panic!("{}: {error}", file.display()))).collect()
+}
+
+fn load(file: &Path, test: &Test) -> Loaded {
     let folder = file.parent().unwrap();
     let named = test.rules.iter().map(|path| {
         let path = folder.join(path);
@@ -84,7 +103,45 @@ fn sources(file: &Path, test: &TestFile) -> Vec<SourceText> {
         SourceText::new(path.display().to_string(), bytes)
     });
     let inline = test.rule.iter().map(|text| SourceText::new(file.display().to_string(), text.clone().into_bytes()));
-    named.chain(inline).collect()
+    let options = Options { placeholders: test.placeholders.clone(), ..Options::default() };
+    sigma::load(named.chain(inline), &options)
+}
+
+/// What differs from what a test says of its rules as such.
+fn misloaded(test: &Test, loaded: &Loaded) -> Option<String> {
+    let of = |severity| loaded.diagnostics.iter().filter(move |found| found.severity == severity);
+    let errors: Vec<_> = of(Severity::Error).map(|found| found.code).collect();
+    let as_said = match &test.refused {
+        None => errors.is_empty() && of(Severity::Warning).map(|found| found.code).eq(&test.warns),
+        Some(code) => {
+            // Rules that refused correlations refer to are good.
+            let documents = || test.rule.as_deref().unwrap_or_default().split("\n---\n");
+            let correlations = documents().filter(|document| document.contains("\ncorrelation:")).count();
+            let ruleset = &loaded.ruleset;
+            let refused = if correlations > 0 { correlations } else { documents().count() };
+            errors == vec![code.as_str(); refused]
+                && ruleset.correlations.is_empty()
+                && (correlations > 0 || ruleset.rules.is_empty())
+        }
+    };
+    let expected = format!("expected {:?}, warnings {:?}", test.refused, test.warns);
+    (!as_said).then(|| {
+        let (rule, told) = (test.rule.as_deref().unwrap_or_default(), loaded.render(false));
+        format!("{expected} of\n{rule}\nfound {} rules and\n{told}", loaded.ruleset.rules.len())
+    })
+}
+
+/// The cases of a test, those of single records too.
+fn cases(test: Test, loaded: &Loaded) -> Vec<Case> {
+    let titles: Vec<_> = loaded.ruleset.rules.iter().map(|rule| rule.meta.title.to_string()).collect();
+    let alone = |record: Fields, findings: &[String]| Case {
+        name: titles.join(", "),
+        records: vec![record],
+        findings: findings.to_vec(),
+    };
+    let hits = test.hits.into_iter().map(|record| alone(record, &titles));
+    let misses = test.misses.into_iter().map(|record| alone(record, &[]));
+    hits.chain(misses).chain(test.cases).collect()
 }
 
 fn lines(case: &Case) -> String {
@@ -92,12 +149,11 @@ fn lines(case: &Case) -> String {
 }
 
 /// The findings of a case through the whole pipeline.
-fn found(ruleset: &sigma::ir::Ruleset, case: &Case, threads: usize) -> Vec<String> {
-    let plan = Arc::new(Plan::compile(ruleset.clone(), Wanted { findings: true, ..Wanted::default() }).unwrap());
-    let mut engine = Engine::new(&plan, Emits { alerts: false, findings: true });
+fn found(plan: &Arc<Plan>, case: &Case, threads: usize) -> Vec<String> {
+    let mut engine = Engine::new(plan, Emits { alerts: false, findings: true });
     let input = engine.begin(Input { name: "case".into(), unit: Unit::Line });
     let mut titles = Titles::default();
-    let run = Run { plan: &plan, input, threads, progress: &() };
+    let run = Run { plan, input, threads, progress: &() };
     run.log(Box::new(Cursor::new(lines(case).into_bytes())), &mut engine, &mut titles).unwrap();
     titles.0
 }
@@ -123,29 +179,35 @@ fn matchers_agree(ruleset: &sigma::ir::Ruleset, case: &Case, at: &str) {
 fn every_case_gives_its_findings_on_both_matchers_and_any_number_of_threads() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sigma-tests");
     let mut wrong = Vec::new();
-    let mut cases = 0;
+    let mut count = 0;
     for file in test_files(&root) {
-        let test: TestFile = serde_yaml::from_str(&fs::read_to_string(&file).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let loaded = sigma::load(sources(&file, &test), &Options::default());
-        let problems: Vec<_> = loaded.diagnostics.iter().map(|found| &found.message).collect();
-        assert!(problems.is_empty(), "{}: {problems:?}", file.display());
-        for case in &test.cases {
-            cases += 1;
-            let at = format!("{}: {}", file.file_name().unwrap().to_string_lossy(), case.name);
-            matchers_agree(&loaded.ruleset, case, &at);
-            for threads in [1, 3] {
-                let found = found(&loaded.ruleset, case, threads);
-                if found != case.findings {
-                    wrong.push(format!(
-                        "{at} ({threads} threads)\n  expected {:?}\n  found    {found:?}",
-                        case.findings
-                    ));
+        let name = file.file_name().unwrap().to_string_lossy();
+        for test in documents(&file) {
+            let loaded = load(&file, &test);
+            count += usize::from(test.refused.is_some());
+            if let Some(why) = misloaded(&test, &loaded) {
+                wrong.push(format!("{name}: {why}"));
+                continue;
+            }
+            let wanted = Wanted { findings: true, ..Wanted::default() };
+            let plan = Arc::new(Plan::compile(loaded.ruleset.clone(), wanted).unwrap());
+            for case in cases(test, &loaded) {
+                count += 1;
+                let at = format!("{name}: {}: {}", case.name, lines(&case));
+                matchers_agree(&loaded.ruleset, &case, &at);
+                for threads in [1, 3] {
+                    let found = found(&plan, &case, threads);
+                    if found != case.findings {
+                        wrong.push(format!(
+                            "{at}  expected {:?}\n  found    {found:?} ({threads} threads)",
+                            case.findings
+                        ));
+                    }
                 }
             }
         }
     }
-    assert!(cases > 90, "only {cases} cases were run");
+    assert!(count > 90, "only {count} cases were run");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -154,9 +216,8 @@ fn every_built_in_rule_has_a_hit_and_a_near_miss() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for rule in test_files(&root.join("rules")) {
         let test = root.join("sigma-tests/rules").join(rule.file_name().unwrap());
-        let text = fs::read_to_string(&test).unwrap_or_else(|error| panic!("{}: {error}", test.display()));
-        let test: TestFile = serde_yaml::from_str(&text).unwrap();
-        assert!(test.cases.iter().any(|case| !case.findings.is_empty()), "{}: no hit", rule.display());
-        assert!(test.cases.iter().any(|case| case.findings.is_empty()), "{}: no near miss", rule.display());
+        let cases: Vec<_> = documents(&test).into_iter().flat_map(|test| test.cases).collect();
+        assert!(cases.iter().any(|case| !case.findings.is_empty()), "{}: no hit", rule.display());
+        assert!(cases.iter().any(|case| case.findings.is_empty()), "{}: no near miss", rule.display());
     }
 }

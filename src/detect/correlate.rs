@@ -388,8 +388,7 @@ fn holds(criteria: &[Criterion], count: usize) -> bool {
 
 /// A condition must need an event to come true, and not more of them than a window can hold.
 fn check(criteria: &[Criterion]) -> Result<(), Reason> {
-    let falling = |criterion: &Criterion| matches!(criterion.relation, Relation::Lt | Relation::Lte | Relation::Neq);
-    if criteria.iter().any(falling) || holds(criteria, 0) {
+    if holds(criteria, 0) {
         return Err(Reason::WindowEnd);
     }
     let most = Number::Int(MAX_EVENTS as i128);
@@ -547,6 +546,10 @@ mod tests {
             correlation.kind = CorrelationKind::EventCount(vec![Criterion { relation, value: Number::Int(value) }]);
             assert_eq!(refuse(&[correlation]), Some(Reason::WindowEnd), "{relation:?}");
         }
+        let mut range = count(vec![RuleRef::Rule(0)], &[], 2, 10);
+        let CorrelationKind::EventCount(criteria) = &mut range.kind;
+        criteria.push(Criterion { relation: Relation::Lt, value: Number::Int(5) });
+        assert_eq!(refuse(&[range]), None);
         let many = count(vec![RuleRef::Rule(0)], &[], 1 << 40, 10);
         assert_eq!(refuse(&[many]), Some(Reason::Count { limit: MAX_EVENTS }));
         assert_eq!(refuse(&[count(vec![RuleRef::Rule(3)], &[], 1, 10)]), Some(Reason::Unknown(RuleRef::Rule(3))));

@@ -71,7 +71,7 @@ fn texts(
         match given.value {
             Value::Null => return Ok(vec![Test::Null]),
             Value::Bool(value) => return Ok(vec![Test::Bool(value)]),
-            Value::Number(value) => return Ok(vec![Test::Number(value)]),
+            Value::Number(value) => return Ok(number_tests(value, given.text)),
             Value::Text(_) => {}
         }
     }
@@ -105,6 +105,18 @@ fn texts(
         tests.push(Test::Text(pattern::finish(parts, plan.cased)));
     }
     Ok(tests)
+}
+
+/// A number, and the text it was written as where that is another decimal form: `1.10` is also the version 1.10.
+fn number_tests(number: Number, written: &str) -> Vec<Test> {
+    let mut tests = vec![Test::Number(number)];
+    if let Number::Float(value) = number
+        && written.bytes().all(|b| matches!(b, b'0'..=b'9' | b'.' | b'-'))
+        && value.to_string() != written
+    {
+        tests.push(Test::Text(pattern::finish(pattern::parse(written), false)));
+    }
+    tests
 }
 
 /// Applies one modifier to one value, which may become several.
@@ -310,6 +322,7 @@ mod tests {
             "F: '4624'",
             "F: 010",
             "F: 1e3",
+            "F: 1.10",
             "F: true",
             "F: 'true'",
             "F: yes",
@@ -330,6 +343,7 @@ mod tests {
         F: '4624'  =>  F = '4624'
         F: 010  =>  F = 10
         F: 1e3  =>  F = 1000
+        F: 1.10  =>  (F = 1.1 or F = '1.10')
         F: true  =>  F = true
         F: 'true'  =>  F = 'true'
         F: yes  =>  F = 'yes'
