@@ -14,6 +14,7 @@ use sigmabus::alert::Alert;
 use sigmabus::detect::{Catalogue, Finding, Input, Machine, Scratch, Unit, naive};
 use sigmabus::pipeline::{Emits, Engine, Plan, Run, Wanted};
 use sigmabus::record::{LogPlan, LogRecord, Slots};
+use sigmabus::sigma::ir::Rule;
 use sigmabus::sigma::{self, Loaded, Options, Severity, SourceText};
 use sigmabus::sink::Sink;
 use std::collections::BTreeMap;
@@ -158,19 +159,18 @@ fn found(plan: &Arc<Plan>, case: &Case, threads: usize) -> Vec<String> {
     titles.0
 }
 
-/// Both matchers on every record.
-fn matchers_agree(ruleset: &sigma::ir::Ruleset, case: &Case, at: &str) {
+/// Both matchers on every record of a text of JSON lines.
+fn matchers_agree(rules: &[Rule], lines: &str, at: &str) {
     let mut slots = Slots::new();
-    let machine = Machine::compile(&ruleset.rules, &mut slots).unwrap();
+    let machine = Machine::compile(rules, &mut slots).unwrap();
     let log = LogPlan::new(&slots, true);
     let mut scratch = Scratch::new();
-    for line in lines(case).lines() {
+    for line in lines.lines() {
         let bump = bumpalo::Bump::new();
         let record = LogRecord::read(line.as_bytes(), &log, &bump).unwrap();
         let compiled: Vec<usize> = machine.matches(&record, &mut scratch).iter().map(|rule| rule.0 as usize).collect();
-        let plain: Vec<usize> = (0..ruleset.rules.len())
-            .filter(|rule| naive::satisfies(&ruleset.rules[*rule].condition, &record, &slots))
-            .collect();
+        let plain: Vec<usize> =
+            (0..rules.len()).filter(|rule| naive::satisfies(&rules[*rule].condition, &record, &slots)).collect();
         assert_eq!(compiled, plain, "{at}: the matchers disagree on {line}");
     }
 }
@@ -191,10 +191,11 @@ fn every_case_gives_its_findings_on_both_matchers_and_any_number_of_threads() {
             }
             let wanted = Wanted { findings: true, ..Wanted::default() };
             let plan = Arc::new(Plan::compile(loaded.ruleset.clone(), wanted).unwrap());
-            for case in cases(test, &loaded) {
+            let cases = cases(test, &loaded);
+            matchers_agree(&loaded.ruleset.rules, &cases.iter().map(lines).collect::<String>(), &name);
+            for case in cases {
                 count += 1;
                 let at = format!("{name}: {}: {}", case.name, lines(&case));
-                matchers_agree(&loaded.ruleset, &case, &at);
                 for threads in [1, 3] {
                     let found = found(&plan, &case, threads);
                     if found != case.findings {
@@ -209,6 +210,21 @@ fn every_case_gives_its_findings_on_both_matchers_and_any_number_of_threads() {
     }
     assert!(count > 90, "only {count} cases were run");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_matchers_agree_on_all_rules_together() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("sigma-tests/spec");
+    let (mut rules, mut records) = (Vec::new(), String::new());
+    for file in test_files(&root) {
+        for test in documents(&file) {
+            let loaded = load(&file, &test);
+            // Not all: the plain matcher compiles every regular expression anew.
+            records.extend(cases(test, &loaded).iter().step_by(20).map(lines));
+            rules.extend(loaded.ruleset.rules);
+        }
+    }
+    matchers_agree(&rules, &records, "all rules");
 }
 
 #[test]

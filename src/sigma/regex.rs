@@ -15,6 +15,41 @@ pub(super) struct Fault {
     pub(super) hint: Option<&'static str>,
 }
 
+/// A pattern as the `regex` crate reads it. Elsewhere `\<` and `\>` are those characters and not the edges of a word,
+/// and a `{` that no number follows is a brace.
+pub(super) fn adapt(pattern: &str) -> String {
+    let mut adapted = String::with_capacity(pattern.len());
+    let mut classes = 0_usize;
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some(edge @ ('<' | '>')) => adapted.push(edge),
+                escaped => {
+                    adapted.push('\\');
+                    adapted.extend(escaped);
+                    // `\x{41}`, `\p{Greek}`
+                    if escaped.is_some_and(|c| "xuUpPb".contains(c)) && characters.as_str().starts_with('{') {
+                        adapted.extend(characters.next());
+                    }
+                }
+            },
+            '{' if classes == 0 && !characters.as_str().starts_with(|c: char| c.is_ascii_digit() || c == ',') => {
+                adapted.push_str("\\{");
+            }
+            _ => {
+                match character {
+                    '[' => classes += 1,
+                    ']' => classes = classes.saturating_sub(1),
+                    _ => {}
+                }
+                adapted.push(character);
+            }
+        }
+    }
+    adapted
+}
+
 /// Checks syntax and compiled size.
 pub(super) fn check(regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
     let fault = |message| Fault { message, part: None, hint: None };
@@ -85,6 +120,20 @@ mod tests {
         assert_eq!((fault.part, fault.hint.is_some()), (Some(3..6), true));
         assert!(faults(r"(a)\1").unwrap().message.contains("backreferences"));
         assert!(faults("a(b").unwrap().message.contains("unclosed group"));
+    }
+
+    #[test]
+    fn what_only_the_crate_reads_otherwise_is_adapted() {
+        for (written, adapted) in [
+            (r"\<a\>", "<a>"),
+            (r"\\<a", r"\\<a"),
+            (r"{a}|x{2,3}|${", r"\{a}|x{2,3}|$\{"),
+            (r"\x{41}\p{Greek}\{[{a]\", r"\x{41}\p{Greek}\{[{a]\"),
+            ("[[:alpha:]]{a", r"[[:alpha:]]\{a"),
+            ("ä{,3}", "ä{,3}"),
+        ] {
+            assert_eq!(adapt(written), adapted);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::limits::{MAX_ENCODED_DASHES, MAX_EXPANSIONS, MAX_VALUE_BYTES, MAX_WIL
 use super::lower::Context;
 use super::modifiers::{How, Plan, Step};
 use super::pattern::{self, Part};
+use super::regex;
 use super::scalar::{self, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
             let patterns = if *expand { expand_regex(context, text, given.span)? } else { vec![text.to_owned()] };
             let test = |pattern: String| {
                 let regex = Regex {
-                    pattern: pattern.into(),
+                    pattern: regex::adapt(&pattern).into(),
                     ignore_case: *ignore_case,
                     multi_line: *multi_line,
                     dot_all: *dot_all,
