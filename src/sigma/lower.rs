@@ -151,7 +151,7 @@ impl Selections {
             Condition::Any(parts) => each(parts).map(any),
             Condition::All(parts) => each(parts).map(all),
             Condition::Not(inner) => self.build(inner, budget).map(|inner| Expr::Not(Box::new(inner))),
-            Condition::Selection(index) => {
+            Condition::Named(index) => {
                 let left = self.mentions.get_mut(*index)?;
                 *left = left.saturating_sub(1);
                 let expr = self.exprs.get_mut(*index)?;
@@ -169,7 +169,7 @@ fn count(condition: &Condition, mentions: &mut [usize]) {
     match condition {
         Condition::Any(parts) | Condition::All(parts) => parts.iter().for_each(|part| count(part, mentions)),
         Condition::Not(inner) => count(inner, mentions),
-        Condition::Selection(index) => mentions.iter_mut().skip(*index).take(1).for_each(|mention| *mention += 1),
+        Condition::Named(index) => mentions.iter_mut().skip(*index).take(1).for_each(|mention| *mention += 1),
     }
 }
 

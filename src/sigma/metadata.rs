@@ -39,6 +39,8 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
         status: None,
         false_positives: Vec::new(),
         references: Vec::new(),
+        author: None,
+        license: None,
         origin: Origin { file: Arc::clone(context.file), line },
         mask: Vec::new(),
     };
@@ -61,7 +63,8 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
             "falsepositives" => meta.false_positives = texts(entry, problems),
             "references" => meta.references = texts(entry, problems),
             "fields" | "scope" => drop(texts(entry, problems)),
-            "license" | "author" => drop(text(entry, problems)),
+            "author" => meta.author = author(entry, problems),
+            "license" => meta.license = text(entry, problems),
             "date" | "modified" => date(entry, problems),
             "related" => related(entry, problems),
             "taxonomy" if text(entry, problems).is_some_and(|name| &*name != "sigma") => {
@@ -183,6 +186,16 @@ fn texts(entry: &Entry<'_>, problems: &mut Problems) -> Vec<Arc<str>> {
     texts
 }
 
+/// One text; a list of authors is not Sigma, but none of them may get lost.
+fn author(entry: &Entry<'_>, problems: &mut Problems) -> Option<Arc<str>> {
+    if !matches!(entry.value.kind, Kind::Sequence(_)) {
+        return text(entry, problems);
+    }
+    problems.push(mistyped(entry, &entry.value, "a text"));
+    let authors = texts(entry, problems).join(", ");
+    (!authors.is_empty()).then(|| authors.into())
+}
+
 fn word<'t>(entry: &'t Entry<'_>, known: &[&str], problems: &mut Problems) -> Option<&'t str> {
     let Some(word) = scalar_text(&entry.value) else {
         problems.push(mistyped(entry, &entry.value, "a text"));
@@ -282,11 +295,18 @@ mod tests {
         assert_eq!((meta.status.as_deref(), meta.description.as_deref()), (Some("test"), Some("D")));
         assert_eq!(meta.tags, ["attack.t0855".into(), "cve.2024-1".into()] as [Arc<str>; 2]);
         assert_eq!((&*meta.false_positives[0], &*meta.references[0]), ("None", "R"));
+        assert_eq!((meta.author.as_deref(), meta.license.as_deref()), (Some("A"), Some("MIT")));
         assert_eq!(meta.mask, ["a".into(), "b".into()] as [Arc<str>; 2]);
         assert_eq!(meta.origin, Origin { file: "rule.yml".into(), line: 2 });
         let source = &rule.source;
         let parts = [&source.category, &source.product, &source.service].map(Option::as_deref);
         assert_eq!(parts, [Some("c"), Some("p"), Some("s")]);
+    }
+
+    #[test]
+    fn no_author_gets_lost() {
+        let loaded = load_text(&format!("title: t\nauthor: [A, B]\nlogsource: {{product: x}}\n{REST}"));
+        assert_eq!(loaded.ruleset.rules[0].meta.author.as_deref(), Some("A, B"));
     }
 
     #[test]
@@ -312,6 +332,7 @@ mod tests {
             "references: {a: b}",
             "falsepositives: [[a]]",
             "author: null",
+            "author: [A, B]",
             "related: [{id: x, type: twin}]",
             "taxonomy: ecs",
             "sigmabus: {mark: [a]}",
@@ -336,6 +357,7 @@ mod tests {
         a = 1; metadata: `references` must be a list, not a map AT {a: b}
         a = 1; metadata: `falsepositives` must be a list of texts, not a list AT [a]
         a = 1; metadata: `author` must be a text, not empty AT null
+        a = 1; metadata: `author` must be a text, not a list AT [A, B]
         a = 1; metadata: `related` needs ids with types AT [{id: x, type: twin}] (each has an `id` and a `type` out of derived, obsolete, merged, renamed, similar, correlation)
         a = 1; metadata: a taxonomy other than `sigma` AT ecs (field names are taken as written)
         a = 1; unknown-key: `sigmabus` has no `mark` AT mark (did you mean `mask`?)
