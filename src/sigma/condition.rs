@@ -281,7 +281,10 @@ impl<'t> Parser<'t> {
                     Err(suggest(names, place.error(at, message), name))
                 }
             },
-            Words::Rules(_) if name.contains('*') => Err(place.error(at, "a condition over rules has no patterns")),
+            Words::Rules(_) if name.contains('*') => {
+                let problem = place.error(at, "a condition over rules has no patterns");
+                Err(problem.hint("join the names of the rules by `and` and `or`"))
+            }
             Words::Rules(mentions) => {
                 if let Some(known) = mentions.iter().position(|(known, _)| *known == name) {
                     return Ok(Condition::Named(known));

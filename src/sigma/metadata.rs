@@ -4,7 +4,7 @@ use super::ast::{Map, wrong_type};
 use super::diagnostic::{Problem, Problems, Refusal, nearest, short};
 use super::ir::{Level, LogSource, Meta, Origin};
 use super::lower::Context;
-use super::scalar::{self, Value};
+use super::scalar::scalar_text;
 use super::yaml::{Entry, Kind, Node};
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ const LEVELS: [(&str, Level); 5] = [
 const STATUSES: [&str; 5] = ["stable", "test", "experimental", "deprecated", "unsupported"];
 const RELATIONS: [&str; 6] = ["derived", "obsolete", "merged", "renamed", "similar", "correlation"];
 
-/// Reads the metadata that detection and correlation rules share.
-pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
-    let title = title(map);
+/// Reads the metadata that all documents share; `what` names the document for messages.
+pub(super) fn read(context: &mut Context<'_>, map: Map<'_>, what: &str) -> Option<Meta> {
+    let title = title(map, what);
     let title = context.problems.keep(title);
     let line = line(context, map);
     let problems = &mut context.problems;
@@ -79,9 +79,9 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
     title.map(|_| meta)
 }
 
-/// Reads `logsource`, which a detection rule must have.
-pub(super) fn log_source(map: Map<'_>) -> Result<LogSource, Refusal> {
-    let Some(node) = map.value("logsource") else { return Err(map.missing("logsource", "a rule")) };
+/// Reads `logsource`, which a detection rule and a filter must have.
+pub(super) fn log_source(map: Map<'_>, what: &str) -> Result<LogSource, Refusal> {
+    let Some(node) = map.value("logsource") else { return Err(map.missing("logsource", what)) };
     let parts = Map::of(node, "`logsource`")?;
     let part = |name: &str| -> Result<Option<Arc<str>>, Refusal> {
         let Some(entry) = parts.entry(name) else { return Ok(None) };
@@ -97,8 +97,8 @@ pub(super) fn log_source(map: Map<'_>) -> Result<LogSource, Refusal> {
     Ok(source)
 }
 
-fn title(map: Map<'_>) -> Result<Arc<str>, Refusal> {
-    let Some(node) = map.value("title") else { return Err(map.missing("title", "a rule")) };
+fn title(map: Map<'_>, what: &str) -> Result<Arc<str>, Refusal> {
+    let Some(node) = map.value("title") else { return Err(map.missing("title", what)) };
     match scalar_text(node) {
         Some(text) if !text.trim().is_empty() => Ok(text.into()),
         _ => Err(wrong_type(node, "`title`", "a text")),
@@ -150,16 +150,6 @@ fn odd(entry: &Entry<'_>, message: impl Into<String>) -> Refusal {
 
 fn mistyped(entry: &Entry<'_>, node: &Node<'_>, expected: &str) -> Refusal {
     wrong_type(node, &format!("`{}`", entry.key.text), expected).as_warning("metadata")
-}
-
-pub(super) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
-    match &node.kind {
-        Kind::Scalar(scalar) => match scalar::resolve(scalar) {
-            Value::Text(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
 }
 
 fn text(entry: &Entry<'_>, problems: &mut Problems) -> Option<Arc<str>> {
