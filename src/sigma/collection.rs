@@ -183,6 +183,7 @@ fn merge_entries<'t>(own: Vec<Entry<'t>>, other: &[Entry<'t>], winner: Winner) -
 mod tests {
     use crate::sigma::testing::{brief, load_text};
     use insta::assert_snapshot;
+    use proptest::prelude::*;
 
     const GLOBAL: &str = "action: global\ntitle: g\nlevel: high\nlogsource: {product: x}\n\
         detection: {filter: {G: 0}, condition: sel and not filter}\n";
@@ -254,6 +255,24 @@ mod tests {
     fn what_two_rules_share_is_told_once() {
         let rules = "---\ndetection: {sel: {B: 1}}\n".repeat(3);
         assert_snapshot!(brief(&format!("{}{rules}", GLOBAL.replace("G:", "G|x:"))), @"unknown-modifier: no modifier `x` AT x");
+    }
+
+    proptest! {
+        #[test]
+        fn documents_in_any_order_are_read_or_refused(order in prop::collection::vec(0..8_usize, 0..12)) {
+            const DOCUMENTS: [&str; 8] = [
+                "action: global\nlogsource: {product: x}\ndetection: {s: {F: 1}, condition: s}\n",
+                "action: reset\n",
+                "action: repeat\ndetection: {s: [k]}\n",
+                "action: repeat\ndetection: [k]\n",
+                "action: [x]\n",
+                "title: a\n",
+                "title: b\nlogsource: {product: x}\ndetection: {s: {G: 1}, condition: s}\n",
+                "text\n",
+            ];
+            let text: Vec<_> = order.iter().filter_map(|at| DOCUMENTS.get(*at).copied()).collect();
+            let _ = load_text(&text.join("---\n")).render(false);
+        }
     }
 
     #[test]

@@ -388,8 +388,17 @@ fn to_float(number: Number) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::sigma::testing::{brief, correlations};
+    use crate::sigma::testing::{RULES, assert_manual, brief, correlations, load_text};
     use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_manual_has_every_type() {
+        let row = |(name, example, meaning)| format!("| `{name}` | {meaning} | `{example}` |\n");
+        let rows: String = super::correlation_types().map(row).collect();
+        let head = "| type | what is compared with the condition | for example |\n|---|---|---|\n";
+        assert_manual("correlation types", &format!("{head}{rows}"));
+    }
 
     #[test]
     fn each_type_is_lowered() {
@@ -559,6 +568,24 @@ mod tests {
             assert!(!told(condition), "{condition}");
         }
         assert_snapshot!(correlations(&["type: temporal, rules: [a, b], condition: {gt: 2}"]), @"type: temporal, rules: [a, b], condition: {gt: 2}  =>  never-true: this condition is never true AT {gt: 2} (it counts 2 rules)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_correlation_is_read_or_refused(
+            kind in "event_count|value_(count|sum|avg|percentile|median)|temporal(_ordered)?",
+            rules in "\\[[ab](, [abc])?\\]|a|",
+            condition in "\\{(field: (F|\\[F\\]), )?(percentile: 9(\\.5)?, )?(l|g)te?: -?[0-9]{1,3}(, (n?eq|lt): [0-9])?\\}|[ab()andort ]{0,12}|'\\PC{0,8}'",
+            group_by in "src_ip|x|\\[x, G\\]",
+        ) {
+            let section = format!("{{timespan: 1m, type: {kind}, rules: {rules}, condition: {condition}, group-by: {group_by}, aliases: {{x: {{a: F}}}}}}");
+            let loaded = load_text(&format!("{RULES}---\ntitle: c\ncorrelation: {section}\n"));
+            let _ = loaded.render(false);
+            prop_assert!(loaded.ruleset.correlations.len() == 1 || !loaded.diagnostics.is_empty());
+            for correlation in &loaded.ruleset.correlations {
+                prop_assert!(correlation.group_by.iter().all(|key| key.fields.len() == correlation.rules.len()));
+            }
+        }
     }
 
     #[test]

@@ -313,8 +313,10 @@ mod tests {
     #[test]
     fn copies_of_filters_are_bounded() {
         let rule = "title: r\nlogsource: {product: x}\ndetection: {s: x, condition: s}\n---\n";
-        let filter = "title: f\nlogsource: {product: x}\nfilter: {rules: any, s: x, condition: not s}\n---\n";
-        let loaded = load_text(&format!("{}{}", rule.repeat(3_000), filter.repeat(300)));
+        let values = "x, ".repeat(200);
+        let filter =
+            format!("title: f\nlogsource: {{product: x}}\nfilter: {{rules: any, s: [{values}], condition: not s}}\n");
+        let loaded = load_text(&format!("{}{filter}", rule.repeat(3_000)));
         assert!(loaded.diagnostics.iter().any(|found| found.code == "too-large"));
         assert_eq!(loaded.ruleset.rules.len(), 3_000);
     }

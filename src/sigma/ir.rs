@@ -369,11 +369,11 @@ pub enum Temporal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleExpr {
     /// All of them.
-    All(Vec<RuleExpr>),
+    All(Vec<Self>),
     /// Any of them.
-    Any(Vec<RuleExpr>),
+    Any(Vec<Self>),
     /// Not it; known only when the window closes.
-    Not(Box<RuleExpr>),
+    Not(Box<Self>),
     /// The rule at this place of [`Correlation::rules`] was hit.
     Seen(usize),
 }

@@ -91,3 +91,32 @@ impl Budget {
         self.regex == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::testing::assert_manual;
+
+    #[test]
+    fn the_manual_has_the_bounds_that_authors_may_meet() {
+        let bounds = [
+            ("bytes of a file", MAX_FILE_BYTES),
+            ("values, lists and maps of a file", MAX_NODES),
+            ("lists and maps inside each other", MAX_YAML_DEPTH),
+            ("aliases (`*name`) of a file", MAX_ALIASES),
+            ("values that aliases, or actions, copy in a file", MAX_COPIED_NODES),
+            ("search identifiers of a rule", MAX_IDENTIFIERS),
+            ("bytes of a condition", MAX_CONDITION_BYTES),
+            ("bytes of a value", MAX_VALUE_BYTES),
+            ("wildcards of a value", MAX_WILDCARDS),
+            ("values that `expand` makes of one", MAX_EXPANSIONS),
+            ("bytes of a regular expression", MAX_REGEX_BYTES),
+            ("tests of all rules of a file, one for every 64 bytes of text", MAX_FILE_WEIGHT),
+            ("tests that filters add to all rules", MAX_FILTER_WEIGHT),
+            ("rules of a correlation, an alias or a filter", MAX_REFERENCES),
+            ("fields of a `group-by` or a `field`", MAX_GROUP_KEYS),
+        ];
+        let rows: String = bounds.iter().map(|(what, most)| format!("| {what} | {most} |\n")).collect();
+        assert_manual("bounds", &format!("| what | at most |\n|---|---|\n{rows}"));
+    }
+}

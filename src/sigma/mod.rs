@@ -1,9 +1,9 @@
 //! Here is YAML: what does it mean?
 //!
 //! ```text
-//! bytes -> yaml (tree with spans) -> ast (documents) -> lower, correlation -> references -> ir (meaning)
-//!                                                        |  modifiers, value, pattern, encoding, regex
-//!                                                        |  condition
+//! bytes -> yaml (tree with spans) -> collection -> ast (documents) -> lower, filter, correlation -> references -> ir
+//!                                                                     |  modifiers, value, pattern, encoding, regex
+//!                                                                     |  condition, criteria
 //! ```
 //!
 //! [`load`] takes files and gives a [`Ruleset`] and [`Diagnostic`]s. Every problem points at its place and says what
@@ -43,6 +43,7 @@ pub use diagnostic::{Diagnostic, Severity, render};
 pub use fields::SchemaFields;
 pub use limits::MAX_FILE_BYTES;
 pub use load::load;
+pub use modifiers::modifiers;
 
 use diagnostic::{Problem, Refusal, Span, short};
 use ir::{LogSource, Ruleset};

@@ -44,6 +44,14 @@ pub(super) fn correlations(sections: &[&str]) -> String {
     sections.iter().map(meaning).collect()
 }
 
+/// Whether the manual's page on Sigma holds `table` between `<!-- NAME -->` and `<!-- end -->`.
+pub(super) fn assert_manual(name: &str, table: &str) {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sigma.md")).unwrap();
+    let (_, rest) = page.split_once(&format!("<!-- {name} -->\n")).expect("the place of the table");
+    let (written, _) = rest.split_once("<!-- end -->").expect("the end of the table");
+    assert_eq!(written.trim(), table.trim(), "docs/sigma.md should say\n{table}");
+}
+
 /// Loads one file.
 pub(super) fn load_text(text: &str) -> Loaded {
     load([SourceText::new("rule.yml", text.as_bytes())], &options())
