@@ -44,10 +44,14 @@ pub const MAX_FILE_REGEX_SIZE: usize = 16 << 20;
 /// What the rules of one file may weigh together: see [`Budget`].
 pub const MAX_FILE_WEIGHT: usize = 200_000;
 
-/// Rules that one correlation may refer to.
+/// Rules that one correlation, one alias or one filter may refer to.
 pub const MAX_REFERENCES: usize = 1_000;
-/// Fields of one `group-by`.
+/// Fields of one `group-by`, or of one `field`.
 pub const MAX_GROUP_KEYS: usize = 16;
+/// Aliases of one correlation: one for each field that may have one.
+pub const MAX_GROUP_ALIASES: usize = 2 * MAX_GROUP_KEYS;
+/// What all copies of filters in all rules may weigh: see [`Budget`].
+pub const MAX_FILTER_WEIGHT: usize = 500_000;
 
 /// What the rules of one file may still use.
 ///
@@ -60,8 +64,14 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// What a file may use.
     pub(super) const fn new() -> Self {
-        Self { weight: MAX_FILE_WEIGHT, regex: MAX_FILE_REGEX_SIZE }
+        Self::of(MAX_FILE_WEIGHT)
+    }
+
+    /// A purse of this weight.
+    pub(super) const fn of(weight: usize) -> Self {
+        Self { weight, regex: MAX_FILE_REGEX_SIZE }
     }
 
     /// Takes `weight`; false when there is not that much left.
@@ -79,5 +89,34 @@ impl Budget {
     /// Whether there is nothing left for regular expressions.
     pub(super) const fn is_out_of_regexes(&self) -> bool {
         self.regex == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::testing::assert_manual;
+
+    #[test]
+    fn the_manual_has_the_bounds_that_authors_may_meet() {
+        let bounds = [
+            ("bytes of a file", MAX_FILE_BYTES),
+            ("values, lists and maps of a file", MAX_NODES),
+            ("lists and maps inside each other", MAX_YAML_DEPTH),
+            ("aliases (`*name`) of a file", MAX_ALIASES),
+            ("values that aliases, or actions, copy in a file", MAX_COPIED_NODES),
+            ("search identifiers of a rule", MAX_IDENTIFIERS),
+            ("bytes of a condition", MAX_CONDITION_BYTES),
+            ("bytes of a value", MAX_VALUE_BYTES),
+            ("wildcards of a value", MAX_WILDCARDS),
+            ("values that `expand` makes of one", MAX_EXPANSIONS),
+            ("bytes of a regular expression", MAX_REGEX_BYTES),
+            ("tests of all rules of a file, one for every 64 bytes of text", MAX_FILE_WEIGHT),
+            ("tests that filters add to all rules", MAX_FILTER_WEIGHT),
+            ("rules of a correlation, an alias or a filter", MAX_REFERENCES),
+            ("fields of a `group-by` or a `field`", MAX_GROUP_KEYS),
+        ];
+        let rows: String = bounds.iter().map(|(what, most)| format!("| {what} | {most} |\n")).collect();
+        assert_manual("bounds", &format!("| what | at most |\n|---|---|\n{rows}"));
     }
 }

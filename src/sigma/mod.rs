@@ -1,9 +1,9 @@
 //! Here is YAML: what does it mean?
 //!
 //! ```text
-//! bytes -> yaml (tree with spans) -> ast (documents) -> lower, correlation -> references -> ir (meaning)
-//!                                                        |  modifiers, value, pattern, encoding, regex
-//!                                                        |  condition
+//! bytes -> yaml (tree with spans) -> collection -> ast (documents) -> lower, filter, correlation -> references -> ir
+//!                                                                     |  modifiers, value, pattern, encoding, regex
+//!                                                                     |  condition, criteria
 //! ```
 //!
 //! [`load`] takes files and gives a [`Ruleset`] and [`Diagnostic`]s. Every problem points at its place and says what
@@ -13,11 +13,15 @@
 //! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
 mod ast;
+mod collection;
 mod condition;
 mod correlation;
+mod criteria;
 pub mod diagnostic;
 mod encoding;
 mod fields;
+mod filter;
+mod index;
 pub mod ir;
 pub mod limits;
 mod load;
@@ -34,13 +38,15 @@ mod testing;
 mod value;
 mod yaml;
 
+pub use criteria::correlation_types;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use fields::SchemaFields;
 pub use limits::MAX_FILE_BYTES;
 pub use load::load;
+pub use modifiers::modifiers;
 
 use diagnostic::{Problem, Refusal, Span, short};
-use ir::Ruleset;
+use ir::{LogSource, Ruleset};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,6 +54,10 @@ use std::sync::Arc;
 
 /// The `product` of rules for our own records, whose fields are all known.
 pub const OWN_PRODUCT: &str = "modbus";
+
+fn is_own(source: &LogSource) -> bool {
+    source.product.as_deref() == Some(OWN_PRODUCT)
+}
 
 /// A file.
 #[derive(Clone, Debug)]

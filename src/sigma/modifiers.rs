@@ -65,42 +65,68 @@ enum Modifier {
     Exists,
 }
 
-const MODIFIERS: [(&str, Modifier); 34] = [
-    ("contains", Modifier::Text(Step::Contains)),
-    ("startswith", Modifier::Text(Step::Start)),
-    ("endswith", Modifier::Text(Step::End)),
-    ("base64", Modifier::Text(Step::Base64)),
-    ("base64offset", Modifier::Text(Step::Base64Offset)),
-    ("wide", Modifier::Text(Step::Utf16(Utf16::Little))),
-    ("utf16le", Modifier::Text(Step::Utf16(Utf16::Little))),
-    ("utf16be", Modifier::Text(Step::Utf16(Utf16::Big))),
-    ("utf16", Modifier::Text(Step::Utf16(Utf16::Marked))),
-    ("windash", Modifier::Text(Step::Windash)),
-    ("expand", Modifier::Text(Step::Expand)),
-    ("all", Modifier::All),
-    ("neq", Modifier::Neq),
-    ("cased", Modifier::Cased),
-    ("re", Modifier::Re),
-    ("i", Modifier::IgnoreCase),
-    ("ignorecase", Modifier::IgnoreCase),
-    ("m", Modifier::MultiLine),
-    ("multiline", Modifier::MultiLine),
-    ("s", Modifier::DotAll),
-    ("dotall", Modifier::DotAll),
-    ("cidr", Modifier::Cidr),
-    ("lt", Modifier::Compare(Order::Lt)),
-    ("lte", Modifier::Compare(Order::Lte)),
-    ("gt", Modifier::Compare(Order::Gt)),
-    ("gte", Modifier::Compare(Order::Gte)),
-    ("minute", Modifier::Part(TimePart::Minute)),
-    ("hour", Modifier::Part(TimePart::Hour)),
-    ("day", Modifier::Part(TimePart::Day)),
-    ("week", Modifier::Part(TimePart::Week)),
-    ("month", Modifier::Part(TimePart::Month)),
-    ("year", Modifier::Part(TimePart::Year)),
-    ("fieldref", Modifier::FieldRef),
-    ("exists", Modifier::Exists),
+/// Name, modifier, and what it means to the author of a rule.
+const MODIFIERS: [(&str, Modifier, &str); 34] = [
+    ("contains", Modifier::Text(Step::Contains), "the text lies anywhere in the value"),
+    ("startswith", Modifier::Text(Step::Start), "the value starts with the text"),
+    ("endswith", Modifier::Text(Step::End), "the value ends with the text"),
+    ("base64", Modifier::Text(Step::Base64), "the value is the text in base64"),
+    (
+        "base64offset",
+        Modifier::Text(Step::Base64Offset),
+        "the value is the text as it looks inside of longer base64, at each of the three offsets; use with `contains`",
+    ),
+    (
+        "wide",
+        Modifier::Text(Step::Utf16(Utf16::Little)),
+        "the text in UTF-16, low byte first; use before `base64` or `base64offset`",
+    ),
+    ("utf16le", Modifier::Text(Step::Utf16(Utf16::Little)), "the same as `wide`"),
+    ("utf16be", Modifier::Text(Step::Utf16(Utf16::Big)), "the text in UTF-16, high byte first"),
+    ("utf16", Modifier::Text(Step::Utf16(Utf16::Marked)), "the text in UTF-16, low byte first, with a byte order mark"),
+    ("windash", Modifier::Text(Step::Windash), "a `-` or `/` at the start of a word may be any of `-` `/` `–` `—` `―`"),
+    ("expand", Modifier::Text(Step::Expand), "`%name%` in the text stands for the values of that placeholder"),
+    ("all", Modifier::All, "all of the listed values must match, not any"),
+    ("neq", Modifier::Neq, "none of the listed values matches; true of an absent field"),
+    ("cased", Modifier::Cased, "upper and lower case differ"),
+    ("re", Modifier::Re, "the regular expression is found in the value; case counts"),
+    ("i", Modifier::IgnoreCase, "after `re`: case does not count"),
+    ("ignorecase", Modifier::IgnoreCase, "the same as `i`"),
+    ("m", Modifier::MultiLine, "after `re`: `^` and `$` also match at line breaks"),
+    ("multiline", Modifier::MultiLine, "the same as `m`"),
+    ("s", Modifier::DotAll, "after `re`: `.` also matches line breaks"),
+    ("dotall", Modifier::DotAll, "the same as `s`"),
+    ("cidr", Modifier::Cidr, "the value is an address in this network"),
+    ("lt", Modifier::Compare(Order::Lt), "the value is a number below this one"),
+    ("lte", Modifier::Compare(Order::Lte), "the value is this number or below"),
+    ("gt", Modifier::Compare(Order::Gt), "the value is a number above this one"),
+    ("gte", Modifier::Compare(Order::Gte), "the value is this number or above"),
+    (
+        "minute",
+        Modifier::Part(TimePart::Minute),
+        "the minute of a time is this number, 0 to 59; may be followed by `lt`, `lte`, `gt`, `gte`, as may the next five",
+    ),
+    ("hour", Modifier::Part(TimePart::Hour), "its hour, 0 to 23"),
+    ("day", Modifier::Part(TimePart::Day), "its day of the month, 1 to 31"),
+    ("week", Modifier::Part(TimePart::Week), "its ISO 8601 week, 1 to 53"),
+    ("month", Modifier::Part(TimePart::Month), "its month, 1 to 12"),
+    ("year", Modifier::Part(TimePart::Year), "its year, all digits"),
+    (
+        "fieldref",
+        Modifier::FieldRef,
+        "the value equals that of the field named here; `contains`, `startswith`, `endswith` may follow",
+    ),
+    (
+        "exists",
+        Modifier::Exists,
+        "`true`: the record has the field, even empty or null; `false`: it has not; no other modifier beside it",
+    ),
 ];
+
+/// The modifiers there are, and what each means.
+pub fn modifiers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MODIFIERS.iter().map(|(name, _, meaning)| (*name, *meaning))
+}
 
 impl<'t> Plan<'t> {
     /// Reads a key of the file `source`.
@@ -278,7 +304,7 @@ impl Word<'_> {
 }
 
 fn find(name: &str, span: Span) -> Result<Modifier, Refusal> {
-    if let Some((_, modifier)) = MODIFIERS.iter().find(|(known, _)| *known == name) {
+    if let Some((_, modifier, _)) = MODIFIERS.iter().find(|(known, ..)| *known == name) {
         return Ok(*modifier);
     }
     let unknown = Problem::error("unknown-modifier", span, format!("no modifier `{}`", short(name)));
@@ -288,15 +314,21 @@ fn find(name: &str, span: Span) -> Result<Modifier, Refusal> {
         "equals" => unknown.hint("without a modifier the whole value is compared"),
         _ => {
             let lower = name.trim().to_ascii_lowercase();
-            unknown.suggest(nearest(&lower, MODIFIERS.iter().map(|(known, _)| *known)))
+            unknown.suggest(nearest(&lower, MODIFIERS.iter().map(|(known, ..)| *known)))
         }
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::sigma::testing::{each, lowered};
+    use crate::sigma::testing::{assert_manual, each, lowered};
     use insta::assert_snapshot;
+
+    #[test]
+    fn the_manual_has_every_modifier() {
+        let rows = super::modifiers().map(|(name, meaning)| format!("| `{name}` | {meaning} |\n"));
+        assert_manual("modifiers", &format!("| modifier | meaning |\n|---|---|\n{}", rows.collect::<String>()));
+    }
 
     #[test]
     fn a_misplaced_modifier_is_pointed_at() {
