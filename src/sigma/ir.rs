@@ -303,11 +303,66 @@ pub struct GroupKey {
     pub fields: Vec<Arc<str>>,
 }
 
-/// What a correlation counts.
+/// What a correlation looks for in its window.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CorrelationKind {
-    /// How many hits.
+    /// `event_count`: how many hits.
     EventCount(Vec<Criterion>),
+    /// `value_count`: how many distinct tuples of non-null values of these fields.
+    ValueCount {
+        /// The fields, at least one.
+        fields: Vec<GroupKey>,
+        /// The bounds.
+        criteria: Vec<Criterion>,
+    },
+    /// `temporal`: which of the referred rules were hit.
+    Temporal(Temporal),
+    /// `temporal_ordered`: which of the referred rules were hit, in the order of [`Correlation::rules`].
+    TemporalOrdered(Temporal),
+    /// `value_sum`, `value_avg`, `value_percentile`, `value_median` over the numeric values of a field.
+    Metric {
+        /// Which figure.
+        metric: Metric,
+        /// The field.
+        field: GroupKey,
+        /// The bounds.
+        criteria: Vec<Criterion>,
+    },
+}
+
+/// When a temporal correlation is true.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Temporal {
+    /// The number of different referred rules within these bounds; without a condition, all of them.
+    Count(Vec<Criterion>),
+    /// A Boolean expression over them.
+    Expr(RuleExpr),
+}
+
+/// A Boolean expression over which rules were hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleExpr {
+    /// All of them.
+    All(Vec<RuleExpr>),
+    /// Any of them.
+    Any(Vec<RuleExpr>),
+    /// Not it; known only when the window closes.
+    Not(Box<RuleExpr>),
+    /// The rule at this place of [`Correlation::rules`] was hit.
+    Seen(usize),
+}
+
+/// A figure over numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    /// `value_sum`
+    Sum,
+    /// `value_avg`
+    Avg,
+    /// `value_percentile` with its percentile, 0 to 100; linear interpolation.
+    Percentile(f64),
+    /// `value_median`
+    Median,
 }
 
 /// One bound of a condition; several must all hold.
