@@ -1,148 +1,62 @@
-//! Which hits belong together? Correlation rules, counted over sliding windows of event time, group by group.
+//! Which hits belong together? Correlation rules, over windows of event time, group by group.
 //!
-//! Hits come in the order of the input. An event whose group lacks a field is not counted. A correlation that refers to another
-//! one takes its alerts as events, at the time of the event that raised them; of such an event it can group by the inner
-//! group's fields and by fields of the hit that raised the alert.
+//! ```text
+//!  a hit  -> listener  reads the group, and what is counted (`listener`)
+//!         -> counter   finds the group's window (`counter`, `groups`), within a budget of memory
+//!         -> window    sliding (`window`): asked with each event; or closing (`pending`): asked at its end
+//!         -> question  the condition (`question`) over what the window holds (`tally`, `sum`, `ranks`, `order`)
+//!         -> alert     told, and an event for the correlations that refer to this one (`chain`)
+//! ```
+//!
+//! Hits come in the order of the input. An event that lacks a field of the group, or the value that is asked for, is not
+//! counted. Windows hold events at most `timespan` apart, both ends included. A sliding window is any stretch that ends at
+//! an event, and there is one alert each time the condition comes true in a group. A condition that needs the end of a
+//! window (see `question`) is asked once for each closing window: the first opens with the group's first
+//! event and closes a `timespan` later, the next opens with the first event after that. It is closed when the caller's time has
+//! passed its end by the lateness; the end of the input closes those that are open, with what they hold.
+//!
+//! A correlation that refers to another one takes its alerts as events, at the time they tell; of such an event
+//! it can read the inner group's fields and fields of the hit that raised the alert.
 
-use super::carry::{Carry, Values};
-use super::groups::Groups;
-use super::value;
-use super::window::{Due, MAX_EVENTS, Window};
-use super::{Hit, RuleIx, number};
+use super::carry::Carry;
+use super::chain::Chain;
+use super::correlated::{Correlated, Losses};
+use super::counter::{Counted, Counter};
+use super::listener::{Listener, Missing, Origin, Trigger, inner_of};
+use super::question::Question;
+use super::refusal::{CorrelationIx, Reason, Refusal};
+use super::tally::Event;
+use super::{Hit, RuleIx};
 use crate::record::Slots;
-use crate::sigma::ir::{Correlation, CorrelationKind, Criterion, Number, Relation, RuleRef};
+use crate::sigma::ir::{Correlation, RuleRef};
 use crate::time::{Span, Timestamp};
-use std::cmp::Ordering;
-use thiserror::Error;
-
-/// Groups that one correlation keeps; beyond, the one that was quiet longest is given up.
-const MAX_GROUPS: usize = 1 << 16;
-/// Events that all groups of one correlation keep: about 24 MiB.
-const MAX_HELD: usize = 1 << 20;
-
-/// A correlation rule by its place in the slice that was compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CorrelationIx(pub u32);
-
-/// A correlation came true.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Correlated {
-    /// Which.
-    pub correlation: CorrelationIx,
-    /// The first event of the window.
-    pub first: Timestamp,
-    /// The event that made it true.
-    pub time: Timestamp,
-    /// How many events the window holds.
-    pub count: usize,
-    /// The values of the group, encoded; [`Values`] reads them. In the order of the rule's `group-by`.
-    pub group: Vec<u8>,
-    /// The newest records of the window, oldest first; for a correlation of correlations, those that raised the inner alerts.
-    pub records: Vec<u64>,
-    /// The rule whose hit raised it.
-    pub rule: RuleIx,
-    /// What that hit carried.
-    pub values: Vec<u8>,
-}
-
-/// A correlation rule that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("correlation {}: {reason}", correlation.0)]
-pub struct Refusal {
-    /// Which.
-    pub correlation: CorrelationIx,
-    /// Why.
-    pub reason: Reason,
-}
-
-/// Why a correlation rule cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Reason {
-    /// The condition can come true without an event.
-    #[error("the condition can come true when a window ends, without an event: use gt, gte or eq with a count above 0")]
-    WindowEnd,
-    /// No window can hold so many events.
-    #[error("the condition asks for more than {limit} events in one window")]
-    Count {
-        /// The bound.
-        limit: usize,
-    },
-    /// It refers to a rule that is not there.
-    #[error("rule {0:?} is not there")]
-    Unknown(RuleRef),
-    /// It refers to itself through others.
-    #[error("it refers to itself")]
-    Circle,
-    /// No slot is left for a group field.
-    #[error("field `{0}` is one too many: at most 65536 fields can be asked for")]
-    Fields(String),
-}
-
-/// What went uncounted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
-    /// Events without one of the group's fields.
-    pub ungrouped: u64,
-    /// Groups given up for lack of room.
-    pub evicted_groups: u64,
-    /// Events given up for lack of room.
-    pub dropped_events: u64,
-}
+use std::collections::VecDeque;
 
 /// All correlation rules and what they remember.
 #[derive(Clone, Debug)]
 pub struct Correlator {
     counters: Vec<Counter>,
-    /// Who listens to each rule, and to each correlation.
-    of_rule: Vec<Vec<Listener>>,
-    of_correlation: Vec<Vec<Listener>>,
+    /// Inner correlations before those that refer to them.
+    order: Vec<usize>,
+    listeners: Listeners,
     /// Which rules and correlations speak for themselves.
     rule_speaks: Vec<bool>,
     correlation_speaks: Vec<bool>,
-    lateness: Span,
     losses: Losses,
     key: Vec<u8>,
+    scratch: Vec<u8>,
 }
 
-/// A correlation that refers to something, and where it reads the group of such an event.
+/// Who listens to each rule, and to each correlation.
 #[derive(Clone, Debug)]
-struct Listener {
-    correlation: usize,
-    group: Vec<Source>,
-}
-
-/// Where a group value is read.
-#[derive(Clone, Debug)]
-enum Source {
-    /// In the group of the inner correlation, at this place.
-    Inner(usize),
-    /// In the values of the hit, at a place for each rule that may have raised it.
-    Carried(Vec<(RuleIx, usize)>),
-}
-
-/// One correlation.
-#[derive(Clone, Debug)]
-struct Counter {
-    criteria: Vec<Criterion>,
-    timespan: Span,
-    groups: Groups<Window>,
-    held: usize,
-    swept: Timestamp,
-}
-
-/// What a correlation sees of a hit or of an inner alert.
-#[derive(Clone, Copy)]
-struct Event<'a> {
-    time: Timestamp,
-    record: u64,
-    rule: RuleIx,
-    values: &'a [u8],
-    inner: &'a [u8],
+struct Listeners {
+    of_rule: Vec<Vec<Listener>>,
+    of_correlation: Vec<Vec<Listener>>,
 }
 
 impl Correlator {
     /// Compiles `correlations` over `rules` detection rules. Hits must carry what `carry` says afterwards. Events that
-    /// come up to `lateness` after later ones of their group are counted exactly.
+    /// come up to `lateness` after later ones are counted exactly.
     ///
     /// # Errors
     ///
@@ -154,73 +68,35 @@ impl Correlator {
         slots: &mut Slots,
         carry: &mut Carry,
     ) -> Result<Self, Vec<Refusal>> {
-        let mut correlator = Self {
-            counters: Vec::new(),
+        let chain = Chain::of(correlations, rules)?;
+        let mut listeners = Listeners {
             of_rule: (0..rules).map(|_| Vec::new()).collect(),
             of_correlation: correlations.iter().map(|_| Vec::new()).collect(),
-            rule_speaks: vec![true; rules],
-            correlation_speaks: vec![true; correlations.len()],
-            lateness,
-            losses: Losses::default(),
-            key: Vec::new(),
         };
-        let mut refusals = Vec::new();
-        for at in 0..correlations.len() {
-            if let Err(reason) = correlator.add(at, correlations, slots, carry) {
-                refusals.push(Refusal { correlation: CorrelationIx(at as u32), reason });
+        let (mut counters, mut refusals) = (Vec::with_capacity(correlations.len()), Vec::new());
+        for (at, correlation) in correlations.iter().enumerate() {
+            let ix = CorrelationIx(at as u32);
+            let listened = listeners.add(at, correlations, &chain, slots, carry);
+            match listened.and_then(|()| Question::of(correlation)) {
+                Ok(question) => counters.push(Counter::new(ix, question, correlation.timespan, lateness)),
+                Err(reason) => refusals.push(Refusal { correlation: ix, reason }),
             }
         }
         if !refusals.is_empty() {
             return Err(refusals);
         }
+        let mut correlator = Self {
+            counters,
+            order: chain.order,
+            listeners,
+            rule_speaks: vec![true; rules],
+            correlation_speaks: vec![true; correlations.len()],
+            losses: Losses::default(),
+            key: Vec::new(),
+            scratch: Vec::new(),
+        };
         correlator.silence(correlations);
         Ok(correlator)
-    }
-
-    fn add(&mut self, at: usize, all: &[Correlation], slots: &mut Slots, carry: &mut Carry) -> Result<(), Reason> {
-        let Some(correlation) = all.get(at) else { return Ok(()) };
-        let CorrelationKind::EventCount(criteria) = &correlation.kind;
-        check(criteria)?;
-        let mut seen = Vec::new();
-        for (place, reference) in correlation.rules.iter().enumerate() {
-            let bases = bases(*reference, all, self.of_rule.len(), &mut vec![at])?;
-            if seen.contains(reference) {
-                continue;
-            }
-            seen.push(*reference);
-            let mut group = Vec::with_capacity(correlation.group_by.len());
-            for key in &correlation.group_by {
-                let field = key.fields.get(place).unwrap_or(&key.name);
-                let inner = match reference {
-                    RuleRef::Correlation(inner) => {
-                        all.get(*inner).and_then(|inner| inner.group_by.iter().position(|key| key.name == *field))
-                    }
-                    RuleRef::Rule(_) => None,
-                };
-                group.push(match inner {
-                    Some(place) => Source::Inner(place),
-                    None => {
-                        let slot = slots.want(field).ok_or_else(|| Reason::Fields(field.to_string()))?;
-                        Source::Carried(
-                            bases.iter().filter_map(|rule| Some((*rule, carry.want(*rule, slot)?))).collect(),
-                        )
-                    }
-                });
-            }
-            let listeners = match reference {
-                RuleRef::Rule(rule) => self.of_rule.get_mut(*rule),
-                RuleRef::Correlation(inner) => self.of_correlation.get_mut(*inner),
-            };
-            listeners.ok_or(Reason::Unknown(*reference))?.push(Listener { correlation: at, group });
-        }
-        self.counters.push(Counter {
-            criteria: criteria.clone(),
-            timespan: correlation.timespan,
-            groups: Groups::new(),
-            held: 0,
-            swept: Timestamp::MIN,
-        });
-        Ok(())
     }
 
     /// Whoever is referred to keeps silent, unless one of those who refer to it says `generate`.
@@ -247,7 +123,7 @@ impl Correlator {
     /// Whether any correlation counts the hits of `rule`.
     #[must_use]
     pub fn listens(&self, rule: RuleIx) -> bool {
-        self.of_rule.get(rule.0 as usize).is_some_and(|listeners| !listeners.is_empty())
+        self.listeners.of_rule.get(rule.0 as usize).is_some_and(|listeners| !listeners.is_empty())
     }
 
     /// What went uncounted so far.
@@ -259,163 +135,114 @@ impl Correlator {
     /// How many groups there are, in all correlations.
     #[must_use]
     pub fn groups(&self) -> usize {
-        self.counters.iter().map(|counter| counter.groups.len()).sum()
+        self.counters.iter().map(Counter::groups).sum()
     }
 
     /// Counts a hit and appends the correlations that it makes true, inner ones first; those that are silent are only
     /// counted by those that refer to them.
     pub fn observe(&mut self, hit: &Hit<'_>, out: &mut Vec<Correlated>) {
-        let Self { counters, of_rule, of_correlation, correlation_speaks, lateness, losses, key, .. } = self;
-        let mut raised: Vec<Correlated> = Vec::new();
-        let event = Event { time: hit.time, record: hit.record, rule: hit.rule, values: hit.values, inner: &[] };
-        for listener in of_rule.get(hit.rule.0 as usize).into_iter().flatten() {
-            listener.count(event, counters, *lateness, losses, key, &mut raised);
+        let mut raised = Vec::new();
+        let trigger = Trigger { time: hit.time, place: hit.place, rule: hit.rule, values: hit.values, inner: &[] };
+        for listener in self.listeners.of_rule.get(hit.rule.0 as usize).into_iter().flatten() {
+            let counter = self.counters.get_mut(listener.correlation);
+            count(listener, &trigger, counter, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
         }
-        // Inner alerts are events for outer correlations; there are no circles, so this ends.
-        let mut next = 0;
-        while let Some(inner) = raised.get(next).cloned() {
-            let event =
-                Event { time: inner.time, record: hit.record, rule: hit.rule, values: hit.values, inner: &inner.group };
-            let correlation = inner.correlation.0 as usize;
-            for listener in of_correlation.get(correlation).into_iter().flatten() {
-                listener.count(event, counters, *lateness, losses, key, &mut raised);
+        self.tell(raised, out);
+    }
+
+    /// Takes the time that the caller vouches for, appends the correlations whose windows close by it, in the order of their
+    /// times, and forgets what no event at or after `watermark` less the lateness can add to. May be called often.
+    pub fn expire(&mut self, watermark: Timestamp, out: &mut Vec<Correlated>) {
+        self.each_in_order(|counter, raised| counter.expire(watermark, raised), out);
+    }
+
+    /// Ends the input: every window that is open closes and is asked for what it holds.
+    pub fn finish(&mut self, out: &mut Vec<Correlated>) {
+        self.each_in_order(Counter::finish, out);
+    }
+
+    /// Inner alerts are counted before the outer correlation's own time moves on.
+    fn each_in_order(&mut self, close: impl Fn(&mut Counter, &mut Vec<Correlated>), out: &mut Vec<Correlated>) {
+        let before = out.len();
+        for index in 0..self.order.len() {
+            let Some(counter) = self.order.get(index).and_then(|at| self.counters.get_mut(*at)) else { continue };
+            let mut raised = Vec::new();
+            close(counter, &mut raised);
+            if !raised.is_empty() {
+                self.tell(raised, out);
             }
-            if correlation_speaks.get(correlation).copied().unwrap_or(true) {
+        }
+        if let Some(told) = out.get_mut(before..) {
+            told.sort_by_key(|correlated| correlated.time);
+        }
+    }
+
+    /// Counts alerts as events of the correlations that refer to them, and appends those that speak to `out`. There
+    /// are no circles, so this ends.
+    fn tell(&mut self, raised: Vec<Correlated>, out: &mut Vec<Correlated>) {
+        let mut waiting = VecDeque::from(raised);
+        while let Some(inner) = waiting.pop_front() {
+            let Correlated { time, place, rule, .. } = inner;
+            let trigger = Trigger { time, place, rule, values: &inner.values, inner: &inner.group };
+            let at = inner.correlation.0 as usize;
+            let mut raised = Vec::new();
+            for listener in self.listeners.of_correlation.get(at).into_iter().flatten() {
+                let counter = self.counters.get_mut(listener.correlation);
+                count(listener, &trigger, counter, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
+            }
+            waiting.extend(raised);
+            if self.correlation_speaks.get(at).copied().unwrap_or(true) {
                 out.push(inner);
             }
-            next += 1;
         }
     }
+}
 
-    /// Forgets groups that no event at or after `watermark` less the lateness can add to. May be called often: groups are
-    /// looked through once for each quarter of a timespan.
-    pub fn expire(&mut self, watermark: Timestamp) {
-        for counter in &mut self.counters {
-            let due = counter.swept.plus(Span::from_nanos(counter.timespan.nanos() / 4));
-            if counter.swept == Timestamp::MIN || watermark >= due {
-                counter.swept = watermark;
-                let limit = watermark.minus(counter.timespan).minus(self.lateness);
-                let held = &mut counter.held;
-                counter.groups.retain(|window| {
-                    let keep = window.latest().is_some_and(|latest| latest >= limit);
-                    *held -= if keep { 0 } else { window.len() };
-                    keep
-                });
+impl Listeners {
+    /// Lets the correlation at `at` listen to all that it refers to, once to each.
+    fn add(
+        &mut self,
+        at: usize,
+        all: &[Correlation],
+        chain: &Chain,
+        slots: &mut Slots,
+        carry: &mut Carry,
+    ) -> Result<(), Reason> {
+        let Some(correlation) = all.get(at) else { return Ok(()) };
+        for (place, reference) in correlation.rules.iter().enumerate() {
+            if correlation.rules.iter().position(|other| other == reference) != Some(place) {
+                continue;
             }
+            let origin = Origin { place, inner: inner_of(*reference, all), bases: &chain.bases(reference) };
+            let listener = Listener::new(at, correlation, &origin, slots, carry)?;
+            let listeners = match reference {
+                RuleRef::Rule(rule) => self.of_rule.get_mut(*rule),
+                RuleRef::Correlation(inner) => self.of_correlation.get_mut(*inner),
+            };
+            listeners.ok_or(Reason::Unknown(*reference))?.push(listener);
         }
+        Ok(())
     }
 }
 
-impl Listener {
-    fn count(
-        &self,
-        event: Event<'_>,
-        counters: &mut [Counter],
-        lateness: Span,
-        losses: &mut Losses,
-        key: &mut Vec<u8>,
-        raised: &mut Vec<Correlated>,
-    ) {
-        let Some(counter) = counters.get_mut(self.correlation) else { return };
-        key.clear();
-        for source in &self.group {
-            match source.read(event) {
-                Some(value) if value::is_some(value) => key.extend_from_slice(value),
-                _ => {
-                    losses.ungrouped += 1;
-                    return;
-                }
+/// Lets a correlation count an event.
+fn count(
+    listener: &Listener,
+    trigger: &Trigger<'_>,
+    counter: Option<&mut Counter>,
+    losses: &mut Losses,
+    (key, scratch): (&mut Vec<u8>, &mut Vec<u8>),
+    raised: &mut Vec<Correlated>,
+) {
+    match listener.read(trigger, key, scratch) {
+        Err(Missing::Group) => losses.ungrouped += 1,
+        Err(Missing::Value) => losses.valueless += 1,
+        Ok(datum) => {
+            let event = Event { time: trigger.time, place: trigger.place, datum };
+            let counted = Counted { key, event, rule: trigger.rule, values: trigger.values };
+            if let Some(counter) = counter {
+                counter.count(&counted, losses, raised);
             }
-        }
-        for due in counter.count(key, event, lateness, losses) {
-            raised.push(Correlated {
-                correlation: CorrelationIx(self.correlation as u32),
-                first: due.first,
-                time: due.last,
-                count: due.count,
-                group: key.clone(),
-                records: due.records,
-                rule: event.rule,
-                values: event.values.to_vec(),
-            });
-        }
-    }
-}
-
-impl Source {
-    fn read<'a>(&self, event: Event<'a>) -> Option<&'a [u8]> {
-        match self {
-            Self::Inner(place) => Values::new(event.inner).encoded(*place),
-            Self::Carried(places) => {
-                let (_, place) = places.iter().find(|(rule, _)| *rule == event.rule)?;
-                Values::new(event.values).encoded(*place)
-            }
-        }
-    }
-}
-
-impl Counter {
-    fn count(&mut self, key: &[u8], event: Event<'_>, lateness: Span, losses: &mut Losses) -> Vec<Due> {
-        let window = self.groups.touch(key);
-        let before = window.len();
-        // Its own events tell a group's time, so that a far-future time elsewhere forgets nothing here.
-        losses.dropped_events += window.make_room(event.time.minus(self.timespan).minus(lateness));
-        let due = window.add(event.time, event.record, self.timespan, |count| holds(&self.criteria, count));
-        self.held = self.held + window.len() - before;
-        while self.groups.len() > MAX_GROUPS || self.held > MAX_HELD {
-            let Some(evicted) = self.groups.evict() else { break };
-            self.held -= evicted.len();
-            losses.evicted_groups += 1;
-        }
-        due
-    }
-}
-
-/// Whether a count satisfies all criteria.
-fn holds(criteria: &[Criterion], count: usize) -> bool {
-    criteria.iter().all(|criterion| {
-        let order = number::compare(Number::Int(count as i128), criterion.value);
-        order.is_some_and(|order| match criterion.relation {
-            Relation::Lt => order == Ordering::Less,
-            Relation::Lte => order != Ordering::Greater,
-            Relation::Gt => order == Ordering::Greater,
-            Relation::Gte => order != Ordering::Less,
-            Relation::Eq => order == Ordering::Equal,
-            Relation::Neq => order != Ordering::Equal,
-        })
-    })
-}
-
-/// A condition must need an event to come true, and not more of them than a window can hold.
-fn check(criteria: &[Criterion]) -> Result<(), Reason> {
-    let falling = |criterion: &Criterion| matches!(criterion.relation, Relation::Lt | Relation::Lte | Relation::Neq);
-    if criteria.iter().any(falling) || holds(criteria, 0) {
-        return Err(Reason::WindowEnd);
-    }
-    let most = Number::Int(MAX_EVENTS as i128);
-    if criteria.iter().any(|criterion| number::compare(criterion.value, most) != Some(Ordering::Less)) {
-        return Err(Reason::Count { limit: MAX_EVENTS });
-    }
-    Ok(())
-}
-
-/// The detection rules from which events of `reference` come; `path` holds the correlations on the way to it.
-fn bases(reference: RuleRef, all: &[Correlation], rules: usize, path: &mut Vec<usize>) -> Result<Vec<RuleIx>, Reason> {
-    match reference {
-        RuleRef::Rule(rule) if rule < rules => Ok(vec![RuleIx(rule as u32)]),
-        RuleRef::Rule(_) => Err(Reason::Unknown(reference)),
-        RuleRef::Correlation(inner) if path.contains(&inner) => Err(Reason::Circle),
-        RuleRef::Correlation(inner) => {
-            let correlation = all.get(inner).ok_or(Reason::Unknown(reference))?;
-            path.push(inner);
-            let mut found = Vec::new();
-            for reference in &correlation.rules {
-                found.extend(bases(*reference, all, rules, path)?);
-            }
-            path.pop();
-            found.sort_unstable();
-            found.dedup();
-            Ok(found)
         }
     }
 }
