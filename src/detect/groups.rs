@@ -150,7 +150,7 @@ mod tests {
             *groups.touch(key).1 = at;
         }
         *groups.touch(b"a").1 += 10;
-        let mut evict = |groups: &mut Groups<u32>| groups.quietest().map(|at| groups.remove(at).1);
+        let evict = |groups: &mut Groups<u32>| groups.quietest().map(|at| groups.remove(at).1);
         assert_eq!(evict(&mut groups), Some(1));
         assert_eq!(groups.touch(b"b").1, &0);
         groups.retain(|_, state| *state != 10);

@@ -148,7 +148,11 @@ fn terms(expr: &RuleExpr, wanted: bool) -> Option<Vec<Term>> {
         RuleExpr::Not(inner) => terms(inner, !wanted),
         RuleExpr::All(all) | RuleExpr::Any(all) => {
             let each = all.iter().map(|inner| terms(inner, wanted));
-            if matches!(expr, RuleExpr::All(_)) == wanted { each.fold(Some(vec![Term::default()]), both) } else { each.fold(Some(Vec::new()), either) }
+            if matches!(expr, RuleExpr::All(_)) == wanted {
+                each.fold(Some(vec![Term::default()]), both)
+            } else {
+                each.fold(Some(Vec::new()), either)
+            }
         }
     }
 }
@@ -198,7 +202,9 @@ mod tests {
     #[test]
     fn hits_at_the_same_time_are_in_order() {
         let ways = Ways::all(3);
-        for hits in [[(0, 7), (1, 7), (2, 7)], [(2, 7), (1, 7), (0, 7)], [(1, 7), (2, 7), (0, 7)], [(2, 7), (0, 6), (1, 7)]] {
+        for hits in
+            [[(0, 7), (1, 7), (2, 7)], [(2, 7), (1, 7), (0, 7)], [(1, 7), (2, 7), (0, 7)], [(2, 7), (0, 6), (1, 7)]]
+        {
             let mut hits = hits.to_vec();
             hits.sort_by_key(|(_, time)| *time);
             assert!(after(&ways, &hits).complete(&ways, ALWAYS), "{hits:?}");

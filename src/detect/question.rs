@@ -51,7 +51,8 @@ impl Question {
                 Ok(Self { blank: Tally::Rules(vec![0; rules], 0), condition: Condition::Hit(expr), at_close })
             }
             CorrelationKind::TemporalOrdered(temporal) => {
-                let repeated = correlation.rules.iter().enumerate().find(|(at, rule)| correlation.rules[..*at].contains(rule));
+                let repeated =
+                    correlation.rules.iter().enumerate().find(|(at, rule)| correlation.rules[..*at].contains(rule));
                 if let Some((_, rule)) = repeated {
                     return Err(Reason::Repeated(*rule));
                 }

@@ -115,7 +115,11 @@ fn dissect(value: f64) -> (i64, i32) {
 
 /// `2^power` for powers from -1074 to 1023.
 fn power_of_two(power: i32) -> f64 {
-    if power < -1022 { f64::from_bits(1 << (power - LEAST_POWER)) } else { f64::from_bits(((power + 1023) as u64) << 52) }
+    if power < -1022 {
+        f64::from_bits(1 << (power - LEAST_POWER))
+    } else {
+        f64::from_bits(((power + 1023) as u64) << 52)
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn sum(figures: &[Figure]) -> Sum {
+    fn sum_of(figures: &[Figure]) -> Sum {
         let mut sum = Sum::default();
         figures.iter().for_each(|figure| sum.add(*figure));
         sum
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn large_values_leave_no_trace() {
-        let mut sum = sum(&[Figure::Float(1e300), Figure::Float(0.1), Figure::Float(-1e150), Figure::Float(5e-324)]);
+        let mut sum = sum_of(&[Figure::Float(1e300), Figure::Float(0.1), Figure::Float(-1e150), Figure::Float(5e-324)]);
         [1e300, -1e150].into_iter().for_each(|value| sum.remove(Figure::Float(value)));
         assert_eq!(sum.total(), Some(Number::Float(0.1)));
         sum.remove(Figure::Float(0.1));
@@ -143,17 +147,17 @@ mod tests {
 
     #[test]
     fn integers_are_exact() {
-        let sum = sum(&[Figure::Int(i64::MAX), Figure::Int(i64::MAX), Figure::Int(2)]);
+        let sum = sum_of(&[Figure::Int(i64::MAX), Figure::Int(i64::MAX), Figure::Int(2)]);
         assert_eq!(sum.total(), Some(Number::Int(i128::from(i64::MAX) * 2 + 2)));
-        assert_eq!(super::tests::sum(&[Figure::Int(1), Figure::Int(3)]).mean(), Some(Number::Int(2)));
-        assert_eq!(super::tests::sum(&[Figure::Int(1), Figure::Int(2)]).mean(), Some(Number::Float(1.5)));
-        assert_eq!(super::tests::sum(&[Figure::Float(0.5), Figure::Int(2)]).mean(), Some(Number::Float(1.25)));
+        assert_eq!(sum_of(&[Figure::Int(1), Figure::Int(3)]).mean(), Some(Number::Int(2)));
+        assert_eq!(sum_of(&[Figure::Int(1), Figure::Int(2)]).mean(), Some(Number::Float(1.5)));
+        assert_eq!(sum_of(&[Figure::Float(0.5), Figure::Int(2)]).mean(), Some(Number::Float(1.25)));
     }
 
     proptest! {
         #[test]
         fn one_float_comes_back(value in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL) {
-            prop_assert_eq!(sum(&[Figure::Float(value)]).total(), Some(Number::Float(value)));
+            prop_assert_eq!(sum_of(&[Figure::Float(value)]).total(), Some(Number::Float(value)));
         }
 
         #[test]
@@ -162,10 +166,10 @@ mod tests {
             gone in prop::collection::vec(any::<f64>().prop_filter("finite", |value| value.is_finite()), 0..20),
         ) {
             let both: Vec<Figure> = gone.iter().chain(&kept).map(|value| Figure::Float(*value)).collect();
-            let mut all = sum(&both);
+            let mut all = sum_of(&both);
             gone.iter().for_each(|value| all.remove(Figure::Float(*value)));
             let alone: Vec<Figure> = kept.iter().rev().map(|value| Figure::Float(*value)).collect();
-            prop_assert_eq!(all.total(), sum(&alone).total());
+            prop_assert_eq!(all.total(), sum_of(&alone).total());
             let Some(Number::Float(total)) = all.total() else { return Ok(()) };
             prop_assert!((total - kept.iter().sum::<f64>()).abs() < 1e-7);
         }

@@ -111,7 +111,8 @@ impl Window {
         while self.left < last && self.time(self.left).is_some_and(|time| time < from) {
             self.leave();
         }
-        let held_till_then = last.checked_sub(1).and_then(|before| self.events.get(before)).is_some_and(|kept| kept.held.1);
+        let held_till_then =
+            last.checked_sub(1).and_then(|before| self.events.get(before)).is_some_and(|kept| kept.held.1);
         let held_before = question.answer(&self.tally, from).is_some();
         self.enter();
         let answer = question.answer(&self.tally, from);
@@ -193,6 +194,252 @@ impl Window {
             events: last + 1 - first,
             figure,
             places: self.events.range(told..=last).map(|kept| kept.event.place).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Place;
+    use super::super::fixture::{field, rule, text};
+    use super::super::sum::Figure;
+    use super::super::tally::{Datum, Tuple};
+    use super::*;
+    use crate::sigma::ir::{
+        Correlation, CorrelationKind, Criterion, GroupKey, Metric, Relation, RuleExpr, RuleRef, Temporal,
+    };
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// How many rules the tests' correlations refer to.
+    const RULES: usize = 3;
+
+    fn question(kind: CorrelationKind) -> Question {
+        Question::of(&Correlation {
+            meta: rule(field("f", text("x"))).meta,
+            kind,
+            group_by: Vec::new(),
+            rules: (0..RULES).map(RuleRef::Rule).collect(),
+            timespan: Span::from_secs(1),
+            generate: false,
+        })
+        .unwrap()
+    }
+
+    /// An event: when, and a number that stands for what it tells.
+    type Told = (i64, u32);
+
+    /// A condition by its definition, over the events of a window in the order of time.
+    type Definition = dyn Fn(&[Told]) -> bool;
+
+    /// What a kind asks, twice told.
+    struct Case {
+        kind: CorrelationKind,
+        datum: fn(u32) -> Datum,
+        holds: Box<Definition>,
+    }
+
+    fn key() -> GroupKey {
+        GroupKey { name: "n".into(), fields: Vec::new() }
+    }
+
+    fn number(value: u32) -> i64 {
+        i64::from(value) - 2
+    }
+
+    fn figure(value: u32) -> Datum {
+        Datum::Figure(Figure::Int(number(value)))
+    }
+
+    fn place(value: u32) -> Datum {
+        Datum::Rule(value % RULES as u32)
+    }
+
+    fn places(events: &[Told]) -> BTreeSet<u32> {
+        events.iter().map(|(_, value)| value % RULES as u32).collect()
+    }
+
+    /// Whether events hit the first `steps` rules in order, from the event at the earliest time that will do.
+    fn in_order(events: &[Told], steps: usize) -> bool {
+        let mut now = i64::MIN;
+        (0..steps as u32).all(|step| {
+            let next = events.iter().filter(|(time, value)| *time >= now && value % RULES as u32 == step).min();
+            now = next.map_or(now, |(time, _)| *time);
+            next.is_some()
+        })
+    }
+
+    /// The percentile by definition, in halves so that all is exact.
+    fn median(events: &[Told]) -> Option<i64> {
+        let mut values: Vec<i64> = events.iter().map(|(_, value)| number(*value)).collect();
+        values.sort_unstable();
+        let last = values.len().checked_sub(1)?;
+        Some(values[last / 2] + values[last.div_ceil(2)])
+    }
+
+    fn cases(bound: u32, exactly: bool) -> Vec<Case> {
+        let relation = if exactly { Relation::Eq } else { Relation::Gte };
+        let criteria = vec![Criterion { relation, value: Number::Int(bound.into()) }];
+        let within = move |figure: i64| if exactly { figure == i64::from(bound) } else { figure >= i64::from(bound) };
+        let metric = |metric| CorrelationKind::Metric { metric, field: key(), criteria: criteria.clone() };
+        let sum = |events: &[Told]| events.iter().map(|(_, value)| number(*value)).sum::<i64>();
+        let double =
+            move |figure: i64| if exactly { figure == 2 * i64::from(bound) } else { figure >= 2 * i64::from(bound) };
+        let expr = RuleExpr::All(vec![RuleExpr::Any(vec![RuleExpr::Seen(0), RuleExpr::Seen(1)]), RuleExpr::Seen(2)]);
+        let (two, either) = (RULES as u32 - 1, |places: &BTreeSet<u32>| places.contains(&0) || places.contains(&1));
+        vec![
+            Case {
+                kind: CorrelationKind::EventCount(criteria.clone()),
+                datum: |_| Datum::Nothing,
+                holds: Box::new(move |events| within(events.len() as i64)),
+            },
+            Case {
+                kind: CorrelationKind::ValueCount { fields: vec![key()], criteria: criteria.clone() },
+                datum: |value| Datum::Tuple(Tuple::of(&[value as u8])),
+                holds: Box::new(move |events| {
+                    within(events.iter().map(|(_, value)| value).collect::<BTreeSet<_>>().len() as i64)
+                }),
+            },
+            Case {
+                kind: CorrelationKind::Temporal(Temporal::Count(criteria.clone())),
+                datum: place,
+                holds: Box::new(move |events| within(places(events).len() as i64)),
+            },
+            Case {
+                kind: CorrelationKind::Temporal(Temporal::Expr(expr)),
+                datum: place,
+                holds: Box::new(move |events| either(&places(events)) && places(events).contains(&two)),
+            },
+            Case {
+                kind: CorrelationKind::TemporalOrdered(Temporal::Count(criteria.clone())),
+                datum: place,
+                holds: Box::new(move |events| {
+                    within((1..=RULES).take_while(|steps| in_order(events, *steps)).count() as i64)
+                }),
+            },
+            Case {
+                kind: metric(Metric::Sum),
+                datum: figure,
+                holds: Box::new(move |events| !events.is_empty() && within(sum(events))),
+            },
+            Case {
+                kind: metric(Metric::Avg),
+                datum: figure,
+                holds: Box::new(move |events| {
+                    let (sum, least) = (sum(events), i64::from(bound) * events.len() as i64);
+                    !events.is_empty() && if exactly { sum == least } else { sum >= least }
+                }),
+            },
+            Case {
+                kind: metric(Metric::Median),
+                datum: figure,
+                holds: Box::new(move |events| median(events).is_some_and(double)),
+            },
+            Case {
+                kind: metric(Metric::Percentile(100.0)),
+                datum: figure,
+                holds: Box::new(move |events| events.iter().map(|(_, value)| number(*value)).max().is_some_and(within)),
+            },
+        ]
+    }
+
+    /// The definition: all windows of all events, looked at anew after each arrival.
+    #[derive(Default)]
+    struct Truth {
+        events: Vec<Told>,
+        numbers: Vec<usize>,
+        alerted: BTreeSet<usize>,
+    }
+
+    impl Truth {
+        /// The edges that are due, by time and number of events.
+        fn add(&mut self, time: i64, value: u32, span: i64, holds: &Definition) -> Vec<(i64, usize)> {
+            let new = self.events.partition_point(|event| event.0 <= time);
+            self.events.insert(new, (time, value));
+            self.numbers.insert(new, self.numbers.len());
+            let mut run: Vec<usize> = Vec::new();
+            let mut runs = Vec::new();
+            for at in 0..self.events.len() {
+                let from = self.events.partition_point(|event| event.0 < self.events[at].0 - span);
+                let (before, with) = (holds(&self.events[from..at]), holds(&self.events[from..=at]));
+                if !(before && with && !run.is_empty()) {
+                    runs.push(std::mem::take(&mut run));
+                }
+                if with {
+                    run.push(at);
+                }
+            }
+            runs.push(run);
+            let mut due = Vec::new();
+            for run in runs {
+                let Some(edge) = run.first().copied() else { continue };
+                let changed = edge >= new && self.events[edge].0 - span <= time;
+                if changed && !run.iter().any(|at| self.alerted.contains(&self.numbers[*at])) {
+                    self.alerted.insert(self.numbers[edge]);
+                    let from = self.events.partition_point(|event| event.0 < self.events[edge].0 - span);
+                    due.push((self.events[edge].0, edge + 1 - from));
+                }
+            }
+            due
+        }
+    }
+
+    fn run(events: &[Told], span: i64, question: &Question, datum: fn(u32) -> Datum) -> Vec<Vec<(i64, usize)>> {
+        let mut window = Window::default();
+        let mut add = |(time, value): &Told| {
+            let place = Place { input: 0, number: 0 };
+            let event = Event { time: Timestamp::from_nanos(*time), place, datum: datum(*value) };
+            let due = window.add(event, Span::from_nanos(span), question);
+            due.iter().map(|due| (due.last.nanos(), due.events)).collect()
+        };
+        events.iter().map(&mut add).collect()
+    }
+
+    /// All alerts of events that arrive in this order, when so many make one.
+    fn alerts(times: &[i64], span: i64, least: i128) -> Vec<(i64, usize)> {
+        let criterion = Criterion { relation: Relation::Gte, value: Number::Int(least) };
+        let events: Vec<_> = times.iter().map(|time| (*time, 0)).collect();
+        run(&events, span, &question(CorrelationKind::EventCount(vec![criterion])), |_| Datum::Nothing).concat()
+    }
+
+    #[test]
+    fn an_event_at_exactly_the_span_is_inside() {
+        assert_eq!(alerts(&[0, 5, 10], 10, 3), [(10, 3)]);
+        assert_eq!(alerts(&[0, 5, 11], 10, 3), []);
+    }
+
+    #[test]
+    fn a_burst_alerts_once_and_the_next_one_again() {
+        assert_eq!(alerts(&[0, 1, 2, 3, 4, 100, 101, 102], 10, 3), [(2, 3), (102, 3)]);
+        assert_eq!(alerts(&[0, 100], 10, 1), [(0, 1), (100, 1)]);
+    }
+
+    #[test]
+    fn a_late_event_counts_where_it_belongs() {
+        assert_eq!(alerts(&[0, 20, 5, 6], 10, 3), [(6, 3)]);
+        assert_eq!(alerts(&[0, 10, 5], 10, 3), [(10, 3)]);
+        assert_eq!(alerts(&[0, 1, 2, 1], 10, 3), [(2, 3)]);
+    }
+
+    proptest! {
+        #[test]
+        fn alerts_are_those_of_a_full_rescan(
+            events in prop::collection::vec((0_i64..60, 0_u32..6), 1..40),
+            span in 0_i64..15,
+            bound in 1_u32..4,
+            exactly in any::<bool>(),
+            sorted in any::<bool>(),
+        ) {
+            let mut events = events;
+            if sorted {
+                events.sort_unstable();
+            }
+            for case in cases(bound, exactly) {
+                let mut truth = Truth::default();
+                let expected: Vec<_> =
+                    events.iter().map(|(time, value)| truth.add(*time, *value, span, &case.holds)).collect();
+                prop_assert_eq!(run(&events, span, &question(case.kind.clone()), case.datum), expected, "{:?}", case.kind);
+            }
         }
     }
 }
