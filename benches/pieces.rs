@@ -160,8 +160,9 @@ fn whole(criterion: &mut Criterion) {
                     unreachable!("the generator writes captures")
                 };
                 let run = Run { plan: &plan, input, threads, progress: &() };
-                run.capture(source, None, &mut engine, &mut JsonLines::new(std::io::sink())).expect("a whole capture");
-                engine.finish().records.count
+                let mut sink = JsonLines::new(std::io::sink());
+                run.capture(source, None, &mut engine, &mut sink).expect("a whole capture");
+                engine.finish(&mut sink).expect("a sink that takes all").records.count
             });
         });
     }

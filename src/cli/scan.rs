@@ -88,7 +88,7 @@ impl Stored {
             note("sigmabus: interrupted; what was read so far follows");
             outcome = Outcome::Failed;
         }
-        let mut summary = engine.finish();
+        let mut summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
         hint_at_ports(&mut summary, &plan);
         for warning in &summary.warnings {
             note(&format!("sigmabus: warning: {warning}"));

@@ -38,7 +38,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
 
     let stop = Stop(stop_flag());
     let ran = pipeline::live::watch(live, input, &plan, &mut engine, printer.sink(), &stop);
-    let summary = engine.finish();
+    let summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
     let mut words = Vec::new();
     let told = report::overview(&mut words, &summary);
     note(String::from_utf8_lossy(&words).trim_end());

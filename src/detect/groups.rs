@@ -45,8 +45,8 @@ impl<S: Default> Groups<S> {
         self.table.len()
     }
 
-    /// The state of `key`, new if need be, as the one used latest.
-    pub(super) fn touch(&mut self, key: &[u8]) -> &mut S {
+    /// The state of `key`, new if need be, as the one used latest, and its place.
+    pub(super) fn touch(&mut self, key: &[u8]) -> (u32, &mut S) {
         let hash = self.hasher.hash_one(key);
         let places = &self.places;
         let found = self.table.find(hash, |at| places[*at as usize].key[..] == *key).copied();
@@ -58,20 +58,27 @@ impl<S: Default> Groups<S> {
             None => self.insert(hash, key),
         };
         self.link(at);
-        &mut self.places[at as usize].state
+        (at, &mut self.places[at as usize].state)
     }
 
-    /// Removes the group that was quiet longest and returns its state.
-    pub(super) fn evict(&mut self) -> Option<S> {
-        (self.quietest != NONE).then(|| self.remove(self.quietest))
+    /// The key and the state at a place that [`touch`](Self::touch) told, unless removed since.
+    pub(super) fn at(&mut self, at: u32) -> (&[u8], &mut S) {
+        let place = &mut self.places[at as usize];
+        (&place.key, &mut place.state)
     }
 
-    /// Removes all groups for which `keep` is false, telling each state.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&S) -> bool) {
+    /// The place of the group that was quiet longest.
+    pub(super) fn quietest(&self) -> Option<u32> {
+        (self.quietest != NONE).then_some(self.quietest)
+    }
+
+    /// Removes all groups for which `keep` is false.
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&[u8], &S) -> bool) {
         let mut at = self.quietest;
         while at != NONE {
-            let later = self.places[at as usize].later;
-            if !keep(&self.places[at as usize].state) {
+            let Place { key, state, later, .. } = &self.places[at as usize];
+            let later = *later;
+            if !keep(key, state) {
                 self.remove(at);
             }
             at = later;
@@ -95,7 +102,8 @@ impl<S: Default> Groups<S> {
         at
     }
 
-    fn remove(&mut self, at: u32) -> S {
+    /// Removes the group at a place and returns its key and state.
+    pub(super) fn remove(&mut self, at: u32) -> (Box<[u8]>, S) {
         self.unlink(at);
         let place = &mut self.places[at as usize];
         let key = std::mem::take(&mut place.key);
@@ -104,7 +112,7 @@ impl<S: Default> Groups<S> {
             entry.remove();
         }
         self.free.push(at);
-        state
+        (key, state)
     }
 
     fn link(&mut self, at: u32) {
@@ -139,15 +147,17 @@ mod tests {
     fn the_quietest_group_goes_first() {
         let mut groups: Groups<u32> = Groups::new();
         for (at, key) in (0..).zip([b"a", b"b", b"c"]) {
-            *groups.touch(key) = at;
+            *groups.touch(key).1 = at;
         }
-        *groups.touch(b"a") += 10;
-        assert_eq!(groups.evict(), Some(1));
-        assert_eq!(*groups.touch(b"b"), 0);
-        groups.retain(|state| *state != 10);
+        *groups.touch(b"a").1 += 10;
+        let evict = |groups: &mut Groups<u32>| groups.quietest().map(|at| groups.remove(at).1);
+        assert_eq!(evict(&mut groups), Some(1));
+        assert_eq!(groups.touch(b"b").1, &0);
+        groups.retain(|_, state| *state != 10);
         assert_eq!(groups.len(), 2);
-        assert_eq!(groups.evict(), Some(2));
-        assert_eq!(groups.evict(), Some(0));
-        assert_eq!(groups.evict(), None);
+        assert_eq!(evict(&mut groups), Some(2));
+        assert_eq!(groups.quietest().map(|at| groups.at(at).0.to_vec()), Some(b"b".to_vec()));
+        assert_eq!(evict(&mut groups), Some(0));
+        assert_eq!(evict(&mut groups), None);
     }
 }

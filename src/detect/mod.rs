@@ -13,30 +13,41 @@
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
 //! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
 //!
-//! Hits go on to `correlate`, which counts them over sliding windows. The few field values that they need there,
+//! Hits go on to `correlate`, which counts them over windows of time. The few field values that they need there,
 //! and that scores and alerts need, travel as bytes (`carry`, `value`).
 
 use crate::time::Timestamp;
 
 mod ask;
 mod carry;
+mod chain;
 mod clock;
 mod correlate;
+mod correlated;
+mod counter;
 mod error;
 mod finding;
 mod fold;
 mod form;
 mod groups;
 mod index;
+mod listener;
 mod machine;
 pub mod naive;
 mod number;
+mod order;
 mod pattern;
+mod pending;
 mod predicate;
 mod program;
+mod question;
+mod ranks;
+mod refusal;
 mod scan;
 mod set;
 mod stab;
+mod sum;
+mod tally;
 mod value;
 mod window;
 mod witness;
@@ -47,11 +58,13 @@ mod differential;
 mod fixture;
 
 pub use carry::{Carry, Values};
-pub use correlate::{Correlated, CorrelationIx, Correlator, Losses, Reason, Refusal};
+pub use correlate::Correlator;
+pub use correlated::{Correlated, Losses, Measured};
 pub use error::{CompileError, Problem};
 pub use finding::{Catalogue, Finding, Input, Named, Place, Unit};
 pub use fold::fold;
 pub use machine::{Machine, Scratch};
+pub use refusal::{CorrelationIx, Reason, Refusal};
 pub use value::Value;
 
 /// A rule by its place in the slice that the machine was compiled from.
@@ -65,8 +78,8 @@ pub struct Hit<'a> {
     pub rule: RuleIx,
     /// When the record says it happened.
     pub time: Timestamp,
-    /// The record's number in its input.
-    pub record: u64,
+    /// Where the record is.
+    pub place: Place,
     /// The values of the rule's [`Carry::slots`], encoded one after the other.
     pub values: &'a [u8],
 }

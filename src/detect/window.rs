@@ -1,10 +1,18 @@
 //! A sliding window over the events of one group, in the order of their times.
 //!
-//! The window that ends at an event holds the events of the time span before it, both ends included. An event is an *edge*
-//! if the condition holds with it and did not just before it: there an alert is due. The condition stays true until
-//! the window has slid too far; that stretch is a *run*, and has one alert. A late event changes the windows of events after it and
-//! may so make an edge of itself or of them; an alert is due only if that run had none yet.
+//! The window that ends at an event holds the events of the time span before it, both ends included. The condition is
+//! looked at twice for each event: just before it, when the window has slid there, and with it. A *run* is a stretch of
+//! events at which it holds each time; its first event is an *edge*, held with it, and not before it or not with the event before.
+//! Each run has one alert, at its edge.
+//!
+//! A late event changes the windows of events after it and may so make edges of them; an alert is due only if
+//! that run had none yet. To know those windows the tally of the newest one is not built anew but led back and forth: it
+//! stays where it last was needed, so that an event far ahead of all others costs the others nothing.
 
+use super::correlated::{MAX_PLACES, Measured};
+use super::question::Question;
+use super::tally::{Event, Tally};
+use crate::sigma::ir::Number;
 use crate::time::{Span, Timestamp};
 use std::collections::VecDeque;
 
@@ -14,198 +22,424 @@ pub(super) const MAX_EVENTS: usize = 1 << 16;
 /// The events of a group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
-    events: VecDeque<Event>,
+    events: VecDeque<Kept>,
+    /// Of the events from `left` to before `right`.
+    tally: Tally,
+    left: usize,
+    right: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Event {
-    time: Timestamp,
-    record: u64,
+struct Kept {
+    event: Event,
+    /// Whether the condition held just before it and with it.
+    held: (bool, bool),
     /// Whether an alert was raised for it.
     alerted: bool,
 }
 
-/// An alert that is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Due {
-    /// The first event of its window.
-    pub(super) first: Timestamp,
-    /// The last.
-    pub(super) last: Timestamp,
-    /// How many events it holds.
-    pub(super) count: usize,
-    /// The newest of their records.
-    pub(super) records: Vec<u64>,
+/// An event at which an alert may be due.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    first: usize,
+    last: usize,
+    figure: Number,
 }
 
-/// Records told with an alert.
-const MAX_RECORDS: usize = 32;
-
 impl Window {
-    /// How many events it holds.
+    /// How many events it keeps.
     pub(super) fn len(&self) -> usize {
         self.events.len()
     }
 
     /// The latest event.
     pub(super) fn latest(&self) -> Option<Timestamp> {
-        self.events.back().map(|event| event.time)
+        self.time(self.events.len().checked_sub(1)?)
+    }
+
+    /// Bytes that its tally takes beside those of events.
+    pub(super) fn bytes(&self) -> usize {
+        self.tally.bytes()
     }
 
     /// Forgets events before `limit`, and the oldest if it is full; returns how many were forgotten for lack of room.
     pub(super) fn make_room(&mut self, limit: Timestamp) -> u64 {
-        while self.events.front().is_some_and(|event| event.time < limit) {
-            self.events.pop_front();
+        while self.time(0).is_some_and(|time| time < limit) {
+            self.forget_oldest();
         }
         let full = self.events.len() >= MAX_EVENTS;
         if full {
-            self.events.pop_front();
+            self.forget_oldest();
         }
         u64::from(full)
     }
 
-    /// Adds an event and tells the alerts that are due: one at most unless it is late. `holds` is the condition on the
-    /// number of events.
-    pub(super) fn add(&mut self, time: Timestamp, record: u64, span: Span, holds: impl Fn(usize) -> bool) -> Vec<Due> {
-        let at = self.events.partition_point(|event| event.time <= time);
-        self.events.insert(at, Event { time, record, alerted: false });
-        let end = time.plus(span);
-        let mut due = Vec::new();
-        for edge in at..self.events.len() {
-            if self.events.get(edge).is_none_or(|event| event.time > end) {
-                break;
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.events.pop_front() {
+            if self.left == 0 && self.right > 0 {
+                self.tally.remove(&oldest.event);
             }
-            let count = self.count(edge, span);
-            if holds(count) && !holds(count - 1) && !self.alerted(edge, span, &holds) {
-                due.push(self.alert(edge, count));
-            }
+            self.left = self.left.saturating_sub(1);
+            self.right = self.right.saturating_sub(1);
         }
-        due
     }
 
-    /// How many events the window that ends at event `at` holds.
-    fn count(&self, at: usize, span: Span) -> usize {
-        let Some(event) = self.events.get(at) else { return 0 };
-        let from = event.time.minus(span);
-        at + 1 - self.events.partition_point(|event| event.time < from)
+    /// Adds an event and tells the windows for which an alert is due: one at most unless the event is late.
+    pub(super) fn add(&mut self, event: Event, span: Span, question: &Question) -> Vec<Measured> {
+        if self.events.is_empty() {
+            self.reset(0, question);
+        }
+        let at = match self.latest() {
+            Some(latest) if latest > event.time => self.events.partition_point(|kept| kept.event.time <= event.time),
+            _ => self.events.len(),
+        };
+        self.lead(at, event.time.minus(span), question);
+        self.events.insert(at, Kept { event, held: (false, false), alerted: false });
+        let end = event.time.plus(span);
+        let mut edges: Vec<Edge> = Vec::new();
+        while self.time(self.right).is_some_and(|time| time <= end) {
+            edges.extend(self.step(span, question));
+        }
+        edges.retain(|edge| !self.has_alerted(edge.last));
+        edges.into_iter().map(|edge| self.alert(edge)).collect()
+    }
+
+    /// Leads the tally on by one event; tells if that is an edge.
+    fn step(&mut self, span: Span, question: &Question) -> Option<Edge> {
+        let last = self.right;
+        let from = self.time(last)?.minus(span);
+        while self.left < last && self.time(self.left).is_some_and(|time| time < from) {
+            self.leave();
+        }
+        let held_till_then =
+            last.checked_sub(1).and_then(|before| self.events.get(before)).is_some_and(|kept| kept.held.1);
+        let held_before = question.answer(&self.tally, from).is_some();
+        self.enter();
+        let answer = question.answer(&self.tally, from);
+        let kept = self.events.get_mut(last)?;
+        kept.held = (held_before, answer.is_some());
+        let figure = answer.filter(|_| !(held_before && held_till_then))?;
+        Some(Edge { first: self.left, last, figure })
+    }
+
+    /// Leads the tally to the window just before the event that is to stand at `at`, which begins at `from`.
+    fn lead(&mut self, at: usize, from: Timestamp, question: &Question) {
+        if at == self.right {
+            return;
+        }
+        let left = self.events.partition_point(|kept| kept.event.time < from).min(at);
+        let back = at < self.right || left < self.left;
+        if at <= self.left || left >= self.right || (back && !self.tally.is_reversible()) {
+            self.reset(left, question);
+        }
+        while self.right > at {
+            self.right -= 1;
+            if let Some(kept) = self.events.get(self.right) {
+                self.tally.remove(&kept.event);
+            }
+        }
+        while self.left > left {
+            self.left -= 1;
+            if let Some(kept) = self.events.get(self.left) {
+                self.tally.add(&kept.event);
+            }
+        }
+        while self.right < at {
+            self.enter();
+        }
+        while self.left < left {
+            self.leave();
+        }
+    }
+
+    fn reset(&mut self, at: usize, question: &Question) {
+        self.tally = question.blank();
+        (self.left, self.right) = (at, at);
+    }
+
+    fn enter(&mut self) {
+        if let Some(kept) = self.events.get(self.right) {
+            self.tally.add(&kept.event);
+        }
+        self.right += 1;
+    }
+
+    fn leave(&mut self) {
+        if let Some(kept) = self.events.get(self.left) {
+            self.tally.remove(&kept.event);
+        }
+        self.left += 1;
+    }
+
+    fn time(&self, at: usize) -> Option<Timestamp> {
+        self.events.get(at).map(|kept| kept.event.time)
     }
 
     /// Whether the run that starts at event `edge` had its alert.
-    fn alerted(&self, edge: usize, span: Span, holds: &impl Fn(usize) -> bool) -> bool {
-        let run = self.events.range(edge..).enumerate();
-        run.take_while(|(ahead, _)| *ahead == 0 || holds(self.count(edge + ahead, span) - 1))
-            .any(|(_, event)| event.alerted)
+    fn has_alerted(&self, edge: usize) -> bool {
+        let mut run = self.events.range(edge..);
+        let first = run.next().is_some_and(|kept| kept.alerted);
+        first || run.take_while(|kept| kept.held == (true, true)).any(|kept| kept.alerted)
     }
 
-    fn alert(&mut self, edge: usize, count: usize) -> Due {
-        let first = edge + 1 - count;
-        let told = edge + 1 - count.min(MAX_RECORDS);
-        let time = |at: usize| self.events.get(at).map_or(Timestamp::MIN, |event| event.time);
-        let due = Due {
-            first: time(first),
-            last: time(edge),
-            count,
-            records: self.events.range(told..=edge).map(|event| event.record).collect(),
-        };
-        if let Some(event) = self.events.get_mut(edge) {
-            event.alerted = true;
+    fn alert(&mut self, edge: Edge) -> Measured {
+        let Edge { first, last, figure } = edge;
+        if let Some(kept) = self.events.get_mut(last) {
+            kept.alerted = true;
         }
-        due
+        let told = first.max((last + 1).saturating_sub(MAX_PLACES));
+        Measured {
+            first: self.time(first).unwrap_or_default(),
+            last: self.time(last).unwrap_or_default(),
+            events: last + 1 - first,
+            figure,
+            places: self.events.range(told..=last).map(|kept| kept.event.place).collect(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Place;
+    use super::super::fixture::{field, rule, text};
+    use super::super::sum::Figure;
+    use super::super::tally::{Datum, Tuple};
     use super::*;
+    use crate::sigma::ir::{
+        Correlation, CorrelationKind, Criterion, GroupKey, Metric, Relation, RuleExpr, RuleRef, Temporal,
+    };
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
-    /// The definition: all windows of all events, counted anew after each arrival.
+    /// How many rules the tests' correlations refer to.
+    const RULES: usize = 3;
+
+    fn question(kind: CorrelationKind) -> Question {
+        Question::of(&Correlation {
+            meta: rule(field("f", text("x"))).meta,
+            kind,
+            group_by: Vec::new(),
+            rules: (0..RULES).map(RuleRef::Rule).collect(),
+            timespan: Span::from_secs(1),
+            generate: false,
+        })
+        .unwrap()
+    }
+
+    /// An event: when, and a number that stands for what it tells.
+    type Told = (i64, u32);
+
+    /// A condition by its definition, over the events of a window in the order of time.
+    type Definition = dyn Fn(&[Told]) -> bool;
+
+    /// What a kind asks, twice told.
+    struct Case {
+        kind: CorrelationKind,
+        datum: fn(u32) -> Datum,
+        holds: Box<Definition>,
+    }
+
+    fn key() -> GroupKey {
+        GroupKey { name: "n".into(), fields: Vec::new() }
+    }
+
+    fn number(value: u32) -> i64 {
+        i64::from(value) - 2
+    }
+
+    fn figure(value: u32) -> Datum {
+        Datum::Figure(Figure::Int(number(value)))
+    }
+
+    fn place(value: u32) -> Datum {
+        Datum::Rule(value % RULES as u32)
+    }
+
+    fn places(events: &[Told]) -> BTreeSet<u32> {
+        events.iter().map(|(_, value)| value % RULES as u32).collect()
+    }
+
+    /// Whether events hit the first `steps` rules in order, from the event at the earliest time that will do.
+    fn in_order(events: &[Told], steps: usize) -> bool {
+        let mut now = i64::MIN;
+        (0..steps as u32).all(|step| {
+            let next = events.iter().filter(|(time, value)| *time >= now && value % RULES as u32 == step).min();
+            now = next.map_or(now, |(time, _)| *time);
+            next.is_some()
+        })
+    }
+
+    /// The percentile by definition, in halves so that all is exact.
+    fn median(events: &[Told]) -> Option<i64> {
+        let mut values: Vec<i64> = events.iter().map(|(_, value)| number(*value)).collect();
+        values.sort_unstable();
+        let last = values.len().checked_sub(1)?;
+        Some(values[last / 2] + values[last.div_ceil(2)])
+    }
+
+    fn cases(bound: u32, exactly: bool) -> Vec<Case> {
+        let relation = if exactly { Relation::Eq } else { Relation::Gte };
+        let criteria = vec![Criterion { relation, value: Number::Int(bound.into()) }];
+        let within = move |figure: i64| if exactly { figure == i64::from(bound) } else { figure >= i64::from(bound) };
+        let metric = |metric| CorrelationKind::Metric { metric, field: key(), criteria: criteria.clone() };
+        let sum = |events: &[Told]| events.iter().map(|(_, value)| number(*value)).sum::<i64>();
+        let double =
+            move |figure: i64| if exactly { figure == 2 * i64::from(bound) } else { figure >= 2 * i64::from(bound) };
+        let expr = RuleExpr::All(vec![RuleExpr::Any(vec![RuleExpr::Seen(0), RuleExpr::Seen(1)]), RuleExpr::Seen(2)]);
+        let (two, either) = (RULES as u32 - 1, |places: &BTreeSet<u32>| places.contains(&0) || places.contains(&1));
+        vec![
+            Case {
+                kind: CorrelationKind::EventCount(criteria.clone()),
+                datum: |_| Datum::Nothing,
+                holds: Box::new(move |events| within(events.len() as i64)),
+            },
+            Case {
+                kind: CorrelationKind::ValueCount { fields: vec![key()], criteria: criteria.clone() },
+                datum: |value| Datum::Tuple(Tuple::of(&[value as u8])),
+                holds: Box::new(move |events| {
+                    within(events.iter().map(|(_, value)| value).collect::<BTreeSet<_>>().len() as i64)
+                }),
+            },
+            Case {
+                kind: CorrelationKind::Temporal(Temporal::Count(criteria.clone())),
+                datum: place,
+                holds: Box::new(move |events| within(places(events).len() as i64)),
+            },
+            Case {
+                kind: CorrelationKind::Temporal(Temporal::Expr(expr)),
+                datum: place,
+                holds: Box::new(move |events| either(&places(events)) && places(events).contains(&two)),
+            },
+            Case {
+                kind: CorrelationKind::TemporalOrdered(Temporal::Count(criteria.clone())),
+                datum: place,
+                holds: Box::new(move |events| {
+                    within((1..=RULES).take_while(|steps| in_order(events, *steps)).count() as i64)
+                }),
+            },
+            Case {
+                kind: metric(Metric::Sum),
+                datum: figure,
+                holds: Box::new(move |events| !events.is_empty() && within(sum(events))),
+            },
+            Case {
+                kind: metric(Metric::Avg),
+                datum: figure,
+                holds: Box::new(move |events| {
+                    let (sum, least) = (sum(events), i64::from(bound) * events.len() as i64);
+                    !events.is_empty() && if exactly { sum == least } else { sum >= least }
+                }),
+            },
+            Case {
+                kind: metric(Metric::Median),
+                datum: figure,
+                holds: Box::new(move |events| median(events).is_some_and(double)),
+            },
+            Case {
+                kind: metric(Metric::Percentile(100.0)),
+                datum: figure,
+                holds: Box::new(move |events| events.iter().map(|(_, value)| number(*value)).max().is_some_and(within)),
+            },
+        ]
+    }
+
+    /// The definition: all windows of all events, looked at anew after each arrival.
     #[derive(Default)]
     struct Truth {
-        events: Vec<(i64, u64, bool)>,
+        events: Vec<Told>,
+        numbers: Vec<usize>,
+        alerted: BTreeSet<usize>,
     }
 
     impl Truth {
-        fn add(&mut self, time: i64, record: u64, span: i64, holds: &dyn Fn(usize) -> bool) -> Vec<(i64, usize)> {
-            self.events.push((time, record, false));
-            self.events.sort_by_key(|event| event.0);
-            let new = self.events.iter().position(|event| event.1 == record).unwrap();
-            let counts: Vec<usize> = (0..self.events.len())
-                .map(|at| self.events[..=at].iter().filter(|event| event.0 >= self.events[at].0 - span).count())
-                .collect();
-            let mut due = Vec::new();
+        /// The edges that are due, by time and number of events.
+        fn add(&mut self, time: i64, value: u32, span: i64, holds: &Definition) -> Vec<(i64, usize)> {
+            let new = self.events.partition_point(|event| event.0 <= time);
+            self.events.insert(new, (time, value));
+            self.numbers.insert(new, self.numbers.len());
             let mut run: Vec<usize> = Vec::new();
-            for at in 0..=counts.len() {
-                if at < counts.len() && holds(counts[at] - 1) {
+            let mut runs = Vec::new();
+            for at in 0..self.events.len() {
+                let from = self.events.partition_point(|event| event.0 < self.events[at].0 - span);
+                let (before, with) = (holds(&self.events[from..at]), holds(&self.events[from..=at]));
+                if !(before && with && !run.is_empty()) {
+                    runs.push(std::mem::take(&mut run));
+                }
+                if with {
                     run.push(at);
-                    continue;
                 }
-                if let Some(edge) = run.first().copied()
-                    && edge >= new
-                    && self.events[edge].0 - span <= time
-                    && holds(counts[edge])
-                    && !run.iter().any(|at| self.events[*at].2)
-                {
-                    self.events[edge].2 = true;
-                    due.push((self.events[edge].0, counts[edge]));
+            }
+            runs.push(run);
+            let mut due = Vec::new();
+            for run in runs {
+                let Some(edge) = run.first().copied() else { continue };
+                let changed = edge >= new && self.events[edge].0 - span <= time;
+                if changed && !run.iter().any(|at| self.alerted.contains(&self.numbers[*at])) {
+                    self.alerted.insert(self.numbers[edge]);
+                    let from = self.events.partition_point(|event| event.0 < self.events[edge].0 - span);
+                    due.push((self.events[edge].0, edge + 1 - from));
                 }
-                run = vec![at];
             }
             due
         }
     }
 
-    fn run(times: &[i64], span: i64, holds: impl Fn(usize) -> bool) -> Vec<Vec<(i64, usize)>> {
+    fn run(events: &[Told], span: i64, question: &Question, datum: fn(u32) -> Datum) -> Vec<Vec<(i64, usize)>> {
         let mut window = Window::default();
-        let mut add = |record, time: i64| {
-            let due = window.add(Timestamp::from_nanos(time), record, Span::from_nanos(span), &holds);
-            due.iter().map(|due| (due.last.nanos(), due.count)).collect()
+        let mut add = |(time, value): &Told| {
+            let place = Place { input: 0, number: 0 };
+            let event = Event { time: Timestamp::from_nanos(*time), place, datum: datum(*value) };
+            let due = window.add(event, Span::from_nanos(span), question);
+            due.iter().map(|due| (due.last.nanos(), due.events)).collect()
         };
-        (0..).zip(times).map(|(record, time)| add(record, *time)).collect()
+        events.iter().map(&mut add).collect()
     }
 
-    /// All alerts of events that arrive in this order, when three make one.
-    fn three(times: &[i64], span: i64) -> Vec<(i64, usize)> {
-        run(times, span, |count| count >= 3).concat()
+    /// All alerts of events that arrive in this order, when so many make one.
+    fn alerts(times: &[i64], span: i64, least: i128) -> Vec<(i64, usize)> {
+        let criterion = Criterion { relation: Relation::Gte, value: Number::Int(least) };
+        let events: Vec<_> = times.iter().map(|time| (*time, 0)).collect();
+        run(&events, span, &question(CorrelationKind::EventCount(vec![criterion])), |_| Datum::Nothing).concat()
     }
 
     #[test]
     fn an_event_at_exactly_the_span_is_inside() {
-        assert_eq!(three(&[0, 5, 10], 10), [(10, 3)]);
-        assert_eq!(three(&[0, 5, 11], 10), []);
+        assert_eq!(alerts(&[0, 5, 10], 10, 3), [(10, 3)]);
+        assert_eq!(alerts(&[0, 5, 11], 10, 3), []);
     }
 
     #[test]
     fn a_burst_alerts_once_and_the_next_one_again() {
-        assert_eq!(three(&[0, 1, 2, 3, 4, 100, 101, 102], 10), [(2, 3), (102, 3)]);
-        assert_eq!(run(&[0, 100], 10, |count| count >= 1).concat(), [(0, 1), (100, 1)]);
+        assert_eq!(alerts(&[0, 1, 2, 3, 4, 100, 101, 102], 10, 3), [(2, 3), (102, 3)]);
+        assert_eq!(alerts(&[0, 100], 10, 1), [(0, 1), (100, 1)]);
     }
 
     #[test]
     fn a_late_event_counts_where_it_belongs() {
-        assert_eq!(three(&[0, 20, 5, 6], 10), [(6, 3)]);
-        assert_eq!(three(&[0, 10, 5], 10), [(10, 3)]);
-        assert_eq!(three(&[0, 1, 2, 1], 10), [(2, 3)]);
+        assert_eq!(alerts(&[0, 20, 5, 6], 10, 3), [(6, 3)]);
+        assert_eq!(alerts(&[0, 10, 5], 10, 3), [(10, 3)]);
+        assert_eq!(alerts(&[0, 1, 2, 1], 10, 3), [(2, 3)]);
     }
 
     proptest! {
         #[test]
         fn alerts_are_those_of_a_full_rescan(
-            times in prop::collection::vec(0_i64..60, 1..40),
+            events in prop::collection::vec((0_i64..60, 0_u32..6), 1..40),
             span in 0_i64..15,
-            least in 1_usize..5,
+            bound in 1_u32..4,
             exactly in any::<bool>(),
             sorted in any::<bool>(),
         ) {
-            let mut times = times;
+            let mut events = events;
             if sorted {
-                times.sort_unstable();
+                events.sort_unstable();
             }
-            let holds = |count: usize| if exactly { count == least } else { count >= least };
-            let mut truth = Truth::default();
-            let expected: Vec<_> =
-                (0..).zip(&times).map(|(record, time)| truth.add(*time, record, span, &holds)).collect();
-            prop_assert_eq!(run(&times, span, holds), expected);
+            for case in cases(bound, exactly) {
+                let mut truth = Truth::default();
+                let expected: Vec<_> =
+                    events.iter().map(|(time, value)| truth.add(*time, *value, span, &case.holds)).collect();
+                prop_assert_eq!(run(&events, span, &question(case.kind.clone()), case.datum), expected, "{:?}", case.kind);
+            }
         }
     }
 }

@@ -94,7 +94,9 @@ impl Engine {
         }
         self.last = entry.time.unwrap_or(self.last);
         if let Some(now) = self.clock.tick(self.last) {
-            self.correlator.expire(now);
+            let mut closed = Vec::new();
+            self.correlator.expire(now, &mut closed);
+            self.tell(&closed, None, sink)?;
         }
         let plan = Arc::clone(&self.plan);
         for hit in evidence.hits_of(entry) {
@@ -119,14 +121,27 @@ impl Engine {
         if !self.correlator.listens(hit) {
             return Ok(());
         }
-        let hit = detect::Hit { rule: hit, time: said.time, record: said.place.number, values: said.values };
+        let hit = detect::Hit { rule: hit, time: said.time, place: said.place, values: said.values };
         let mut all: Vec<Correlated> = Vec::new();
         self.correlator.observe(&hit, &mut all);
+        self.tell(&all, Some(said), sink)
+    }
+
+    /// Speaks for correlations that came true: by this hit, or because their windows closed; then their record is
+    /// gone by.
+    fn tell(&mut self, all: &[Correlated], by: Option<&Said<'_>>, sink: &mut dyn Sink) -> io::Result<()> {
         for correlated in all {
             let index = correlated.correlation.0 as usize;
-            let rule = RuleRef::Correlation(index);
             let group = self.plan.name_group(index, &correlated.group);
-            self.speak(&Said { rule, group: &group, ..*said }, sink)?;
+            let said = Said {
+                rule: RuleRef::Correlation(index),
+                time: correlated.time,
+                values: &correlated.values,
+                group: &group,
+                record: by.map_or(&[], |said| said.record),
+                place: correlated.place,
+            };
+            self.speak(&said, sink)?;
         }
         Ok(())
     }
@@ -181,9 +196,14 @@ impl Engine {
         if self.emits.alerts { sink.alert(alert, &self.summary.catalogue) } else { Ok(()) }
     }
 
-    /// The end of all inputs: the figures, complete.
-    #[must_use]
-    pub fn finish(mut self) -> Summary {
+    /// The end of all inputs: what was still open is told, and the figures are complete.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub fn finish(mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
+        let mut closed = Vec::new();
+        self.correlator.finish(&mut closed);
+        self.tell(&closed, None, sink)?;
         for (index, board) in self.boards.iter().enumerate() {
             self.summary.count(
                 Room::Engine,
@@ -210,10 +230,12 @@ impl Engine {
             Room::Engine,
             [
                 ("correlation events without a group", losses.ungrouped),
+                ("correlation events without a value", losses.valueless),
+                ("correlation events too late", losses.late),
                 ("correlation groups forgotten", losses.evicted_groups),
                 ("correlation events forgotten", losses.dropped_events),
             ],
         );
-        self.summary
+        Ok(self.summary)
     }
 }

@@ -86,9 +86,10 @@ impl Ask {
             }
             .unwrap();
         }
+        let summary = engine.finish(&mut sink).unwrap();
         sink.flush().unwrap();
         drop(sink);
-        (String::from_utf8(out).unwrap(), engine.finish())
+        (String::from_utf8(out).unwrap(), summary)
     }
 }
 

@@ -1,0 +1,198 @@
+//! One correlation at work: its groups, each with a window, within a budget of memory.
+
+use super::RuleIx;
+use super::correlated::{Correlated, Losses, Measured};
+use super::groups::Groups;
+use super::pending::{Pending, Waiting};
+use super::question::Question;
+use super::refusal::CorrelationIx;
+use super::tally::Event;
+use super::window::Window;
+use crate::time::{Span, Timestamp};
+use std::collections::BTreeSet;
+
+/// Groups that one correlation keeps; beyond, the one that was quiet longest is given up.
+pub(super) const MAX_GROUPS: usize = 1 << 17;
+/// Bytes that all groups of one correlation take; beyond, likewise.
+const MAX_BYTES: usize = 96 << 20;
+/// Bytes reckoned for a group beside its key and events.
+const GROUP_BYTES: usize = 320;
+/// Bytes reckoned for an event, with its share of what is counted of it.
+const EVENT_BYTES: usize = 96;
+
+/// One correlation.
+#[derive(Clone, Debug)]
+pub(super) struct Counter {
+    correlation: CorrelationIx,
+    question: Question,
+    timespan: Span,
+    lateness: Span,
+    /// The time that the caller vouches for.
+    watermark: Option<Timestamp>,
+    /// Bytes that the groups take.
+    held: usize,
+    keep: Keep,
+}
+
+#[derive(Clone, Debug)]
+enum Keep {
+    /// Asked with each event.
+    Sliding { groups: Groups<Window>, swept: Option<Timestamp> },
+    /// Asked when a window closes; the ends of all groups' first windows, with their groups' places.
+    Closing { groups: Groups<Pending>, ends: BTreeSet<(Timestamp, u32)> },
+}
+
+/// What a counter needs to know of an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted<'a> {
+    /// The encoded values of its group.
+    pub(super) key: &'a [u8],
+    pub(super) event: Event,
+    pub(super) rule: RuleIx,
+    /// What the hit carried.
+    pub(super) values: &'a [u8],
+}
+
+impl Counter {
+    /// A counter of nothing yet.
+    pub(super) fn new(correlation: CorrelationIx, question: Question, timespan: Span, lateness: Span) -> Self {
+        let keep = if question.is_at_close() {
+            Keep::Closing { groups: Groups::new(), ends: BTreeSet::new() }
+        } else {
+            Keep::Sliding { groups: Groups::new(), swept: None }
+        };
+        Self { correlation, question, timespan, lateness, watermark: None, held: 0, keep }
+    }
+
+    /// How many groups there are.
+    pub(super) fn groups(&self) -> usize {
+        match &self.keep {
+            Keep::Sliding { groups, .. } => groups.len(),
+            Keep::Closing { groups, .. } => groups.len(),
+        }
+    }
+
+    /// Counts an event and appends the alerts that are due at once.
+    pub(super) fn count(&mut self, counted: &Counted<'_>, losses: &mut Losses, out: &mut Vec<Correlated>) {
+        match &mut self.keep {
+            Keep::Sliding { groups, .. } => {
+                // An event far ahead of the caller's time must not push out the others: the earlier of both times tells
+                // what can go.
+                let now = self.watermark.map_or(Timestamp::MIN, |watermark| watermark.min(counted.event.time));
+                let (_, window) = groups.touch(counted.key);
+                let before = weight(counted.key, window.len(), window.bytes());
+                losses.dropped_events += window.make_room(now.minus(self.timespan).minus(self.lateness));
+                for measured in window.add(counted.event, self.timespan, &self.question) {
+                    let (group, time) = (counted.key.into(), measured.last);
+                    let (rule, place, values) = (counted.rule, counted.event.place, counted.values.into());
+                    let correlation = self.correlation;
+                    out.push(Correlated { correlation, time, window: measured, group, rule, place, values });
+                }
+                self.held = self.held + weight(counted.key, window.len(), window.bytes()) - before;
+            }
+            Keep::Closing { groups, ends } => {
+                if self.watermark.is_some_and(|watermark| counted.event.time < watermark.minus(self.lateness)) {
+                    losses.late += 1;
+                    return;
+                }
+                let (at, pending) = groups.touch(counted.key);
+                let before = weight(counted.key, pending.len(), pending.bytes());
+                let opened = pending.opened();
+                let waiting = Waiting { event: counted.event, rule: counted.rule, values: counted.values.into() };
+                losses.dropped_events += u64::from(!pending.add(waiting));
+                self.held = self.held + weight(counted.key, pending.len(), pending.bytes()) - before;
+                if pending.opened() != opened {
+                    let end = |opened: Timestamp| (opened.plus(self.timespan), at);
+                    opened.map(|opened| ends.remove(&end(opened)));
+                    ends.extend(pending.opened().map(end));
+                }
+            }
+        }
+        self.make_room(losses);
+    }
+
+    /// Gives up the groups that were quiet longest, as many as must go.
+    fn make_room(&mut self, losses: &mut Losses) {
+        while self.groups() > MAX_GROUPS || self.held > MAX_BYTES {
+            match &mut self.keep {
+                Keep::Sliding { groups, .. } => {
+                    let Some(at) = groups.quietest() else { break };
+                    let (key, window) = groups.remove(at);
+                    self.held -= weight(&key, window.len(), window.bytes());
+                }
+                Keep::Closing { groups, ends } => {
+                    let Some(at) = groups.quietest() else { break };
+                    let (key, pending) = groups.remove(at);
+                    self.held -= weight(&key, pending.len(), pending.bytes());
+                    pending.opened().map(|opened| ends.remove(&(opened.plus(self.timespan), at)));
+                }
+            }
+            losses.evicted_groups += 1;
+        }
+    }
+
+    /// Takes the caller's time: closes the windows that no event can come into any more and appends their alerts in the
+    /// order of their ends, and forgets groups that no event can add to.
+    pub(super) fn expire(&mut self, watermark: Timestamp, out: &mut Vec<Correlated>) {
+        self.watermark = Some(watermark);
+        let limit = watermark.minus(self.lateness);
+        match &mut self.keep {
+            Keep::Sliding { groups, swept } => {
+                // Groups are looked through once for each quarter of a timespan.
+                let pause = Span::from_nanos(self.timespan.nanos() / 4);
+                if swept.is_some_and(|swept| swept <= watermark && watermark < swept.plus(pause)) {
+                    return;
+                }
+                *swept = Some(watermark);
+                let limit = limit.minus(self.timespan);
+                let held = &mut self.held;
+                groups.retain(|key, window| {
+                    let keep = window.latest().is_some_and(|latest| latest >= limit);
+                    *held -= if keep { 0 } else { weight(key, window.len(), window.bytes()) };
+                    keep
+                });
+            }
+            Keep::Closing { .. } => self.close(|end| end < limit, |end, _| end, out),
+        }
+    }
+
+    /// The end of the input closes all windows that are open, each with its last event.
+    pub(super) fn finish(&mut self, out: &mut Vec<Correlated>) {
+        self.close(|_| true, |_, last| last, out);
+    }
+
+    /// Closes the windows whose end is `due`; `time` chooses between the end and the last event for when that was.
+    fn close(
+        &mut self,
+        due: impl Fn(Timestamp) -> bool,
+        time: impl Fn(Timestamp, Timestamp) -> Timestamp,
+        out: &mut Vec<Correlated>,
+    ) {
+        let Keep::Closing { groups, ends } = &mut self.keep else { return };
+        while let Some((end, at)) = ends.first().copied().filter(|(end, _)| due(*end)) {
+            ends.pop_first();
+            let (key, pending) = groups.at(at);
+            let before = weight(key, pending.len(), pending.bytes());
+            let Some((last, measured)) = pending.close(self.timespan, &self.question) else { continue };
+            out.extend(measured.map(|window: Measured| Correlated {
+                correlation: self.correlation,
+                time: time(end, window.last),
+                window,
+                group: key.into(),
+                rule: last.rule,
+                place: last.event.place,
+                values: last.values.into(),
+            }));
+            self.held = self.held + weight(key, pending.len(), pending.bytes()) - before;
+            match pending.opened() {
+                Some(opened) => _ = ends.insert((opened.plus(self.timespan), at)),
+                None => _ = groups.remove(at),
+            }
+        }
+    }
+}
+
+/// Bytes that a group is reckoned to take; none before its first event.
+fn weight(key: &[u8], events: usize, more: usize) -> usize {
+    if events == 0 { 0 } else { GROUP_BYTES + key.len() + EVENT_BYTES * events + more }
+}

@@ -1,0 +1,163 @@
+//! What a correlation asks of a window, and when: as its events come, or when it closes.
+//!
+//! A condition that can become true by *less* happening (`lt`, `lte`, `neq`, a count of 0, `not`) would be true before anything
+//! happened. It is asked once, when the window closes.
+
+use super::number;
+use super::order::Ways;
+use super::ranks::Ranks;
+use super::refusal::Reason;
+use super::sum::Sum;
+use super::tally::Tally;
+use super::window::MAX_EVENTS;
+use crate::sigma::ir::{Correlation, CorrelationKind, Criterion, Metric, Number, Relation, RuleExpr, Temporal};
+use crate::time::Timestamp;
+use hashbrown::HashMap;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    /// What is kept of a window without events.
+    blank: Tally,
+    condition: Condition,
+    at_close: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Condition {
+    /// The figure satisfies all of these.
+    Within(Vec<Criterion>),
+    /// The rules that were hit satisfy this.
+    Hit(RuleExpr),
+    /// An order was followed to its end.
+    Followed,
+}
+
+impl Question {
+    /// What `correlation` asks.
+    pub(super) fn of(correlation: &Correlation) -> Result<Self, Reason> {
+        let rules = correlation.rules.len();
+        match &correlation.kind {
+            CorrelationKind::EventCount(criteria) => Self::count(Tally::Events(0), criteria),
+            CorrelationKind::ValueCount { criteria, .. } => Self::count(Tally::Distinct(HashMap::default()), criteria),
+            CorrelationKind::Temporal(Temporal::Count(criteria)) => {
+                Ok(Self::within(Tally::Rules(vec![0; rules], 0), criteria))
+            }
+            CorrelationKind::Temporal(Temporal::Expr(expr)) => {
+                let expr = first_places(expr, correlation);
+                let at_close = has_not(&expr) || is_true(&expr, &|_| false);
+                Ok(Self { blank: Tally::Rules(vec![0; rules], 0), condition: Condition::Hit(expr), at_close })
+            }
+            CorrelationKind::TemporalOrdered(temporal) => {
+                let repeated =
+                    correlation.rules.iter().enumerate().find(|(at, rule)| correlation.rules[..*at].contains(rule));
+                if let Some((_, rule)) = repeated {
+                    return Err(Reason::Repeated(*rule));
+                }
+                Self::ordered(temporal, rules)
+            }
+            CorrelationKind::Metric { metric, criteria, .. } => Ok(Self::within(
+                match metric {
+                    Metric::Sum => Tally::Sum(Sum::default()),
+                    Metric::Avg => Tally::Mean(Sum::default()),
+                    Metric::Median => Tally::Percentile(50.0, Ranks::default()),
+                    Metric::Percentile(percentile) => Tally::Percentile(*percentile, Ranks::default()),
+                },
+                criteria,
+            )),
+        }
+    }
+
+    /// A count of events must not ask for more of them than a window can hold.
+    fn count(blank: Tally, criteria: &[Criterion]) -> Result<Self, Reason> {
+        let most = Number::Int(MAX_EVENTS as i128);
+        if criteria.iter().any(|criterion| number::compare(criterion.value, most) != Some(Ordering::Less)) {
+            return Err(Reason::Count { limit: MAX_EVENTS });
+        }
+        Ok(Self::within(blank, criteria))
+    }
+
+    fn ordered(temporal: &Temporal, rules: usize) -> Result<Self, Reason> {
+        let blank = |ways: Ways| Tally::Order(Arc::new(ways.clone()), ways.begin());
+        match temporal {
+            Temporal::Count(criteria) => Ok(Self::within(blank(Ways::all(rules)), criteria)),
+            Temporal::Expr(expr) => {
+                let blank = blank(Ways::of(expr, rules)?);
+                let at_close = has_not(expr) || is_true(expr, &|_| false);
+                Ok(Self { blank, condition: Condition::Followed, at_close })
+            }
+        }
+    }
+
+    fn within(blank: Tally, criteria: &[Criterion]) -> Self {
+        let falls = |criterion: &Criterion| matches!(criterion.relation, Relation::Lt | Relation::Lte | Relation::Neq);
+        let mut question = Self { blank, condition: Condition::Within(criteria.to_vec()), at_close: false };
+        question.at_close = criteria.iter().any(falls) || question.answer(&question.blank, Timestamp::MAX).is_some();
+        question
+    }
+
+    /// The tally of no events.
+    pub(super) fn blank(&self) -> Tally {
+        self.blank.clone()
+    }
+
+    /// Whether it is asked when a window closes.
+    pub(super) const fn is_at_close(&self) -> bool {
+        self.at_close
+    }
+
+    /// The figure of the window that begins at `from`, if the condition holds for it.
+    pub(super) fn answer(&self, tally: &Tally, from: Timestamp) -> Option<Number> {
+        let figure = tally.figure(from)?;
+        let holds = match &self.condition {
+            Condition::Within(criteria) => criteria.iter().all(|criterion| satisfies(figure, criterion)),
+            Condition::Hit(expr) => is_true(expr, &|place| tally.has_seen(place)),
+            Condition::Followed => matches!(tally, Tally::Order(ways, chains) if chains.complete(ways, from)),
+        };
+        holds.then_some(figure)
+    }
+}
+
+fn satisfies(figure: Number, criterion: &Criterion) -> bool {
+    number::compare(figure, criterion.value).is_some_and(|order| match criterion.relation {
+        Relation::Lt => order == Ordering::Less,
+        Relation::Lte => order != Ordering::Greater,
+        Relation::Gt => order == Ordering::Greater,
+        Relation::Gte => order != Ordering::Less,
+        Relation::Eq => order == Ordering::Equal,
+        Relation::Neq => order != Ordering::Equal,
+    })
+}
+
+/// A rule that is listed twice is known by its first place.
+fn first_places(expr: &RuleExpr, correlation: &Correlation) -> RuleExpr {
+    let all = |inner: &[RuleExpr]| inner.iter().map(|expr| first_places(expr, correlation)).collect();
+    match expr {
+        RuleExpr::All(inner) => RuleExpr::All(all(inner)),
+        RuleExpr::Any(inner) => RuleExpr::Any(all(inner)),
+        RuleExpr::Not(inner) => RuleExpr::Not(Box::new(first_places(inner, correlation))),
+        RuleExpr::Seen(place) => {
+            let rule = correlation.rules.get(*place);
+            RuleExpr::Seen(correlation.rules.iter().position(|other| Some(other) == rule).unwrap_or(*place))
+        }
+    }
+}
+
+fn has_not(expr: &RuleExpr) -> bool {
+    match expr {
+        RuleExpr::All(inner) | RuleExpr::Any(inner) => inner.iter().any(has_not),
+        RuleExpr::Not(_) => true,
+        RuleExpr::Seen(_) => false,
+    }
+}
+
+fn is_true(expr: &RuleExpr, seen: &impl Fn(usize) -> bool) -> bool {
+    match expr {
+        RuleExpr::All(inner) => inner.iter().all(|expr| is_true(expr, seen)),
+        RuleExpr::Any(inner) => inner.iter().any(|expr| is_true(expr, seen)),
+        RuleExpr::Not(inner) => !is_true(inner, seen),
+        RuleExpr::Seen(place) => seen(*place),
+    }
+}
