@@ -156,6 +156,7 @@ fn found(plan: &Arc<Plan>, case: &Case, threads: usize) -> Vec<String> {
     let mut titles = Titles::default();
     let run = Run { plan, input, threads, progress: &() };
     run.log(Box::new(Cursor::new(lines(case).into_bytes())), &mut engine, &mut titles).unwrap();
+    engine.finish(&mut titles).unwrap();
     titles.0
 }
 
