@@ -10,6 +10,7 @@ pub mod generator;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sigmabus::capture::{self, Batch, Opened};
+use sigmabus::cli::config::Config;
 use sigmabus::cli::rule_files;
 use sigmabus::detect::{Input, Machine, Scratch, Unit};
 use sigmabus::modbus::{self, Message, Pairing};
@@ -54,7 +55,7 @@ fn pieces(criterion: &mut Criterion) {
     let bytes = traffic();
     let batches = batches(&bytes);
     let frames: u64 = batches.iter().map(|batch| batch.len() as u64).sum();
-    let ruleset = rule_files::understand(rule_files::builtin()).ruleset;
+    let ruleset = rule_files::understand(rule_files::builtin(), &Config::default()).ruleset;
     let mut slots = Slots::new();
     let machine = Machine::compile(&ruleset.rules, &mut slots).expect("the built-in rules");
 
@@ -105,7 +106,7 @@ fn pieces(criterion: &mut Criterion) {
     group.finish();
 
     criterion.bench_function("YAML to rules (built-in pack)", |bencher| {
-        bencher.iter(|| rule_files::understand(rule_files::builtin()).ruleset.rules.len());
+        bencher.iter(|| rule_files::understand(rule_files::builtin(), &Config::default()).ruleset.rules.len());
     });
 }
 
@@ -145,7 +146,7 @@ fn whole(criterion: &mut Criterion) {
         ("decode, NXLog's names", 1, Some(Naming::Nxlog(Offset::UTC))),
     ] {
         let ruleset = if records.is_none() {
-            rule_files::understand(rule_files::builtin()).ruleset
+            rule_files::understand(rule_files::builtin(), &Config::default()).ruleset
         } else {
             sigmabus::sigma::ir::Ruleset::default()
         };

@@ -295,6 +295,122 @@ fn lines_that_are_no_objects_are_counted_and_told_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_log_of_bad_bytes_only_is_no_log() {
+    let folder = folder();
+    let good = "{\"EventTime\":\"2024-01-01T00:00:00Z\",\"modbus.kind\":\"query\"}";
+    let log = [good.as_bytes(), b"\n{\"a\":\"\xFF\"}\n"].concat();
+    let ran = sigmabus(&["decode", text(&file(folder.path(), "log", log))]);
+    assert_eq!((ran.code, values(&ran.out).len()), (0, 1));
+    assert!(ran.err.contains("log:2: invalid utf-8"), "{}", ran.err);
+    let ran = sigmabus(&["decode", text(&file(folder.path(), "pretty.json", "{\n  \"a\": 1\n}\n"))]);
+    assert_eq!(ran.code, 4);
+    assert!(ran.err.contains("not one line is a JSON object"), "{}", ran.err);
+}
+
+#[test]
+fn an_output_never_overwrites_an_input() {
+    let folder = folder();
+    let capture = file(folder.path(), "capture.pcap", fs::read(fixture("badlogin/capture.pcap")).unwrap());
+    let before = fs::read(&capture).unwrap();
+    let other_name = folder.path().join(".").join("capture.pcap");
+    let ran = sigmabus(&["decode", "--output", text(&other_name), text(&capture)]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert_eq!(fs::read(&capture).unwrap(), before);
+    // A directory that is read may hold the output; it is no input.
+    let out = folder.path().join("alerts.ndjson");
+    for _ in 0..2 {
+        let ran = sigmabus(&["scan", "--output", text(&out), text(folder.path())]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert_eq!(values(&fs::read_to_string(&out).unwrap()).len(), 1);
+    }
+}
+
+#[test]
+fn files_are_read_in_the_order_of_their_times() {
+    let folder = folder();
+    let record = |time: &str| {
+        format!(
+            "{{\"EventTime\":\"{time}\",\"modbus.access\":\"write\",\"modbus.kind\":\"query\",\"modbus.client\":\"192.0.2.1\"}}\n"
+        )
+    };
+    let late = file(folder.path(), "a", record("2024-01-01T02:00:00Z"));
+    let early = file(folder.path(), "b", record("2024-01-01T01:00:00Z"));
+    let rule = file(folder.path(), "rule.yml", RULE);
+    let ran =
+        sigmabus(&["scan", "-r", text(&rule), text(&late), text(&fixture("badlogin/capture.pcap")), text(&early)]);
+    let times: Vec<_> = values(&ran.out).iter().map(|line| line["time"].as_str().unwrap()[..4].to_owned()).collect();
+    assert_eq!(times, ["2020", "2020", "2020", "2024", "2024"], "{}", ran.out);
+}
+
+#[test]
+fn a_directory_of_unknown_files_is_told_once_and_fails() {
+    let folder = folder();
+    for name in ["a.md", "b.md"] {
+        file(folder.path(), name, "# text");
+    }
+    let ran = sigmabus(&["scan", text(folder.path())]);
+    assert_eq!(ran.code, 4);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    assert!(ran.err.contains("skipped 2 files"), "{}", ran.err);
+}
+
+#[test]
+fn without_a_rule_there_is_no_all_clear() {
+    let folder = folder();
+    let empty = file(folder.path(), "empty.yml", "# nothing\n");
+    let bad = file(folder.path(), "bad.yml", RULE.replace("modbus.access:", "modbus.acess:"));
+    let capture = fixture("badlogin/capture.pcap");
+    for args in [&["scan", "-r", text(&empty)][..], &["scan", "--skip-bad-rules", "-r", text(&bad)]] {
+        let ran = sigmabus(&[args, &[text(&capture)]].concat());
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        assert!(ran.err.contains("no rules to run"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_rule_of_one_s_own_goes_before_the_built_in_one_of_the_same_id() {
+    let folder = folder();
+    let builtin = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/modbus/bad_login.yml")).unwrap();
+    let own = builtin.replace("level: high", "level: low").replace("title: Bad login", "title: My bad login");
+    let own = file(folder.path(), "bad_login.yml", own);
+    let capture = fixture("badlogin/capture.pcap");
+    let ran = sigmabus(&["scan", "--emit", "findings", "--builtin", "-r", text(&own), text(&capture)]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let titles: Vec<_> = values(&ran.out).iter().map(|line| line["rule"]["title"].clone()).collect();
+    assert_eq!(titles, ["My bad login on passphrase register"]);
+}
+
+#[test]
+fn alerts_come_while_a_pipe_is_still_open() {
+    let mut child = command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&fs::read(fixture("badlogin/capture.pcap")).unwrap()).unwrap();
+    stdin.flush().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("Bad login"), "{first}");
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn one_interrupt_ends_a_run_that_waits_for_its_input() {
+    let mut child =
+        command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&fs::read(fixture("badlogin/capture.pcap")).unwrap()).unwrap();
+    stdin.flush().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    // The first alert shows that it has read everything and waits.
+    out.read_line(&mut String::new()).unwrap();
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ran = ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(ran.err.contains("interrupted"), "{}", ran.err);
+    drop(stdin);
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let folder = folder();
     let one = fs::read(fixture("demo/capture.pcap")).unwrap();
@@ -394,4 +510,5 @@ fn lists_are_data_in_a_pipe() {
     assert!(fields.iter().any(|field| field["name"] == "modbus.function"));
     assert!(sigmabus(&["completions", "bash"]).out.contains("sigmabus"));
     assert!(sigmabus(&["man"]).out.contains(".SH"));
+    assert!(sigmabus(&["man", "scan"]).out.contains("fail"));
 }

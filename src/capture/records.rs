@@ -125,7 +125,8 @@ impl<F: Format> Records<F> {
     /// Fills the batch until it is full, the input has no more for now, or reading is over.
     fn advance(&mut self, batch: &mut Batch) -> State {
         let mut start = 0;
-        let mut short = false;
+        // What was carried over, and holds whole frames, is handed on before more is waited for.
+        let mut short = true;
         let state = loop {
             let want = match self.walk(batch, &mut start) {
                 Ok(want) => want,

@@ -47,9 +47,15 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    #[command(after_help = "Example:\n  sigmabus man | man -l -")]
-    Man,
+    /// Print a manual page
+    #[command(
+        after_help = "Examples:\n  sigmabus man | man -l -\n  sigmabus man scan | man -l -\n  sigmabus man rules check > sigmabus-rules-check.1"
+    )]
+    Man {
+        /// The command it is about [default: all of sigmabus]
+        #[arg(value_name = "COMMAND")]
+        words: Vec<String>,
+    },
 }
 
 const SCAN_EXAMPLES: &str = "\
@@ -252,7 +258,7 @@ pub enum Naming {
 /// A level on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LevelArg {
-    /// Anything
+    /// Any alert
     Informational,
     /// Low or above
     Low,

@@ -1,6 +1,8 @@
 //! `sigmabus.yml`: what an installation says once.
 
+use crate::record::schema;
 use crate::score::{Points, Scoreboard, Threshold};
+use crate::sigma::ir::Level;
 use crate::time::Span;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
@@ -23,11 +25,21 @@ pub struct Config {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Values for the placeholders of rules (`expand`), by name.
+    pub placeholders: BTreeMap<String, Vec<String>>,
+    /// The file it was read from.
+    pub origin: Option<PathBuf>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { ports: vec![502], points: Points::default(), scoreboards: vec![Scoreboard::default()] }
+        Self {
+            ports: vec![502],
+            points: Points::default(),
+            scoreboards: vec![Scoreboard::default()],
+            placeholders: BTreeMap::new(),
+            origin: None,
+        }
     }
 }
 
@@ -80,7 +92,7 @@ impl Config {
             return Err(read(reason));
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
-        Self::parse(&text, path)
+        Ok(Self { origin: Some(path.to_owned()), ..Self::parse(&text, path)? })
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
@@ -108,16 +120,18 @@ impl Config {
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map")]
 struct Written {
     ports: Option<Vec<u16>>,
+    #[serde(default)]
+    placeholders: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     scores: WrittenScores,
     scoreboards: Option<Vec<WrittenScoreboard>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a map of levels, rules and tags")]
 struct WrittenScores {
     levels: WrittenLevels,
     rules: BTreeMap<String, u32>,
@@ -125,7 +139,7 @@ struct WrittenScores {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a map of levels")]
 struct WrittenLevels {
     informational: Option<u32>,
     low: Option<u32>,
@@ -135,7 +149,7 @@ struct WrittenLevels {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map with name, entity, window and gt or gte")]
 struct WrittenScoreboard {
     name: String,
     entity: Vec<String>,
@@ -164,10 +178,17 @@ impl Written {
             }
             config.ports = ports;
         }
+        config.placeholders = self.placeholders;
         config.points = self.scores.check()?;
         if let Some(boards) = self.scoreboards {
             config.scoreboards =
                 boards.into_iter().enumerate().map(|(index, board)| board.check(index)).collect::<Result<_, _>>()?;
+            for (index, board) in config.scoreboards.iter().enumerate() {
+                if config.scoreboards.iter().take(index).any(|other| other.name == board.name) {
+                    let problem = format!("there is a scoreboard `{}` already", board.name);
+                    return Err((format!("scoreboards[{index}].name"), problem));
+                }
+            }
         }
         Ok(config)
     }
@@ -182,9 +203,11 @@ impl WrittenScores {
         }
         points.rules = shared(self.rules);
         points.tags = shared(self.tags);
-        let all = points.rules.iter().chain(&points.tags).map(|(key, points)| (&**key, *points));
-        let levels = points.levels.iter().map(|points| ("levels", *points));
-        if let Some((key, given)) = all.chain(levels).find(|(_, given)| *given > MAX_POINTS) {
+        let rules = points.rules.iter().map(|(key, points)| (format!("rules.{key}"), *points));
+        let tags = points.tags.iter().map(|(key, points)| (format!("tags.{key}"), *points));
+        let levels =
+            Level::ALL.iter().zip(points.levels).map(|(level, points)| (format!("levels.{}", level.word()), points));
+        if let Some((key, given)) = rules.chain(tags).chain(levels).find(|(_, given)| *given > MAX_POINTS) {
             return Err((format!("scores.{key}"), format!("{given} points are more than the {MAX_POINTS} allowed")));
         }
         Ok(points)
@@ -205,6 +228,11 @@ impl WrittenScoreboard {
         };
         if self.entity.is_empty() {
             return Err((key("entity"), "expected at least one field".into()));
+        }
+        let known = |field: &&String| !field.starts_with("modbus.") || schema::find(field).is_some();
+        if let Some(field) = self.entity.iter().find(|field| !known(field)) {
+            let meant = schema::suggest(field).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            return Err((key("entity"), format!("no field `{field}`{meant}")));
         }
         let window = span("window", &self.window)?;
         let cool_down = self.cool_down.map_or(Ok(window), |text| span("cool_down", &text))?;
@@ -255,6 +283,11 @@ mod tests {
             "scoreboards: [{name: a, entity: [], window: 10m, gt: 5}]",
             "scoreboards: [{name: a, window: 10m, gt: 5}]",
             "scores: [",
+            "scores: {levels: {high: 3000000}}",
+            "scoreboards: [{name: a, entity: [modbus.klient], window: 10m, gt: 5}]",
+            "scoreboards: [{name: a, entity: [x], window: 1m, gt: 5}, {name: a, entity: [y], window: 1m, gt: 5}]",
+            "placeholders: {writers: 10.0.0.1}",
+            "just text",
         ];
         let told: Vec<String> = all.iter().map(|text| format!("{text}\n  {}", parse(text).unwrap_err())).collect();
         insta::assert_snapshot!(told.join("\n"));

@@ -1,13 +1,16 @@
 //! What was named on the command line: files, directories, standard input.
 
 use super::outcome::{Failure, reason};
+use super::piped::Piped;
 use crate::capture::{self, Batch, Opened};
+use crate::record::{LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::time::Timestamp;
+use bumpalo::Bump;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,27 +83,55 @@ impl Named {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn open(&self, read: &Arc<AtomicU64>) -> Result<Opened, Failure> {
+    pub(super) fn open(&self, read: &Arc<AtomicU64>, stop: &Arc<AtomicBool>) -> Result<Opened, Failure> {
         let reader: Box<dyn Read + Send> = match &self.path {
-            None => Box::new(io::stdin()),
+            None => Box::new(Piped::stdin(Arc::clone(stop))),
             Some(path) => Box::new(File::open(path).map_err(|error| unreadable(path, &error))?),
         };
         let counted = Box::new(Counted { reader, read: Arc::clone(read) });
         capture::open(counted).map_err(|error| Failure::failed(format!("{}: {error}", self.name)))
     }
 
-    /// The time of its first frame, if it is a capture file.
+    /// The time of its first frame or line, if it is a file that tells one.
     fn first_time(&self) -> Option<Timestamp> {
         self.path.as_ref()?;
-        let Ok(Opened::Capture(mut source)) = self.open(&Arc::default()) else { return None };
-        let mut batch = Batch::new();
-        source.fill(&mut batch).ok()?;
-        batch.frames().next().map(|frame| frame.time)
+        match self.open(&Arc::default(), &Arc::default()).ok()? {
+            Opened::Capture(mut source) => {
+                let mut batch = Batch::new();
+                source.fill(&mut batch).ok()?;
+                batch.frames().next().map(|frame| frame.time)
+            }
+            Opened::Other { reader, .. } => {
+                let mut line = Vec::new();
+                reader.take(LONGEST_LINE as u64).read_until(b'\n', &mut line).ok()?;
+                let (plan, arena) = (LogPlan::new(&Slots::new(), false), Bump::new());
+                LogRecord::read(line.trim_ascii(), &plan, &arena).ok()?.time()
+            }
+        }
+    }
+
+    /// Whether it is the file at `path`, by whatever name.
+    fn is(&self, path: &Path) -> bool {
+        let same = |own: &PathBuf| Some(own.canonicalize().ok()? == path.canonicalize().ok()?);
+        self.path.as_ref().and_then(same).unwrap_or(false)
     }
 }
 
-/// Puts captures in the order of their first frames, so that what happened first is seen first; anything else keeps
-/// its place.
+/// Takes the output file out of the inputs: a directory that is read may be the one that is written to.
+///
+/// # Errors
+/// When an input was named itself and would be overwritten.
+pub(super) fn spare_output(inputs: &mut Vec<Named>, output: Option<&Path>) -> Result<(), Failure> {
+    let Some(output) = output else { return Ok(()) };
+    if let Some(input) = inputs.iter().find(|input| input.asked_for && input.is(output)) {
+        return Err(Failure::usage(format!("--output {} would overwrite the input {}", output.display(), input.name)));
+    }
+    inputs.retain(|input| !input.is(output));
+    Ok(())
+}
+
+/// Puts files in the order of their first frames or lines, so that what happened first is seen first; what tells no
+/// time keeps its place.
 pub(super) fn sort_by_time(inputs: &mut [Named]) {
     if inputs.len() < 2 {
         return;

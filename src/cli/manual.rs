@@ -1,8 +1,8 @@
-//! Completions and the manual page, from the same definition as the parser.
+//! Completions and manual pages, from the same definition as the parser.
 
 use super::args::Cli;
 use super::outcome::{Failure, Outcome};
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use std::io::{self, Write};
 
 /// Prints a completion script.
@@ -12,22 +12,20 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<Outcome, Failur
     print(&script)
 }
 
-/// Prints the manual page, one section for each command.
-pub(super) fn page() -> Result<Outcome, Failure> {
-    let mut page = Vec::new();
-    let command = Cli::command();
-    clap_mangen::Man::new(command.clone()).render(&mut page).map_err(|error| Failure::output(&error))?;
-    for inner in command.get_subcommands() {
-        let title = format!("sigmabus {}", inner.get_name());
-        let man = clap_mangen::Man::new(inner.clone().display_name(title.clone()));
-        let section = |page: &mut Vec<u8>| {
-            writeln!(page, ".SH \"{}\"", title.to_uppercase())?;
-            man.render_synopsis_section(page)?;
-            man.render_description_section(page)?;
-            man.render_options_section(page)
-        };
-        section(&mut page).map_err(|error| Failure::output(&error))?;
+/// Prints the manual page of sigmabus, or of the command that `words` name.
+pub(super) fn page(words: &[String]) -> Result<Outcome, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let mut wanted = &command;
+    let mut title = "sigmabus".to_owned();
+    for word in words {
+        wanted =
+            wanted.find_subcommand(word).ok_or_else(|| Failure::usage(format!("no command `{word}` in {title}")))?;
+        title = format!("{title}-{word}");
     }
+    let mut page = Vec::new();
+    let named: Command = wanted.clone().display_name(title);
+    clap_mangen::Man::new(named).render(&mut page).map_err(|error| Failure::output(&error))?;
     print(&page)
 }
 

@@ -8,6 +8,7 @@ pub mod config;
 mod inputs;
 mod manual;
 pub mod outcome;
+mod piped;
 mod printer;
 mod progress;
 pub mod report;
@@ -57,7 +58,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
         }
         Command::Rules(command) => rules::run(command),
         Command::Completions { shell } => manual::completions(shell),
-        Command::Man => manual::page(),
+        Command::Man { words } => manual::page(&words),
     }
 }
 

@@ -62,20 +62,27 @@ pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         read.push("nothing".into());
     }
     label(out, "Read", &format!("{} from {}", read.join(" and "), inputs(summary)))?;
+    let rules = summary.catalogue.ruleset.rules.len() + summary.catalogue.ruleset.correlations.len();
+    let configuration =
+        summary.configuration.as_ref().map_or_else(String::new, |file| format!(", configured by {}", plain(file)));
+    label(out, "Rules", &format!("{}{configuration}", grouped(rules as u64)))?;
     let records = &summary.records;
     let kinds = [
-        (Kind::Query, "queries"),
-        (Kind::Response, "responses"),
-        (Kind::Exception, "exceptions"),
-        (Kind::Timeout, "timeouts"),
-        (Kind::Status, "other"),
+        (Kind::Query, "query", "queries"),
+        (Kind::Response, "response", "responses"),
+        (Kind::Exception, "exception", "exceptions"),
+        (Kind::Timeout, "timeout", "timeouts"),
+        (Kind::Status, "about a connection", "about connections"),
     ];
     let kinds: Vec<String> = kinds
         .iter()
-        .filter_map(|(kind, word)| Some((records.kinds.get(*kind as usize)?, word)))
-        .filter(|(count, _)| **count > 0)
-        .map(|(count, word)| format!("{} {word}", grouped(*count)))
+        .filter_map(|(kind, one, many)| Some((*records.kinds.get(*kind as usize)?, one, many)))
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{} {}", grouped(count), if count == 1 { one } else { many }))
         .collect();
+    let others = records.count.saturating_sub(records.kinds.iter().sum());
+    let others = (others > 0 && others < records.count).then(|| format!("{} of logs", grouped(others)));
+    let kinds: Vec<String> = kinds.into_iter().chain(others).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
     label(out, "Records", &format!("{}{kinds}", grouped(records.count)))?;
     if summary.conversations > 0 {
@@ -129,6 +136,8 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
     let title = rows.iter().take(LISTED).map(|row| row.title.chars().count()).max().unwrap_or(0);
     let entity = rows.iter().take(LISTED).map(|row| row.entity.chars().count()).max().unwrap_or(0);
     for row in rows.iter().take(LISTED) {
+        let several = summary.catalogue.inputs.len() > 1;
+        let input = if several { format!("{} ", row.input) } else { String::new() };
         let times = if row.count > 1 {
             format!(", {} times in {}", grouped(row.count), lasted(row.first, row.last))
         } else {
@@ -136,7 +145,7 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
         };
         writeln!(
             out,
-            "  {}  {}  {:title$}  {:entity$}  {}{times}",
+            "  {}  {}  {:title$}  {:entity$}  {input}{}{times}",
             short(row.first),
             painted(row.level, 8),
             row.title,

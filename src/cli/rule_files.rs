@@ -1,6 +1,7 @@
 //! Rules, from where they lie to where they are understood.
 
 use super::args::RuleArgs;
+use super::config::Config;
 use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
 use crate::pipeline::{self, Plan, PlanError, Wanted};
@@ -83,22 +84,44 @@ fn read_into(path: &Path, named: bool, files: &mut Vec<SourceText>) -> Result<()
     Ok(())
 }
 
-/// Understands rule files; fields of Modbus rules must be in the schema.
+/// Understands rule files; fields of Modbus rules must be in the schema, placeholders have their configured values.
 #[must_use]
-pub fn understand(files: Vec<SourceText>) -> Loaded {
-    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), ..Options::default() })
+pub fn understand(files: Vec<SourceText>, config: &Config) -> Loaded {
+    let placeholders = config.placeholders.clone();
+    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders })
+}
+
+/// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.
+fn builtin_beside(own: &[SourceText], config: &Config) -> Vec<SourceText> {
+    let ids = |files: &[SourceText]| -> Vec<(Arc<str>, Arc<str>)> {
+        let ruleset = understand(files.to_vec(), config).ruleset;
+        let rules = ruleset.rules.iter().map(|rule| &rule.meta);
+        let all = rules.chain(ruleset.correlations.iter().map(|rule| &rule.meta));
+        all.filter_map(|meta| Some((Arc::clone(meta.id.as_ref()?), Arc::clone(&meta.origin.file)))).collect()
+    };
+    let mut files = builtin();
+    let own = ids(own);
+    let replaced: Vec<Arc<str>> = ids(&files)
+        .into_iter()
+        .filter(|(id, _)| own.iter().any(|(other, _)| other == id))
+        .map(|(_, file)| file)
+        .collect();
+    files.retain(|file| !replaced.contains(&file.name));
+    files
 }
 
 /// The rules that the arguments ask for. Problems are told on standard error.
 ///
 /// # Errors
 /// When files cannot be read, or a rule is wrong and may not be skipped.
-pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
+pub fn load(args: &RuleArgs, config: &Config) -> Result<Ruleset, Failure> {
     let mut files = read(&args.rules)?;
-    if args.rules.is_empty() || args.builtin {
-        files.extend(builtin());
+    if args.rules.is_empty() {
+        files = builtin();
+    } else if args.builtin {
+        files.extend(builtin_beside(&files, config));
     }
-    let loaded = understand(files);
+    let loaded = understand(files, config);
     let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     for found in &loaded.diagnostics {
         if found.severity == Severity::Error {
@@ -110,7 +133,10 @@ pub fn load(args: &RuleArgs) -> Result<Loaded, Failure> {
         let message = format!("{errors} in rules; correct them, or leave these rules out with --skip-bad-rules");
         return Err(Failure { outcome: Outcome::Rules, message: Some(message) });
     }
-    Ok(loaded)
+    if loaded.ruleset.rules.is_empty() {
+        return Err(Failure::rules("no rules to run: what was read holds none without an error"));
+    }
+    Ok(loaded.ruleset)
 }
 
 /// Compiles rules for a run. Rules that ask for too much are told on standard error.

@@ -1,6 +1,7 @@
 //! `sigmabus rules`: look at rules without running them.
 
 use super::args::{Format, FormatArgs, RulesCommand};
+use super::config::Config;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use super::{format_for_stdout, note, rule_files};
@@ -24,7 +25,8 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
 
 fn loaded(paths: &[PathBuf]) -> Result<Loaded, Failure> {
     let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
-    Ok(rule_files::understand(files))
+    let config = Config::load(None).map_err(Failure::rules)?;
+    Ok(rule_files::understand(files, &config))
 }
 
 fn check(paths: &[PathBuf]) -> Result<Outcome, Failure> {

@@ -6,42 +6,49 @@ use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome};
 use super::printer::{Printer, emits};
 use super::progress::{Bar, stop_flag};
+use super::report::counted;
 use super::{note, rule_files};
 use crate::capture::{LinkType, Opened};
 use crate::detect::{Input, Unit};
-use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Progress, Run, RunError, Summary, Wanted};
+use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Run, RunError, Summary, Wanted};
 use crate::sigma::ir::Ruleset;
 use crate::sink::Pace;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus scan`
 pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
+    let ruleset = rule_files::load(&args.rules, &config)?;
+    let origin = config.origin.clone();
     let mut wanted = wanted(config, &args.traffic);
     let emits = emits(&args.output.emit);
     wanted.findings = emits.findings;
     wanted.records = args.output.emit.contains(&super::args::Emit::Records).then_some(Naming::Native);
-    let ruleset = rule_files::load(&args.rules)?.ruleset;
-    let printer = Printer::open(&args.output, Pace::Report)?;
-    let stored = Stored { paths: args.inputs, in_time_order: true, traffic: args.traffic, threads: args.threads };
     let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
-    let (summary, outcome) = stored.run(plan, emits, printer)?;
+    let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
+    inputs::sort_by_time(&mut stored.inputs);
+    let printer = Printer::open(&args.output, Pace::Report)?;
+    let (summary, outcome) = stored.run(plan, emits, origin, printer)?;
     let met = args.output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
     Ok(if outcome == Outcome::Done && met { Outcome::FailOn } else { outcome })
 }
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
-    let mut wanted = wanted(Config::default(), &args.traffic);
+    let config = Config::load(None).map_err(Failure::rules)?;
+    let origin = config.origin.clone();
+    let mut wanted = wanted(config, &args.traffic);
+    wanted.scoreboards.clear();
     wanted.records = Some(match args.naming {
         NamingArg::Native => Naming::Native,
         NamingArg::Nxlog => Naming::Nxlog(args.utc_offset),
     });
-    let printer = Printer::json(args.output.as_deref())?;
-    let stored = Stored { paths: args.inputs, in_time_order: false, traffic: args.traffic, threads: args.threads };
     let plan = Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?;
-    Ok(stored.run(plan, Emits::default(), printer)?.1)
+    let stored = Stored::find(&args.inputs, args.output.as_deref(), args.traffic, args.threads)?;
+    let printer = Printer::json(args.output.as_deref())?;
+    Ok(stored.run(plan, Emits::default(), origin, printer)?.1)
 }
 
 /// What the configuration asks for, with the ports of the command line before those of the file.
@@ -52,44 +59,69 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs) -> Wanted {
 
 /// A run over stored input.
 struct Stored {
-    paths: Vec<PathBuf>,
-    in_time_order: bool,
+    inputs: Vec<Named>,
     traffic: TrafficArgs,
     threads: Option<u16>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Stored {
-    fn run(self, plan: Plan, emits: Emits, mut printer: Printer) -> Result<(Summary, Outcome), Failure> {
+    /// Finds the inputs, and what is wrong with them or with the filter, before anything is read or written.
+    fn find(
+        paths: &[PathBuf],
+        output: Option<&Path>,
+        traffic: TrafficArgs,
+        threads: Option<u16>,
+    ) -> Result<Self, Failure> {
+        let mut inputs = inputs::expand(paths)?;
+        inputs::spare_output(&mut inputs, output)?;
+        let stored = Self { inputs, traffic, threads, stop: stop_flag() };
+        stored.filter()?;
+        Ok(stored)
+    }
+
+    fn run(
+        self,
+        plan: Plan,
+        emits: Emits,
+        configuration: Option<PathBuf>,
+        mut printer: Printer,
+    ) -> Result<(Summary, Outcome), Failure> {
         let plan = Arc::new(plan);
-        // A wrong filter is told before anything is read.
-        self.filter()?;
-        let mut inputs = inputs::expand(&self.paths)?;
-        if self.in_time_order {
-            inputs::sort_by_time(&mut inputs);
-        }
-        let bar = Bar::new(inputs.iter().map(|input| input.size).sum(), printer.meanwhile(), stop_flag());
+        let size = self.inputs.iter().map(|input| input.size).sum();
+        let bar = Bar::new(size, printer.meanwhile(), Arc::clone(&self.stop));
         let mut engine = Engine::new(&plan, emits);
         let mut outcome = Outcome::Done;
-        for input in &inputs {
-            if bar.stopped() {
-                break;
-            }
-            let read = self.input(input, &plan, &bar, &mut engine, &mut printer);
-            if let Err(failure) = read {
-                let Some(message) = failure.message else { return Err(failure) };
-                if failure.outcome != Outcome::Failed || input.asked_for {
-                    outcome = failure.outcome;
-                }
+        let mut skipped = Vec::new();
+        for input in self.inputs.iter().take_while(|_| !self.stop.load(Ordering::Relaxed)) {
+            let Err(failure) = self.input(input, &plan, &bar, &mut engine, &mut printer) else { continue };
+            let Some(message) = failure.message else { return Err(failure) };
+            if input.asked_for {
+                outcome = failure.outcome;
                 note(&format!("sigmabus: {message}"));
+            } else {
+                skipped.push(message);
             }
         }
         bar.clear();
-        if bar.stopped() {
+        if let Some(first) = skipped.first() {
+            let files = counted(skipped.len(), "file");
+            note(&format!("sigmabus: warning: skipped {files} that could not be read; the first is {first}"));
+        }
+        if skipped.len() == self.inputs.len() && !skipped.is_empty() {
+            outcome = Outcome::Failed;
+        }
+        if self.stop.load(Ordering::Relaxed) {
             note("sigmabus: interrupted; what was read so far follows");
             outcome = Outcome::Failed;
         }
         let mut summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
+        summary.configuration = configuration.map(|path| path.display().to_string());
         hint_at_ports(&mut summary, &plan);
+        if summary.records.timeless > 0 {
+            let count = counted(usize::try_from(summary.records.timeless).unwrap_or(usize::MAX), "record");
+            summary.warnings.push(format!("{count} without a time; they count as if they came with the one before"));
+        }
         for warning in &summary.warnings {
             note(&format!("sigmabus: warning: {warning}"));
         }
@@ -106,7 +138,7 @@ impl Stored {
         engine: &mut Engine,
         printer: &mut Printer,
     ) -> Result<(), Failure> {
-        let opened = input.open(&bar.read)?;
+        let opened = input.open(&bar.read, &self.stop)?;
         let unit = match &opened {
             Opened::Capture(_) => Unit::Frame,
             Opened::Other { start, .. } if start.is_empty() || pipeline::looks_like_json_lines(start) => Unit::Line,

@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// `sigmabus watch`
 pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
+    let ruleset = rule_files::load(&args.rules, &config)?;
+    let configuration = config.origin.as_ref().map(|path| path.display().to_string());
     let mut wanted = scan::wanted(config, &args.traffic);
     let emits = emits(&args.output.emit);
     wanted.findings = emits.findings;
@@ -28,7 +30,6 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
         promiscuous: !args.no_promiscuous,
         buffer: i32::try_from(args.buffer << 20).unwrap_or(i32::MAX),
     };
-    let ruleset = rule_files::load(&args.rules)?.ruleset;
     let plan = Arc::new(rule_files::compile(ruleset, wanted, &args.rules)?);
     let live = Live::open(&args.interface, &options).map_err(refused)?;
     let mut printer = Printer::open(&args.output, Pace::AsTheyHappen)?;
@@ -38,7 +39,8 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
 
     let stop = Stop(stop_flag());
     let ran = pipeline::live::watch(live, input, &plan, &mut engine, printer.sink(), &stop);
-    let summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
+    let mut summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
+    summary.configuration = configuration;
     let mut words = Vec::new();
     let told = report::overview(&mut words, &summary);
     note(String::from_utf8_lossy(&words).trim_end());

@@ -74,6 +74,8 @@ impl Run<'_> {
         let (mut lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
             engine.summary().frames += routed.batch.len() as u64;
             hand_over(self.input, evidence, engine, sink)?;
+            // Input may come slowly through a pipe: what is known is told before more is waited for.
+            sink.flush().map_err(RunError::Output)?;
             self.progress.step();
             Ok(if self.progress.stopped() { Go::Stop } else { Go::On })
         })?;

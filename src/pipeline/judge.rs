@@ -60,6 +60,10 @@ impl Judge {
     pub(super) fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
         self.arena.reset();
         let plan = &*self.plan;
+        // A line may be printed again, and what we print is JSON: UTF-8 throughout.
+        if let Err(error) = std::str::from_utf8(line) {
+            return evidence.problems.note(order.number, error);
+        }
         let record = match LogRecord::read(line, &plan.log, &self.arena) {
             Ok(record) => record,
             Err(error) => return evidence.problems.note(order.number, error),

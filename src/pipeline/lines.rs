@@ -148,6 +148,7 @@ impl Run<'_> {
                 problems.merge(&evidence.problems);
                 self.hand_over(evidence, &mut joiner, &mut problems, engine, sink)?;
             }
+            sink.flush().map_err(RunError::Output)?;
             self.progress.step();
             Ok(if self.progress.stopped() { Go::Stop } else { Go::On })
         })?;
@@ -155,6 +156,10 @@ impl Run<'_> {
             worker.report(engine.summary());
         }
         joiner.report(engine.summary());
+        let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
+        if let (true, Some((line, reason))) = (lines > 0 && problems.count == lines, problems.first.first()) {
+            return Err(RunError::NotALog { line: *line, reason: reason.clone() });
+        }
         let summary = engine.summary();
         let name = summary.catalogue.inputs.get(self.input as usize).map(|input| Arc::clone(&input.name));
         summary.warn_of(&name.unwrap_or_default(), &problems);

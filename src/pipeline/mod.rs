@@ -51,6 +51,14 @@ pub enum RunError {
     #[cfg(feature = "live")]
     #[error(transparent)]
     Live(crate::capture::live::LiveError),
+    /// Not one line of a log is a record.
+    #[error("not one line is a JSON object, and a log has one on each; line {line}: {reason}")]
+    NotALog {
+        /// The first line.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A log cannot be read.
     #[error(transparent)]
     Input(io::Error),

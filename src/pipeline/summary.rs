@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub struct Summary {
     /// Rules, inputs: what the numbers below refer to.
     pub catalogue: Catalogue,
+    /// The configuration file that was used.
+    pub configuration: Option<String>,
     /// Frames read.
     pub frames: u64,
     /// Log lines read.
@@ -56,6 +58,8 @@ pub struct Records {
     pub first: Option<Timestamp>,
     /// The latest time.
     pub last: Option<Timestamp>,
+    /// How many tell no time.
+    pub timeless: u64,
 }
 
 impl Records {
@@ -65,6 +69,7 @@ impl Records {
         if let Some(count) = kind.and_then(|kind| self.kinds.get_mut(kind as usize)) {
             *count += 1;
         }
+        self.timeless += u64::from(time.is_none());
         if let Some(time) = time {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = Some(self.last.map_or(time, |last| last.max(time)));
@@ -74,6 +79,7 @@ impl Records {
     /// Adds another's records.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
+        self.timeless += other.timeless;
         for (sum, more) in self.kinds.iter_mut().zip(other.kinds) {
             *sum += more;
         }

@@ -10,6 +10,7 @@ use super::ir::{Meta, Rule, Ruleset};
 use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
 use super::lower::{self, Context};
 use super::references::{self, Waiting};
+use super::regex::Checker;
 use super::yaml::{self, Kind, Node};
 use super::{Loaded, Options, SourceText};
 use rayon::prelude::*;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 #[must_use]
 pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) -> Loaded {
     let sources: Vec<SourceText> = sources.into_iter().collect();
-    let files: Vec<FileRules> = sources.par_iter().map(|source| read(source, options)).collect();
+    let files: Vec<FileRules> =
+        sources.par_iter().map_init(Checker::new, |checker, source| read(source, options, checker)).collect();
     let mut diagnostics = Vec::with_capacity(files.len());
     let mut ruleset = Ruleset::default();
     let mut waiting = Vec::new();
@@ -109,7 +111,7 @@ struct FileRules {
     diagnostics: Vec<Diagnostic>,
 }
 
-fn read(source: &SourceText, options: &Options) -> FileRules {
+fn read(source: &SourceText, options: &Options, checker: &Checker) -> FileRules {
     let refused = |problem: Box<Problem>, text: &str| FileRules {
         diagnostics: vec![problem.locate(&source.name, text)],
         ..FileRules::default()
@@ -127,7 +129,7 @@ fn read(source: &SourceText, options: &Options) -> FileRules {
             return refused(problem.hint("save the file in UTF-8"), valid);
         }
     };
-    let mut context = Context::new(&source.name, text, options);
+    let mut context = Context::new(&source.name, text, options, checker);
     let documents = yaml::parse(text, &mut context.problems);
     let documents = collection::expand(documents, &mut context.problems);
     let mut file = FileRules::default();

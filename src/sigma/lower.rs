@@ -7,7 +7,7 @@ use super::ir::{Expr, Piece, Predicate, Regex, Rule, Target, Test};
 use super::limits::{Budget, MAX_FILE_WEIGHT};
 use super::metadata;
 use super::modifiers::{How, Plan};
-use super::regex;
+use super::regex::Checker;
 use super::scalar::Value;
 use super::value;
 use super::yaml::{Node, part_of};
@@ -22,6 +22,7 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
     pub(super) problems: Problems,
     pub(super) budget: Budget,
+    checker: &'a Checker,
     /// Whether the rule at hand is for our own records, whose fields are known.
     pub(super) own: bool,
     /// Field names met so far: the same few are used again and again.
@@ -31,13 +32,14 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(file: &'a Arc<str>, text: &'a str, options: &'a Options) -> Self {
+    pub(super) fn new(file: &'a Arc<str>, text: &'a str, options: &'a Options, checker: &'a Checker) -> Self {
         Self {
             file,
             text,
             options,
             problems: Problems::default(),
             budget: Budget::new(),
+            checker,
             own: false,
             names: FxHashSet::default(),
             line: (0, 1),
@@ -69,7 +71,7 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn check_regex(&mut self, regex: &Regex, given: Given<'_>) -> Result<(), Refusal> {
-        regex::check(regex, &mut self.budget).map_err(|fault| {
+        self.checker.check(regex, &mut self.budget).map_err(|fault| {
             // What `expand` wrote has no place of its own.
             let part = fault.part.filter(|_| *regex.pattern == *given.text);
             let span = part.map_or(given.span, |part| part_of(self.text, given.span, given.text, part));

@@ -20,7 +20,12 @@ pub(super) enum Part {
 /// Reads `*`, `?` and `\`, the only special characters outside of `re`.
 pub(super) fn parse(text: &str) -> Vec<Part> {
     if memchr::memchr3(b'*', b'?', b'\\', text.as_bytes()).is_none() {
-        return if text.is_empty() { Vec::new() } else { vec![Part::Text(text.to_owned())] };
+        // Room for a wildcard on either side.
+        let mut parts = Vec::with_capacity(3);
+        if !text.is_empty() {
+            parts.push(Part::Text(text.to_owned()));
+        }
+        return parts;
     }
     let mut parts = Vec::new();
     let mut literal = String::new();

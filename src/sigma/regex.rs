@@ -50,34 +50,46 @@ pub(super) fn adapt(pattern: &str) -> String {
     adapted
 }
 
-/// Checks syntax and compiled size.
-pub(super) fn check(regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
-    let fault = |message| Fault { message, part: None, hint: None };
-    if regex.pattern.len() > MAX_REGEX_BYTES {
-        return Err(fault(format!("a regular expression of more than {MAX_REGEX_BYTES} bytes")));
+/// Checks regular expressions. One serves many files: its tables take longer to set up than a short pattern to check.
+#[derive(Debug)]
+pub(super) struct Checker(Compiler);
+
+impl Checker {
+    pub(super) fn new() -> Self {
+        let config = Config::new().which_captures(WhichCaptures::Implicit).nfa_size_limit(Some(MAX_REGEX_SIZE));
+        let mut compiler = Compiler::new();
+        compiler.configure(config);
+        Self(compiler)
     }
-    if budget.is_out_of_regexes() {
-        let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
-        return Err(fault(message));
-    }
-    let config = syntax::Config::new()
-        .case_insensitive(regex.ignore_case)
-        .multi_line(regex.multi_line)
-        .dot_matches_new_line(regex.dot_all);
-    let hir = syntax::parse_with(&regex.pattern, &config).map_err(|error| {
-        // Parsing costs time in proportion to the text, large classes more.
-        budget.take_regex(regex.pattern.len());
-        explain(&regex.pattern, &error.to_string())
-    })?;
-    let config = Config::new().which_captures(WhichCaptures::Implicit).nfa_size_limit(Some(MAX_REGEX_SIZE));
-    let nfa = Compiler::new().configure(config).build_from_hir(&hir);
-    budget.take_regex(nfa.as_ref().map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage()));
-    match nfa {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Fault {
-            hint: Some("lower the counts in `{n,m}`"),
-            ..fault(format!("this regular expression needs more than {MAX_REGEX_SIZE} bytes"))
-        }),
+
+    /// Checks syntax and compiled size.
+    pub(super) fn check(&self, regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
+        let fault = |message| Fault { message, part: None, hint: None };
+        if regex.pattern.len() > MAX_REGEX_BYTES {
+            return Err(fault(format!("a regular expression of more than {MAX_REGEX_BYTES} bytes")));
+        }
+        if budget.is_out_of_regexes() {
+            let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
+            return Err(fault(message));
+        }
+        let config = syntax::Config::new()
+            .case_insensitive(regex.ignore_case)
+            .multi_line(regex.multi_line)
+            .dot_matches_new_line(regex.dot_all);
+        let hir = syntax::parse_with(&regex.pattern, &config).map_err(|error| {
+            // Parsing costs time in proportion to the text, large classes more.
+            budget.take_regex(regex.pattern.len());
+            explain(&regex.pattern, &error.to_string())
+        })?;
+        let nfa = self.0.build_from_hir(&hir);
+        budget.take_regex(nfa.as_ref().map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage()));
+        match nfa {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Fault {
+                hint: Some("lower the counts in `{n,m}`"),
+                ..fault(format!("this regular expression needs more than {MAX_REGEX_SIZE} bytes"))
+            }),
+        }
     }
 }
 
@@ -107,7 +119,7 @@ mod tests {
 
     fn faults(pattern: &str) -> Option<Fault> {
         let regex = Regex { pattern: pattern.into(), ignore_case: false, multi_line: false, dot_all: false };
-        check(&regex, &mut Budget::new()).err()
+        Checker::new().check(&regex, &mut Budget::new()).err()
     }
 
     #[test]

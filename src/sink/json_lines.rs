@@ -21,6 +21,9 @@ impl<W: Write> JsonLines<W> {
     }
 
     fn hand_on(&mut self) -> io::Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
         let written = self.out.write_all(&self.held);
         self.held.clear();
         written

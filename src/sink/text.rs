@@ -38,7 +38,9 @@ pub struct Row {
     pub first: Timestamp,
     /// When last.
     pub last: Timestamp,
-    /// Where first, `frame 12` or `other.pcap frame 12`.
+    /// In which input first.
+    pub input: String,
+    /// Where first, `frame 12`.
     pub place: String,
 }
 
@@ -69,6 +71,7 @@ impl<W: Write> Text<W> {
         let known = self.index.get(&key).copied();
         if let Some(known) = known.and_then(|at| self.rows.get_mut(at)) {
             known.count += 1;
+            known.first = known.first.min(row.first);
             known.last = known.last.max(row.last);
         } else if self.rows.len() < ROWS {
             self.index.insert(key, self.rows.len());
@@ -129,6 +132,7 @@ fn row(alert: &Alert, catalogue: &Catalogue) -> Row {
         count: 1,
         first: alert.time,
         last: alert.time,
+        input: catalogue.inputs.get(alert.place.input as usize).map_or_else(String::new, |input| plain(&input.name)),
         place: place(alert.place, catalogue),
     }
 }
@@ -144,8 +148,7 @@ fn place(place: Place, catalogue: &Catalogue) -> String {
     let Some(input) = catalogue.inputs.get(place.input as usize) else {
         return String::new();
     };
-    let number = format!("{} {}", input.unit.word(), place.number);
-    if catalogue.inputs.len() == 1 { number } else { format!("{} {number}", plain(&input.name)) }
+    format!("{} {}", input.unit.word(), place.number)
 }
 
 /// A time for people: `2023-11-14 22:13:20.000`.
@@ -168,10 +171,12 @@ pub fn painted(level: Level, width: usize) -> String {
     format!("{style}{:width$}{style:#}", level.word())
 }
 
-/// Text from rules and packets without control characters: what it holds must not drive the terminal.
+/// Text from rules and packets without control characters, those of writing direction included: what it holds must
+/// not drive the terminal.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    let turns = |c| matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { '\u{FFFD}' } else { c }).collect()
 }
 
 /// A record's JSON line as a line for people: time, who to whom, what, and the rest as `name=value`.

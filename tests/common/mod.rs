@@ -33,7 +33,11 @@ pub fn fixture(part: &str) -> PathBuf {
 
 /// The built-in rules.
 pub fn builtin() -> Ruleset {
-    sigmabus::cli::rule_files::understand(sigmabus::cli::rule_files::builtin()).ruleset
+    sigmabus::cli::rule_files::understand(
+        sigmabus::cli::rule_files::builtin(),
+        &sigmabus::cli::config::Config::default(),
+    )
+    .ruleset
 }
 
 /// What a run is asked for.

@@ -66,7 +66,7 @@ pub fn read(line: &[u8]) -> Result<Option<NxlogMessage>, NxlogError> {
     if line.len() > LONGEST_LINE || !is_form(line) {
         return Ok(None);
     }
-    let line = Line(serde_json::from_slice(line)?);
+    let line = Line::read(line)?;
     let function_code = line.byte(Native::FunctionCode)?;
     let (side, wording) = line.says(function_code);
     let guard = Guard { side, wording };
@@ -83,7 +83,10 @@ pub fn read(line: &[u8]) -> Result<Option<NxlogMessage>, NxlogError> {
         Side::Response | Side::Exception => (Direction::ToClient, dst, src),
     };
     Ok(Some(NxlogMessage {
-        time: line.text("EventTime").and_then(moment::read_text).ok_or(NxlogError::Field("EventTime"))?,
+        time: ["EventTime", "EventReceivedTime"]
+            .iter()
+            .find_map(|key| line.text(key).and_then(moment::read_text))
+            .ok_or(NxlogError::Field("EventTime"))?,
         transport,
         direction,
         client,
@@ -100,12 +103,27 @@ pub fn read(line: &[u8]) -> Result<Option<NxlogMessage>, NxlogError> {
     }))
 }
 
-/// A line's keys and values.
-struct Line(FxHashMap<String, Value>);
+/// A line's keys and values as texts.
+struct Line(FxHashMap<String, String>);
 
 impl Line {
+    /// NXLog writes texts; what passed other hands may have numbers for them, or an array for `97, 98`.
+    fn read(line: &[u8]) -> Result<Self, NxlogError> {
+        let fields: FxHashMap<String, Value> = serde_json::from_slice(line)?;
+        let text = |value: Value| match value {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Array(values) => {
+                let texts = values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                Some(texts.collect::<Vec<_>>().join(", "))
+            }
+            Value::Null | Value::Bool(_) | Value::Object(_) => None,
+        };
+        Ok(Self(fields.into_iter().filter_map(|(key, value)| Some((key, text(value)?))).collect()))
+    }
+
     fn text(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.as_str()
+        self.0.get(key).map(String::as_str)
     }
 
     fn word(&self, native: Native) -> Result<u16, NxlogError> {
@@ -227,6 +245,20 @@ mod tests {
     }
 
     #[test]
+    fn numbers_and_arrays_are_read_as_their_texts() {
+        let line =
+            br#"{"EventReceivedTime":"2020-09-23T09:02:13.754660Z","ipv4.src":"10.0.2.15","ipv4.dst":"10.0.2.24",
+            "tcp.src_port":39565,"tcp.dst_port":502,"modbus.trans_id":7,"modbus.prot_id":0,"modbus.length":11,
+            "modbus.unit_id":10,"modbus.function_code":"Write Multiple Registers (16)",
+            "modbus.query.write_multiple_registers.starting_address":31,
+            "modbus.query.write_multiple_registers.qty_of_regs":2,"modbus.query.write_multiple_registers.byte_count":4,
+            "modbus.query.write_multiple_registers.registers":[97,98],"modbus.query.write_multiple_registers.more":1}"#;
+        let message = read(line).unwrap().unwrap();
+        assert_eq!(message.data, [0, 31, 0, 2, 4, 0, 97, 0, 98]);
+        assert_eq!((message.mbap.trans_id, message.client.port), (7, 39_565));
+    }
+
+    #[test]
     fn objects_come_back_too() {
         let line = String::from_utf8(line(&sample("device id")).unwrap()).unwrap();
         let message = read(line.replace('\u{FFFD}', "x").as_bytes()).unwrap().unwrap();
@@ -251,7 +283,7 @@ mod tests {
             ("Registers (16)", "Registers", "no usable `modbus.function_code`"),
             ("2020-", "20-", "no usable `EventTime`"),
             ("10.0.2.24", "plc", "no usable `ipv4.dst`"),
-            (r#""502""#, "502", "no usable `tcp.dst_port`"),
+            (r#""502""#, "70000", "no usable `tcp.dst_port`"),
             (starting, "", "the fields do not make a PDU of `write_multiple_registers`"),
             ("97, 98", &many, "the fields do not make a PDU of `write_multiple_registers`"),
             ("97, 98", "97, x", "the fields do not make a PDU of `write_multiple_registers`"),
