@@ -67,6 +67,9 @@ pub enum Reason {
         /// The bound.
         limit: usize,
     },
+    /// A type that is not evaluated.
+    #[error("only `event_count` is evaluated")]
+    Unsupported,
     /// It refers to a rule that is not there.
     #[error("rule {0:?} is not there")]
     Unknown(RuleRef),
@@ -179,7 +182,7 @@ impl Correlator {
 
     fn add(&mut self, at: usize, all: &[Correlation], slots: &mut Slots, carry: &mut Carry) -> Result<(), Reason> {
         let Some(correlation) = all.get(at) else { return Ok(()) };
-        let CorrelationKind::EventCount(criteria) = &correlation.kind;
+        let CorrelationKind::EventCount(criteria) = &correlation.kind else { return Err(Reason::Unsupported) };
         check(criteria)?;
         let mut seen = Vec::new();
         for (place, reference) in correlation.rules.iter().enumerate() {

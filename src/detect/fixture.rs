@@ -77,6 +77,8 @@ pub(super) fn rule(condition: Expr) -> Rule {
         status: None,
         false_positives: Vec::new(),
         references: Vec::new(),
+        author: None,
+        license: None,
         origin: Origin { file: "test".into(), line: 1 },
         mask: Vec::new(),
     };

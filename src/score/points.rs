@@ -63,6 +63,8 @@ mod tests {
             status: None,
             false_positives: Vec::new(),
             references: Vec::new(),
+            author: None,
+            license: None,
             origin: Origin { file: "test".into(), line: 1 },
             mask: Vec::new(),
         }

@@ -2,16 +2,16 @@
 
 use super::diagnostic::{Problem, Problems, Refusal, Span, nearest, short};
 use super::limits::MAX_IDENTIFIERS;
-use super::scalar::{self, Value};
+use super::scalar::{self, Value, scalar_text};
 use super::yaml::{Entry, Kind, Node, Text};
+use std::sync::Arc;
 
 /// One document, by the key that tells its sort.
 #[derive(Debug)]
 pub(super) enum Document<'t> {
     Detection(Map<'t>, &'t Node<'t>),
     Correlation(Map<'t>, &'t Text<'t>, &'t Node<'t>),
-    Filter(&'t Text<'t>),
-    Action(&'t Text<'t>),
+    Filter(Map<'t>, &'t Text<'t>, &'t Node<'t>),
 }
 
 /// A map of the document.
@@ -21,7 +21,7 @@ pub(super) struct Map<'t> {
     pub(super) span: Span,
 }
 
-/// A `detection` section.
+/// A `detection` section, or that of a filter.
 #[derive(Debug)]
 pub(super) struct Detection<'t> {
     pub(super) selections: Vec<Selection<'t>>,
@@ -60,6 +60,13 @@ pub(super) struct Given<'t> {
     pub(super) value: Value<'t>,
     /// Its text as written, without quotes.
     pub(super) text: &'t str,
+    pub(super) span: Span,
+}
+
+/// The name of a rule or a field that is not looked up yet, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub(super) text: Arc<str>,
     pub(super) span: Span,
 }
 
@@ -114,6 +121,22 @@ pub(super) fn wrong_type(node: &Node<'_>, what: &str, expected: &str) -> Refusal
     }
 }
 
+/// A list of names, or one name.
+pub(super) fn names(entry: &Entry<'_>) -> Result<Vec<Name>, Refusal> {
+    match &entry.value.kind {
+        Kind::Sequence(items) => items.iter().map(|item| name(item, &entry.key.text)).collect(),
+        _ => Ok(vec![name(&entry.value, &entry.key.text)?]),
+    }
+}
+
+/// The name that is `node`, an entry of `what`.
+pub(super) fn name(node: &Node<'_>, what: &str) -> Result<Name, Refusal> {
+    match scalar_text(node) {
+        Some(text) if !text.is_empty() => Ok(Name { text: text.into(), span: node.span }),
+        _ => Err(wrong_type(node, &format!("an entry of `{what}`"), "a text")),
+    }
+}
+
 /// Tells what sort of document `root` is.
 pub(super) fn classify<'t>(root: &'t Node<'t>) -> Result<Document<'t>, Refusal> {
     let map = Map::of(root, "a document")?;
@@ -121,10 +144,7 @@ pub(super) fn classify<'t>(root: &'t Node<'t>) -> Result<Document<'t>, Refusal> 
         return Ok(Document::Correlation(map, &entry.key, &entry.value));
     }
     if let Some(entry) = map.entry("filter") {
-        return Ok(Document::Filter(&entry.key));
-    }
-    if let Some(entry) = map.entry("action") {
-        return Ok(Document::Action(&entry.key));
+        return Ok(Document::Filter(map, &entry.key, &entry.value));
     }
     match map.value("detection") {
         Some(section) => Ok(Document::Detection(map, section)),
@@ -135,14 +155,30 @@ pub(super) fn classify<'t>(root: &'t Node<'t>) -> Result<Document<'t>, Refusal> 
 /// Reads a `detection` section as far as it can be read; what is wrong in it is among `problems`.
 pub(super) fn detection<'t>(section: &'t Node<'t>, problems: &mut Problems) -> Option<Detection<'t>> {
     let map = problems.keep(Map::of(section, "`detection`"))?;
+    // `timeframe` belonged to the aggregations of version 1; without one it has no effect.
+    Some(selections(map, "`detection`", "timeframe", problems))
+}
+
+/// Reads a `filter` section likewise. It has one condition.
+pub(super) fn filter<'t>(map: Map<'t>, problems: &mut Problems) -> Option<Detection<'t>> {
+    if let Some(node) = map.value("condition")
+        && matches!(node.kind, Kind::Sequence(_))
+    {
+        problems.push(wrong_type(node, "the condition of a filter", "a text"));
+        return None;
+    }
+    Some(selections(map, "`filter`", "rules", problems))
+}
+
+/// Search identifiers and conditions; the key `other` is neither.
+fn selections<'t>(map: Map<'t>, what: &str, other: &str, problems: &mut Problems) -> Detection<'t> {
     let mut detection = Detection { selections: Vec::new(), conditions: Vec::new() };
     match map.value("condition") {
         Some(node) => detection.conditions = problems.keep(conditions(node)).unwrap_or_default(),
-        None => problems.push(map.missing("condition", "`detection`")),
+        None => problems.push(map.missing("condition", what)),
     }
     for entry in map.entries {
-        // `timeframe` belonged to the aggregations of version 1; without one it has no effect.
-        if entry.key.text == "condition" || entry.key.text == "timeframe" {
+        if entry.key.text == "condition" || entry.key.text == other {
             continue;
         }
         if detection.selections.len() == MAX_IDENTIFIERS {
@@ -155,9 +191,9 @@ pub(super) fn detection<'t>(section: &'t Node<'t>, problems: &mut Problems) -> O
     }
     if detection.selections.is_empty() && map.value("condition").is_some() {
         let first = map.entries.first().map_or(map.span, |entry| entry.key.span);
-        problems.push(Problem::error("missing-field", first, "`detection` without a search identifier"));
+        problems.push(Problem::error("missing-field", first, format!("{what} without a search identifier")));
     }
-    Some(detection)
+    detection
 }
 
 fn conditions<'t>(node: &'t Node<'t>) -> Result<Vec<(&'t str, Span)>, Refusal> {

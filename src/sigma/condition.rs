@@ -4,40 +4,65 @@
 //! or   := and ("or" and)*          and  := not ("and" not)*          not := "not" not | prim
 //! prim := ("1" | "any" | "all") "of" ("them" | pattern) | identifier | "(" or ")"
 //! ```
+//!
+//! Conditions of temporal correlations are the same over rules, without `of`: `scan and (write or reset)`.
 
 use super::diagnostic::{Problem, Refusal, Span, nearest, short};
-use super::limits::{MAX_CONDITION_BYTES, MAX_CONDITION_DEPTH, MAX_QUANTIFIERS};
+use super::limits::{MAX_CONDITION_BYTES, MAX_CONDITION_DEPTH, MAX_QUANTIFIERS, MAX_REFERENCES};
 use super::yaml::part_of;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A condition over search identifiers, which it names by their number.
+/// A condition over search identifiers or rules, which it names by their number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Any(Vec<Self>),
     All(Vec<Self>),
     Not(Box<Self>),
-    Selection(usize),
+    Named(usize),
 }
 
 /// The search identifiers there are, each with its number. Sorted, so that no choice of names is slow to look up.
 pub(super) type Names<'t> = BTreeMap<&'t str, usize>;
 
+/// Rules and their places, as a condition names them.
+pub(super) type Mentions<'t> = Vec<(&'t str, Span)>;
+
 /// Reads `text`, which stands at `span` of the file `source`.
 pub(super) fn parse(text: &str, span: Span, source: &str, names: &Names<'_>) -> Result<Condition, Refusal> {
+    read(Place { text, span, source, noun: "search identifier" }, Words::Selections(names))
+        .map(|(condition, _)| condition)
+}
+
+/// Reads a condition over rules. Its numbers count the rules in the order in which they are first named; whether there
+/// are such rules is not known here.
+pub(super) fn parse_rules<'t>(
+    text: &'t str,
+    span: Span,
+    source: &'t str,
+) -> Result<(Condition, Mentions<'t>), Refusal> {
+    let (condition, words) = read(Place { text, span, source, noun: "rule" }, Words::Rules(Vec::new()))?;
+    let mentions = match words {
+        Words::Rules(mentions) => mentions,
+        Words::Selections(_) => Vec::new(),
+    };
+    Ok((condition, mentions))
+}
+
+fn read<'t>(place: Place<'t>, words: Words<'t>) -> Result<(Condition, Words<'t>), Refusal> {
+    let Place { text, span, noun, .. } = place;
     if text.len() > MAX_CONDITION_BYTES {
         let message = format!("a condition of more than {MAX_CONDITION_BYTES} bytes");
         return Err(Problem::error("too-large", span, message));
     }
-    let place = Place { text, span, source };
     let tokens = tokens(place)?;
-    let mut parser = Parser { tokens, at: 0, depth: 0, quantifiers: 0, names, place };
+    let mut parser = Parser { tokens, at: 0, depth: 0, quantifiers: 0, words, place };
     let condition = parser.any()?;
     match parser.next() {
-        None => Ok(condition),
+        None => Ok((condition, parser.words)),
         Some(Token { kind: Kind::Close, at }) => Err(place.error(at, "a `)` without its `(`")),
         Some(Token { at, .. }) => {
-            Err(place.error(at, "`and` or `or` expected here").hint("names of search identifiers have no blanks"))
+            Err(place.error(at, "`and` or `or` expected here").hint(format!("names of {noun}s have no blanks")))
         }
     }
 }
@@ -48,11 +73,25 @@ struct Place<'t> {
     text: &'t str,
     span: Span,
     source: &'t str,
+    /// What its words name, for messages.
+    noun: &'static str,
+}
+
+/// What the words of a condition can be.
+enum Words<'t> {
+    /// Of these.
+    Selections(&'t Names<'t>),
+    /// Any; those met so far.
+    Rules(Mentions<'t>),
 }
 
 impl Place<'_> {
     fn error(self, at: Range<usize>, message: impl Into<String>) -> Refusal {
-        Problem::error("bad-condition", part_of(self.source, self.span, self.text, at), message)
+        Problem::error("bad-condition", self.part(at), message)
+    }
+
+    fn part(self, at: Range<usize>) -> Span {
+        part_of(self.source, self.span, self.text, at)
     }
 
     fn end(self) -> Range<usize> {
@@ -103,7 +142,7 @@ fn tokens(place: Place<'_>) -> Result<Vec<Token<'_>>, Refusal> {
             _ => {
                 return Err(place
                     .error(start..end, format!("`{}` cannot stand in a condition", character.escape_debug()))
-                    .hint("a condition names search identifiers of letters, digits, `_` and `-`"));
+                    .hint(format!("a condition names {}s of letters, digits, `_` and `-`", place.noun)));
             }
         };
         tokens.push(Token { kind, at: start..end });
@@ -126,7 +165,7 @@ struct Parser<'t> {
     at: usize,
     depth: usize,
     quantifiers: usize,
-    names: &'t Names<'t>,
+    words: Words<'t>,
     place: Place<'t>,
 }
 
@@ -173,7 +212,8 @@ impl<'t> Parser<'t> {
 
     fn primary(&mut self) -> Result<Condition, Refusal> {
         let Some(token) = self.next() else {
-            return Err(self.place.error(self.place.end(), "a search identifier expected after this"));
+            let message = format!("a {} expected after this", self.place.noun);
+            return Err(self.place.error(self.place.end(), message));
         };
         match token.kind {
             Kind::Open => {
@@ -187,13 +227,17 @@ impl<'t> Parser<'t> {
                 })
             }
             Kind::Word(word) if self.next_if(Kind::Of) => self.quantified(word, token.at),
-            Kind::Word(word) => self.selection(word, token.at),
-            _ => Err(self.place.error(token.at, "a search identifier expected here")),
+            Kind::Word(word) => self.named(word, token.at),
+            _ => Err(self.place.error(token.at, format!("a {} expected here", self.place.noun))),
         }
     }
 
     /// What follows `1 of` or `all of`.
     fn quantified(&mut self, quantifier: &str, at: Range<usize>) -> Result<Condition, Refusal> {
+        let Words::Selections(names) = self.words else {
+            let message = format!("`{} of` cannot stand in a condition over rules", short(quantifier));
+            return Err(self.place.error(at, message).hint("join the names of the rules by `and` and `or`"));
+        };
         let combine = match quantifier {
             "1" | "any" | "ANY" => Condition::Any,
             "all" | "ALL" => Condition::All,
@@ -216,38 +260,55 @@ impl<'t> Parser<'t> {
         let matches = |name: &str| if them { !name.starts_with('_') } else { glob(pattern, name) };
         // An identifier that starts with `_` is chosen only by a pattern that says so.
         let matches = |name: &str| matches(name) && (pattern.starts_with('_') || !name.starts_with('_'));
-        let mut chosen: Vec<_> = self.names.iter().filter(|(name, _)| matches(name)).map(|(_, index)| *index).collect();
+        let mut chosen: Vec<_> = names.iter().filter(|(name, _)| matches(name)).map(|(_, index)| *index).collect();
         chosen.sort_unstable();
-        let chosen: Vec<_> = chosen.into_iter().map(Condition::Selection).collect();
+        let chosen: Vec<_> = chosen.into_iter().map(Condition::Named).collect();
         if chosen.is_empty() {
             let message = format!("no search identifier matches `{}`", short(pattern));
-            return Err(self.suggest(self.place.error(at, message), pattern));
+            return Err(suggest(names, self.place.error(at, message), pattern));
         }
         Ok(one_or(chosen, combine))
     }
 
-    /// Adds the search identifier that `wrong` was probably meant to be, or those that there are.
-    fn suggest(&self, problem: Refusal, wrong: &str) -> Refusal {
-        /// More would not help a reader.
-        const SHOWN: usize = 5;
-        if let Some(near) = nearest(wrong, self.names.keys().copied()) {
-            return problem.suggest(Some(near));
+    fn named(&mut self, name: &'t str, at: Range<usize>) -> Result<Condition, Refusal> {
+        let place = self.place;
+        match &mut self.words {
+            Words::Selections(names) => match names.get(name) {
+                Some(index) => Ok(Condition::Named(*index)),
+                None if name.contains('*') => Err(place.error(at, "a pattern without `1 of` or `all of` before it")),
+                None => {
+                    let message = format!("no search identifier `{}`", short(name));
+                    Err(suggest(names, place.error(at, message), name))
+                }
+            },
+            Words::Rules(_) if name.contains('*') => {
+                let problem = place.error(at, "a condition over rules has no patterns");
+                Err(problem.hint("join the names of the rules by `and` and `or`"))
+            }
+            Words::Rules(mentions) => {
+                if let Some(known) = mentions.iter().position(|(known, _)| *known == name) {
+                    return Ok(Condition::Named(known));
+                }
+                if mentions.len() == MAX_REFERENCES {
+                    return Err(place.error(at, format!("more than {MAX_REFERENCES} rules in one condition")));
+                }
+                mentions.push((name, place.part(at)));
+                Ok(Condition::Named(mentions.len() - 1))
+            }
         }
-        let names: Vec<_> = self.names.keys().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
-        let more = if self.names.len() > SHOWN { ", ..." } else { "" };
-        problem.hint(format!("the search identifiers are {}{more}", names.join(", ")))
     }
+}
 
-    fn selection(&self, name: &str, at: Range<usize>) -> Result<Condition, Refusal> {
-        if let Some(index) = self.names.get(name) {
-            return Ok(Condition::Selection(*index));
-        }
-        if name.contains('*') {
-            return Err(self.place.error(at, "a pattern without `1 of` or `all of` before it"));
-        }
-        let message = format!("no search identifier `{}`", short(name));
-        Err(self.suggest(self.place.error(at, message), name))
+/// Adds the search identifier that `wrong` was probably meant to be, or those that there are.
+fn suggest(names: &Names<'_>, problem: Refusal, wrong: &str) -> Refusal {
+    /// More would not help a reader.
+    const SHOWN: usize = 5;
+    if let Some(near) = nearest(wrong, names.keys().copied()) {
+        return problem.suggest(Some(near));
     }
+    let shown: Vec<_> = names.keys().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    problem.hint(format!("the search identifiers are {}{more}", shown.join(", ")))
 }
 
 fn one_or(mut parts: Vec<Condition>, combine: fn(Vec<Condition>) -> Condition) -> Condition {

@@ -70,7 +70,7 @@ impl Span {
 }
 
 /// A problem that knows its span, not yet its file.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     code: &'static str,
     severity: Severity,
@@ -186,6 +186,8 @@ impl Problems {
             self.list.push(Problem::error("too-many-problems", span, message));
         }
         self.list.sort_by_key(|problem| problem.span.start);
+        // What documents share by an alias or a `global` document is read once for each.
+        self.list.dedup();
         self.list.into_iter().map(|problem| problem.locate(file, text)).collect()
     }
 }

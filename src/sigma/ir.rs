@@ -36,6 +36,10 @@ pub struct Meta {
     pub false_positives: Vec<Arc<str>>,
     /// `references`.
     pub references: Vec<Arc<str>>,
+    /// `author`; whoever passes a rule on must name them, if its licence says so.
+    pub author: Option<Arc<str>>,
+    /// `license`.
+    pub license: Option<Arc<str>>,
     /// Where it was read.
     pub origin: Origin,
     /// `sigmabus: {mask: [FIELD, ...]}`: fields whose values must not appear in findings and alerts.
@@ -98,6 +102,28 @@ pub struct LogSource {
     pub product: Option<Arc<str>>,
     /// `service`
     pub service: Option<Arc<str>>,
+}
+
+impl LogSource {
+    /// Whether a rule for this source is to be asked about records that are declared to come from `declared`. It is not
+    /// where both say something and it differs; what one of them leaves open is no reason.
+    #[must_use]
+    pub fn admits(&self, declared: &Self) -> bool {
+        let agree =
+            |(own, other): (&Option<Arc<str>>, &Option<Arc<str>>)| own.is_none() || other.is_none() || own == other;
+        self.parts().into_iter().zip(declared.parts()).all(agree)
+    }
+
+    /// Whether all that this source says, `other` says as well: a filter for this source is for rules of `other`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let same = |(own, other): (&Option<Arc<str>>, &Option<Arc<str>>)| own.is_none() || own == other;
+        self.parts().into_iter().zip(other.parts()).all(same)
+    }
+
+    const fn parts(&self) -> [&Option<Arc<str>>; 3] {
+        [&self.category, &self.product, &self.service]
+    }
 }
 
 /// A detection rule.
@@ -275,7 +301,7 @@ pub struct Correlation {
     pub meta: Meta,
     /// What it counts.
     pub kind: CorrelationKind,
-    /// The rules it refers to.
+    /// The rules it refers to, each once.
     pub rules: Vec<RuleRef>,
     /// Fields whose values make a group; for each referred rule, the field to read (aliases resolved).
     pub group_by: Vec<GroupKey>,
@@ -303,11 +329,66 @@ pub struct GroupKey {
     pub fields: Vec<Arc<str>>,
 }
 
-/// What a correlation counts.
+/// What a correlation looks for in its window.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CorrelationKind {
-    /// How many hits.
+    /// `event_count`: how many hits.
     EventCount(Vec<Criterion>),
+    /// `value_count`: how many distinct tuples of non-null values of these fields.
+    ValueCount {
+        /// The fields, at least one.
+        fields: Vec<GroupKey>,
+        /// The bounds.
+        criteria: Vec<Criterion>,
+    },
+    /// `temporal`: which of the referred rules were hit.
+    Temporal(Temporal),
+    /// `temporal_ordered`: which of the referred rules were hit, in the order of [`Correlation::rules`].
+    TemporalOrdered(Temporal),
+    /// `value_sum`, `value_avg`, `value_percentile`, `value_median` over the numeric values of a field.
+    Metric {
+        /// Which figure.
+        metric: Metric,
+        /// The field.
+        field: GroupKey,
+        /// The bounds.
+        criteria: Vec<Criterion>,
+    },
+}
+
+/// When a temporal correlation is true.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Temporal {
+    /// The number of different referred rules within these bounds; without a condition, all of them.
+    Count(Vec<Criterion>),
+    /// A Boolean expression over them.
+    Expr(RuleExpr),
+}
+
+/// A Boolean expression over which rules were hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleExpr {
+    /// All of them.
+    All(Vec<RuleExpr>),
+    /// Any of them.
+    Any(Vec<RuleExpr>),
+    /// Not it; known only when the window closes.
+    Not(Box<RuleExpr>),
+    /// The rule at this place of [`Correlation::rules`] was hit.
+    Seen(usize),
+}
+
+/// A figure over numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    /// `value_sum`
+    Sum,
+    /// `value_avg`
+    Avg,
+    /// `value_percentile` with its percentile, 0 to 100; linear interpolation.
+    Percentile(f64),
+    /// `value_median`
+    Median,
 }
 
 /// One bound of a condition; several must all hold.
@@ -334,4 +415,45 @@ pub enum Relation {
     Eq,
     /// `neq`
     Neq,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `category product service`, with `-` for what is not said.
+    fn source(text: &str) -> LogSource {
+        let mut parts = text.split(' ').map(|part| (part != "-").then(|| part.into()));
+        let mut next = || parts.next().flatten();
+        LogSource { category: next(), product: next(), service: next() }
+    }
+
+    #[test]
+    fn a_rule_is_asked_unless_its_source_is_another() {
+        for (rule, declared, admits) in [
+            ("ics modbus -", "- - -", true),
+            ("ics modbus -", "- modbus -", true),
+            ("- modbus -", "ics modbus plc", true),
+            ("- - -", "ics modbus plc", true),
+            ("ics modbus -", "firewall modbus -", false),
+            ("process_creation windows -", "- modbus -", false),
+            ("- Modbus -", "- modbus -", false),
+            ("- - sysmon", "- windows security", false),
+        ] {
+            assert_eq!(source(rule).admits(&source(declared)), admits, "{rule} of {declared}");
+        }
+    }
+
+    #[test]
+    fn a_filter_is_for_sources_that_say_at_least_as_much() {
+        for (filter, rule, covers) in [
+            ("- modbus -", "ics modbus -", true),
+            ("ics modbus -", "ics modbus -", true),
+            ("ics modbus -", "- modbus -", false),
+            ("- modbus -", "- windows -", false),
+            ("- - plc", "ics modbus -", false),
+        ] {
+            assert_eq!(source(filter).covers(&source(rule)), covers, "{filter} over {rule}");
+        }
+    }
 }

@@ -44,10 +44,14 @@ pub const MAX_FILE_REGEX_SIZE: usize = 16 << 20;
 /// What the rules of one file may weigh together: see [`Budget`].
 pub const MAX_FILE_WEIGHT: usize = 200_000;
 
-/// Rules that one correlation may refer to.
+/// Rules that one correlation, one alias or one filter may refer to.
 pub const MAX_REFERENCES: usize = 1_000;
-/// Fields of one `group-by`.
+/// Fields of one `group-by`, or of one `field`.
 pub const MAX_GROUP_KEYS: usize = 16;
+/// Aliases of one correlation: one for each field that may have one.
+pub const MAX_GROUP_ALIASES: usize = 2 * MAX_GROUP_KEYS;
+/// What all copies of filters in all rules may weigh: see [`Budget`].
+pub const MAX_FILTER_WEIGHT: usize = 500_000;
 
 /// What the rules of one file may still use.
 ///
@@ -60,8 +64,14 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// What a file may use.
     pub(super) const fn new() -> Self {
-        Self { weight: MAX_FILE_WEIGHT, regex: MAX_FILE_REGEX_SIZE }
+        Self::of(MAX_FILE_WEIGHT)
+    }
+
+    /// A purse of this weight.
+    pub(super) const fn of(weight: usize) -> Self {
+        Self { weight, regex: MAX_FILE_REGEX_SIZE }
     }
 
     /// Takes `weight`; false when there is not that much left.

@@ -1,12 +1,15 @@
 //! Files to a rule set.
 
 use super::ast::{self, Document, Map};
+use super::collection;
 use super::correlation::{self, Pending};
 use super::diagnostic::{Diagnostic, Problem, Span, render};
+use super::filter::{self, Filter};
+use super::index::Index;
 use super::ir::{Meta, Rule, Ruleset};
 use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
 use super::lower::{self, Context};
-use super::references::{self, Index, Waiting};
+use super::references::{self, Waiting};
 use super::yaml::{self, Kind, Node};
 use super::{Loaded, Options, SourceText};
 use rayon::prelude::*;
@@ -21,6 +24,7 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
     let mut ruleset = Ruleset::default();
     let mut waiting = Vec::new();
     let mut index = Index::default();
+    let mut filters = Vec::new();
     let mut broken = Vec::new();
     for (file, (rules, source)) in files.into_iter().zip(&sources).enumerate() {
         let mut found = rules.diagnostics;
@@ -34,12 +38,15 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
             warn_if_taken(&pending.meta, pending.span, source, &mut found, |name| index.add_correlation(name, at));
             waiting.push(Waiting { pending, file });
         }
+        filters.extend(rules.filters.into_iter().map(|filter| (filter, file)));
         broken.extend(rules.broken);
         diagnostics.push(found);
     }
     broken.iter().for_each(|name| index.add_broken(name));
-    let (correlations, refusals) = references::resolve(waiting, &ruleset.rules, &index, options);
+    let mut refusals = filter::apply(&filters, &mut ruleset.rules, &index, options);
+    let (correlations, others) = references::resolve(waiting, &ruleset.rules, &index, options);
     ruleset.correlations = correlations;
+    refusals.extend(others);
     for (file, refusal) in refusals {
         if let (Some(found), Some(source)) = (diagnostics.get_mut(file), sources.get(file))
             && found.len() < MAX_PROBLEMS
@@ -96,6 +103,7 @@ fn warn_if_taken(
 struct FileRules {
     rules: Vec<(Rule, Span)>,
     correlations: Vec<Pending>,
+    filters: Vec<Filter>,
     /// Ids and names of what was left out.
     broken: Vec<Arc<str>>,
     diagnostics: Vec<Diagnostic>,
@@ -121,24 +129,25 @@ fn read(source: &SourceText, options: &Options) -> FileRules {
     };
     let mut context = Context::new(&source.name, text, options);
     let documents = yaml::parse(text, &mut context.problems);
+    let documents = collection::expand(documents, &mut context.problems);
     let mut file = FileRules::default();
     for root in &documents {
-        if context.problems.is_full() || !file.add(&mut context, root) {
+        if context.problems.is_full() {
             break;
         }
+        file.add(&mut context, root);
     }
     file.diagnostics = context.problems.locate(&source.name, text);
     file
 }
 
 impl FileRules {
-    /// Adds one document. False if those behind it cannot be understood without it.
-    fn add(&mut self, context: &mut Context<'_>, root: &Node<'_>) -> bool {
+    /// Adds one document.
+    fn add(&mut self, context: &mut Context<'_>, root: &Node<'_>) {
         let Some(document) = context.problems.keep(ast::classify(root)) else {
             self.add_broken(root);
-            return true;
+            return;
         };
-        let unsupported = |code, span, what: &str| Problem::error(code, span, format!("{what} are not supported yet"));
         match document {
             Document::Detection(map, section) => match lower::rule(context, map, section) {
                 Some(rule) => self.rules.push((rule, first_key(map))),
@@ -148,19 +157,9 @@ impl FileRules {
                 Some(pending) => self.correlations.push(pending),
                 None => self.add_broken(root),
             },
-            Document::Filter(key) => context.problems.push(
-                unsupported("unsupported-filter", key.span, "filters")
-                    .hint("exclude events with `and not` in the conditions of the rules"),
-            ),
-            Document::Action(key) => {
-                context.problems.push(
-                    unsupported("unsupported-action", key.span, "collections with `action`")
-                        .hint("write each rule out; this document and those behind it in the file are left out"),
-                );
-                return false;
-            }
+            // Nothing refers to filters, so one with an error is not remembered.
+            Document::Filter(map, key, section) => self.filters.extend(filter::lower(context, map, key, section)),
         }
-        true
     }
 
     fn add_broken(&mut self, root: &Node<'_>) {

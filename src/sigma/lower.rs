@@ -11,7 +11,7 @@ use super::regex;
 use super::scalar::Value;
 use super::value;
 use super::yaml::{Node, part_of};
-use super::{OWN_PRODUCT, Options};
+use super::{Options, is_own};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -95,17 +95,18 @@ impl<'a> Context<'a> {
 /// Lowers one detection rule. `None` if it has an error; all its problems are in the context.
 pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Node<'t>) -> Option<Rule> {
     let before = context.problems.errors();
-    let source = context.problems.keep(metadata::log_source(map));
-    context.own = source.as_ref().is_some_and(|source| source.product.as_deref() == Some(OWN_PRODUCT));
-    let meta = metadata::read(context, map);
-    let condition = ast::detection(section, &mut context.problems).and_then(|detection| lower(context, &detection));
+    let source = context.problems.keep(metadata::log_source(map, "a rule"));
+    context.own = source.as_ref().is_some_and(is_own);
+    let meta = metadata::read(context, map, "a rule");
+    let condition = ast::detection(section, &mut context.problems).and_then(|given| detection(context, &given));
     if context.problems.errors() > before {
         return None;
     }
     Some(Rule { meta: meta?, source: source?, condition: condition? })
 }
 
-fn lower(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
+/// The condition of a rule or a filter, with the selections in their places.
+pub(super) fn detection(context: &mut Context<'_>, detection: &Detection<'_>) -> Option<Expr> {
     if detection.selections.is_empty() {
         return None;
     }
@@ -151,7 +152,7 @@ impl Selections {
             Condition::Any(parts) => each(parts).map(any),
             Condition::All(parts) => each(parts).map(all),
             Condition::Not(inner) => self.build(inner, budget).map(|inner| Expr::Not(Box::new(inner))),
-            Condition::Selection(index) => {
+            Condition::Named(index) => {
                 let left = self.mentions.get_mut(*index)?;
                 *left = left.saturating_sub(1);
                 let expr = self.exprs.get_mut(*index)?;
@@ -169,7 +170,7 @@ fn count(condition: &Condition, mentions: &mut [usize]) {
     match condition {
         Condition::Any(parts) | Condition::All(parts) => parts.iter().for_each(|part| count(part, mentions)),
         Condition::Not(inner) => count(inner, mentions),
-        Condition::Selection(index) => mentions.iter_mut().skip(*index).take(1).for_each(|mention| *mention += 1),
+        Condition::Named(index) => mentions.iter_mut().skip(*index).take(1).for_each(|mention| *mention += 1),
     }
 }
 
@@ -266,7 +267,7 @@ fn too_heavy(span: Span) -> Refusal {
 }
 
 /// See [`Budget`].
-fn weight(expr: &Expr) -> usize {
+pub(super) fn weight(expr: &Expr) -> usize {
     let text = |len: usize| 1 + len / 64;
     match expr {
         Expr::All(parts) | Expr::Any(parts) => parts.iter().map(weight).sum::<usize>() + 1,

@@ -4,7 +4,7 @@ use super::ast::{Map, wrong_type};
 use super::diagnostic::{Problem, Problems, Refusal, nearest, short};
 use super::ir::{Level, LogSource, Meta, Origin};
 use super::lower::Context;
-use super::scalar::{self, Value};
+use super::scalar::scalar_text;
 use super::yaml::{Entry, Kind, Node};
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ const LEVELS: [(&str, Level); 5] = [
 const STATUSES: [&str; 5] = ["stable", "test", "experimental", "deprecated", "unsupported"];
 const RELATIONS: [&str; 6] = ["derived", "obsolete", "merged", "renamed", "similar", "correlation"];
 
-/// Reads the metadata that detection and correlation rules share.
-pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
-    let title = title(map);
+/// Reads the metadata that all documents share; `what` names the document for messages.
+pub(super) fn read(context: &mut Context<'_>, map: Map<'_>, what: &str) -> Option<Meta> {
+    let title = title(map, what);
     let title = context.problems.keep(title);
     let line = line(context, map);
     let problems = &mut context.problems;
@@ -39,6 +39,8 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
         status: None,
         false_positives: Vec::new(),
         references: Vec::new(),
+        author: None,
+        license: None,
         origin: Origin { file: Arc::clone(context.file), line },
         mask: Vec::new(),
     };
@@ -61,7 +63,8 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
             "falsepositives" => meta.false_positives = texts(entry, problems),
             "references" => meta.references = texts(entry, problems),
             "fields" | "scope" => drop(texts(entry, problems)),
-            "license" | "author" => drop(text(entry, problems)),
+            "author" => meta.author = author(entry, problems),
+            "license" => meta.license = text(entry, problems),
             "date" | "modified" => date(entry, problems),
             "related" => related(entry, problems),
             "taxonomy" if text(entry, problems).is_some_and(|name| &*name != "sigma") => {
@@ -76,9 +79,9 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>) -> Option<Meta> {
     title.map(|_| meta)
 }
 
-/// Reads `logsource`, which a detection rule must have.
-pub(super) fn log_source(map: Map<'_>) -> Result<LogSource, Refusal> {
-    let Some(node) = map.value("logsource") else { return Err(map.missing("logsource", "a rule")) };
+/// Reads `logsource`, which a detection rule and a filter must have.
+pub(super) fn log_source(map: Map<'_>, what: &str) -> Result<LogSource, Refusal> {
+    let Some(node) = map.value("logsource") else { return Err(map.missing("logsource", what)) };
     let parts = Map::of(node, "`logsource`")?;
     let part = |name: &str| -> Result<Option<Arc<str>>, Refusal> {
         let Some(entry) = parts.entry(name) else { return Ok(None) };
@@ -94,8 +97,8 @@ pub(super) fn log_source(map: Map<'_>) -> Result<LogSource, Refusal> {
     Ok(source)
 }
 
-fn title(map: Map<'_>) -> Result<Arc<str>, Refusal> {
-    let Some(node) = map.value("title") else { return Err(map.missing("title", "a rule")) };
+fn title(map: Map<'_>, what: &str) -> Result<Arc<str>, Refusal> {
+    let Some(node) = map.value("title") else { return Err(map.missing("title", what)) };
     match scalar_text(node) {
         Some(text) if !text.trim().is_empty() => Ok(text.into()),
         _ => Err(wrong_type(node, "`title`", "a text")),
@@ -149,16 +152,6 @@ fn mistyped(entry: &Entry<'_>, node: &Node<'_>, expected: &str) -> Refusal {
     wrong_type(node, &format!("`{}`", entry.key.text), expected).as_warning("metadata")
 }
 
-pub(super) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
-    match &node.kind {
-        Kind::Scalar(scalar) => match scalar::resolve(scalar) {
-            Value::Text(text) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 fn text(entry: &Entry<'_>, problems: &mut Problems) -> Option<Arc<str>> {
     let text = scalar_text(&entry.value).filter(|text| !text.is_empty());
     if text.is_none() {
@@ -181,6 +174,16 @@ fn texts(entry: &Entry<'_>, problems: &mut Problems) -> Vec<Arc<str>> {
         }
     }
     texts
+}
+
+/// One text; a list of authors is not Sigma, but none of them may get lost.
+fn author(entry: &Entry<'_>, problems: &mut Problems) -> Option<Arc<str>> {
+    if !matches!(entry.value.kind, Kind::Sequence(_)) {
+        return text(entry, problems);
+    }
+    problems.push(mistyped(entry, &entry.value, "a text"));
+    let authors = texts(entry, problems).join(", ");
+    (!authors.is_empty()).then(|| authors.into())
 }
 
 fn word<'t>(entry: &'t Entry<'_>, known: &[&str], problems: &mut Problems) -> Option<&'t str> {
@@ -282,11 +285,18 @@ mod tests {
         assert_eq!((meta.status.as_deref(), meta.description.as_deref()), (Some("test"), Some("D")));
         assert_eq!(meta.tags, ["attack.t0855".into(), "cve.2024-1".into()] as [Arc<str>; 2]);
         assert_eq!((&*meta.false_positives[0], &*meta.references[0]), ("None", "R"));
+        assert_eq!((meta.author.as_deref(), meta.license.as_deref()), (Some("A"), Some("MIT")));
         assert_eq!(meta.mask, ["a".into(), "b".into()] as [Arc<str>; 2]);
         assert_eq!(meta.origin, Origin { file: "rule.yml".into(), line: 2 });
         let source = &rule.source;
         let parts = [&source.category, &source.product, &source.service].map(Option::as_deref);
         assert_eq!(parts, [Some("c"), Some("p"), Some("s")]);
+    }
+
+    #[test]
+    fn no_author_gets_lost() {
+        let loaded = load_text(&format!("title: t\nauthor: [A, B]\nlogsource: {{product: x}}\n{REST}"));
+        assert_eq!(loaded.ruleset.rules[0].meta.author.as_deref(), Some("A, B"));
     }
 
     #[test]
@@ -312,6 +322,7 @@ mod tests {
             "references: {a: b}",
             "falsepositives: [[a]]",
             "author: null",
+            "author: [A, B]",
             "related: [{id: x, type: twin}]",
             "taxonomy: ecs",
             "sigmabus: {mark: [a]}",
@@ -336,6 +347,7 @@ mod tests {
         a = 1; metadata: `references` must be a list, not a map AT {a: b}
         a = 1; metadata: `falsepositives` must be a list of texts, not a list AT [a]
         a = 1; metadata: `author` must be a text, not empty AT null
+        a = 1; metadata: `author` must be a text, not a list AT [A, B]
         a = 1; metadata: `related` needs ids with types AT [{id: x, type: twin}] (each has an `id` and a `type` out of derived, obsolete, merged, renamed, similar, correlation)
         a = 1; metadata: a taxonomy other than `sigma` AT ecs (field names are taken as written)
         a = 1; unknown-key: `sigmabus` has no `mark` AT mark (did you mean `mask`?)

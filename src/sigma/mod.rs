@@ -13,11 +13,15 @@
 //! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
 mod ast;
+mod collection;
 mod condition;
 mod correlation;
+mod criteria;
 pub mod diagnostic;
 mod encoding;
 mod fields;
+mod filter;
+mod index;
 pub mod ir;
 pub mod limits;
 mod load;
@@ -34,13 +38,14 @@ mod testing;
 mod value;
 mod yaml;
 
+pub use criteria::correlation_types;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use fields::SchemaFields;
 pub use limits::MAX_FILE_BYTES;
 pub use load::load;
 
 use diagnostic::{Problem, Refusal, Span, short};
-use ir::Ruleset;
+use ir::{LogSource, Ruleset};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,6 +53,10 @@ use std::sync::Arc;
 
 /// The `product` of rules for our own records, whose fields are all known.
 pub const OWN_PRODUCT: &str = "modbus";
+
+fn is_own(source: &LogSource) -> bool {
+    source.product.as_deref() == Some(OWN_PRODUCT)
+}
 
 /// A file.
 #[derive(Clone, Debug)]

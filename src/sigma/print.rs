@@ -1,6 +1,9 @@
 //! The IR as one line of text, for tests, `explain` and messages.
 
-use super::ir::{Expr, Number, Order, Pattern, Piece, Place, Predicate, Regex, Target, Test, TimePart};
+use super::ir::{
+    Correlation, CorrelationKind, Criterion, Expr, GroupKey, Metric, Number, Order, Pattern, Piece, Place, Predicate,
+    Regex, Relation, RuleExpr, RuleRef, Target, Temporal, Test, TimePart,
+};
 use std::fmt;
 
 /// Prints `(F = 'a*' or not G is null)`; empty lists print `true` and `false`.
@@ -16,12 +19,7 @@ impl fmt::Display for Expr {
             return f.write_str(none);
         }
         f.write_str("(")?;
-        for (at, part) in parts.iter().enumerate() {
-            if at > 0 {
-                f.write_str(word)?;
-            }
-            part.fmt(f)?;
-        }
+        joined(f, parts, word)?;
         f.write_str(")")
     }
 }
@@ -135,4 +133,124 @@ impl fmt::Display for TimePart {
             Self::Year => "year",
         })
     }
+}
+
+/// Prints `events >= 5 of rule 0, correlation 1 by src_ip within 10m`; rules and correlations by index.
+impl fmt::Display for Correlation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.kind, Listed(&self.rules))?;
+        if !self.group_by.is_empty() {
+            write!(f, " by {}", Listed(&self.group_by))?;
+        }
+        write!(f, " within {}{}", self.timespan, if self.generate { ", which are told too" } else { "" })
+    }
+}
+
+/// Prints what is sought: `events >= 5 and < 10`, `rules in order: #0 and #1`; `#0` is the first of
+/// [`Correlation::rules`].
+impl fmt::Display for CorrelationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EventCount(criteria) => write!(f, "events {}", Criteria(criteria)),
+            Self::ValueCount { fields, criteria } => write!(f, "values of {} {}", Listed(fields), Criteria(criteria)),
+            Self::Temporal(temporal) => write!(f, "rules{temporal}"),
+            Self::TemporalOrdered(temporal) => write!(f, "rules in order{temporal}"),
+            Self::Metric { metric, field, criteria } => write!(f, "{metric} of {field} {}", Criteria(criteria)),
+        }
+    }
+}
+
+impl fmt::Display for Temporal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(criteria) => write!(f, " {}", Criteria(criteria)),
+            Self::Expr(expr) => write!(f, ": {expr}"),
+        }
+    }
+}
+
+/// Prints `(#0 or not #1)`.
+impl fmt::Display for RuleExpr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (parts, word) = match self {
+            Self::Seen(place) => return write!(f, "#{place}"),
+            Self::Not(inner) => return write!(f, "not {inner}"),
+            Self::All(parts) => (parts, " and "),
+            Self::Any(parts) => (parts, " or "),
+        };
+        f.write_str("(")?;
+        joined(f, parts, word)?;
+        f.write_str(")")
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sum => f.write_str("sum"),
+            Self::Avg => f.write_str("mean"),
+            Self::Percentile(percentile) => write!(f, "percentile {percentile}"),
+            Self::Median => f.write_str("median"),
+        }
+    }
+}
+
+impl fmt::Display for RuleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(index) => write!(f, "rule {index}"),
+            Self::Correlation(index) => write!(f, "correlation {index}"),
+        }
+    }
+}
+
+/// Prints the name, and the fields for each rule if they have other names.
+impl fmt::Display for GroupKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.fields.iter().any(|field| *field != self.name) {
+            write!(f, " ({})", self.fields.join("; "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Criterion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.relation {
+            Relation::Lt => "<",
+            Relation::Lte => "<=",
+            Relation::Gt => ">",
+            Relation::Gte => ">=",
+            Relation::Eq => "=",
+            Relation::Neq => "!=",
+        };
+        write!(f, "{sign} {}", self.value)
+    }
+}
+
+struct Criteria<'a>(&'a [Criterion]);
+
+impl fmt::Display for Criteria<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        joined(f, self.0, " and ")
+    }
+}
+
+struct Listed<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        joined(f, self.0, ", ")
+    }
+}
+
+fn joined(f: &mut fmt::Formatter<'_>, parts: &[impl fmt::Display], between: &str) -> fmt::Result {
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            f.write_str(between)?;
+        }
+        part.fmt(f)?;
+    }
+    Ok(())
 }

@@ -1,80 +1,17 @@
 //! Which rules do correlations mean? Names to indices, when all files are read.
 
-use super::correlation::{Key, Name, Pending};
-use super::diagnostic::{Problem, Refusal, nearest, short};
-use super::ir::{Correlation, GroupKey, Rule, RuleRef};
-use super::limits::MAX_PROBLEMS;
-use super::{OWN_PRODUCT, Options};
-use std::collections::BTreeMap;
+use super::ast::Name;
+use super::condition::Condition;
+use super::correlation::{Alias, Key, Pending};
+use super::criteria::{self, Sought, When};
+use super::diagnostic::{Problem, Refusal, short};
+use super::index::{Index, Meaning};
+use super::ir::{
+    Correlation, CorrelationKind, Criterion, GroupKey, Number, Relation, Rule, RuleExpr, RuleRef, Temporal,
+};
+use super::{Options, is_own};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What an id or a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    Rule(usize),
-    /// Index into the pending correlations.
-    Correlation(usize),
-    /// A rule with an error.
-    Broken,
-    /// More than one rule.
-    Several,
-}
-
-/// The ids and names of all documents.
-#[derive(Debug, Default)]
-pub(super) struct Index {
-    /// Sorted: no choice of names is slow to look up, and suggestions are the same in every run.
-    meanings: BTreeMap<Arc<str>, Meaning>,
-}
-
-impl Index {
-    /// Notes an id or name of the rule at `index`. False if it was taken.
-    pub(super) fn add_rule(&mut self, name: &Arc<str>, index: usize) -> bool {
-        self.add(name, Meaning::Rule(index))
-    }
-
-    /// Notes an id or name of the pending correlation at `index`. False if it was taken.
-    pub(super) fn add_correlation(&mut self, name: &Arc<str>, index: usize) -> bool {
-        self.add(name, Meaning::Correlation(index))
-    }
-
-    /// Notes an id or name of a rule that was left out. A good rule of the same name comes first.
-    pub(super) fn add_broken(&mut self, name: &Arc<str>) {
-        self.meanings.entry(Arc::clone(name)).or_insert(Meaning::Broken);
-    }
-
-    fn add(&mut self, name: &Arc<str>, meaning: Meaning) -> bool {
-        match self.meanings.insert(Arc::clone(name), meaning) {
-            None | Some(Meaning::Broken) => true,
-            // A rule may have the same text as id and name.
-            Some(known) if known == meaning => true,
-            Some(_) => {
-                self.meanings.insert(Arc::clone(name), Meaning::Several);
-                false
-            }
-        }
-    }
-
-    /// What `name` stands for. After `told` problems a suggestion for one more helps nobody and costs time.
-    fn resolve(&self, name: &Name, told: usize) -> Result<Meaning, Refusal> {
-        let text = short(&name.text);
-        let error = |message| Err(Problem::error("unresolved-reference", name.span, message));
-        match self.meanings.get(&name.text) {
-            Some(Meaning::Broken) => error(format!("the rule `{text}` has an error")),
-            Some(Meaning::Several) => error(format!("more than one rule is called `{text}`")),
-            Some(meaning) => Ok(*meaning),
-            None => {
-                let names = self.meanings.keys().map(|name| &**name);
-                let near = if told < MAX_PROBLEMS { nearest(&name.text, names) } else { None };
-                let problem = Problem::error("unresolved-reference", name.span, format!("no rule `{text}`"));
-                Err(match near {
-                    Some(_) => problem.suggest(near),
-                    None => problem.hint("`rules` lists ids or names of rules that are loaded together with this one"),
-                })
-            }
-        }
-    }
-}
 
 /// A pending correlation and the number of its file.
 pub(super) struct Waiting {
@@ -82,7 +19,7 @@ pub(super) struct Waiting {
     pub(super) file: usize,
 }
 
-/// The correlations that could be resolved, in order; for each of the others, why not and in which file.
+/// The correlations that could be resolved, in order; what is wrong with the others, and odd about these, by file.
 pub(super) fn resolve(
     waiting: Vec<Waiting>,
     rules: &[Rule],
@@ -119,7 +56,14 @@ pub(super) fn resolve(
                 let message = format!("the correlation `{}` has an error", short(&name.text));
                 Err(Problem::error("unresolved-reference", name.span, message))
             }
-            None => correlation(pending, meanings, rules, index, options),
+            None => {
+                let lookup = Lookup { rules, index, options, told: refusals.len() };
+                let mut warnings = Vec::new();
+                let correlation = Listed::of(pending, meanings, &mut warnings)
+                    .and_then(|listed| lookup.correlation(pending, &listed));
+                refusals.extend(warnings.into_iter().map(|warning| (*file, warning)));
+                correlation
+            }
         };
         match (correlation, lowered.get_mut(at)) {
             (Ok(correlation), Some(slot)) => *slot = Some(correlation),
@@ -169,70 +113,152 @@ fn order(waiting: &[Waiting], meanings: &[Option<Vec<Meaning>>], refusals: &mut 
     order
 }
 
-fn correlation(
-    pending: &Pending,
-    meanings: &[Meaning],
-    rules: &[Rule],
-    index: &Index,
-    options: &Options,
-) -> Result<Correlation, Refusal> {
-    let refer = |meaning: &Meaning| match meaning {
-        Meaning::Rule(rule) => Some(RuleRef::Rule(*rule)),
-        Meaning::Correlation(inner) => Some(RuleRef::Correlation(*inner)),
-        Meaning::Broken | Meaning::Several => None,
-    };
-    let group_by = pending
-        .group_by
-        .iter()
-        .map(|key| group_key(key, &pending.rules, meanings, rules, index, options))
-        .collect::<Result<_, _>>()?;
-    Ok(Correlation {
-        meta: pending.meta.clone(),
-        kind: pending.kind.clone(),
-        rules: meanings.iter().filter_map(refer).collect(),
-        group_by,
-        timespan: pending.timespan,
-        generate: pending.generate,
-    })
+/// What the references of one correlation are resolved with.
+struct Lookup<'a> {
+    rules: &'a [Rule],
+    index: &'a Index,
+    options: &'a Options,
+    /// How many problems were told before.
+    told: usize,
 }
 
-/// The field that each rule is grouped by.
-fn group_key(
-    key: &Key,
-    names: &[Name],
-    meanings: &[Meaning],
-    rules: &[Rule],
-    index: &Index,
-    options: &Options,
-) -> Result<GroupKey, Refusal> {
-    let mut fields = Vec::with_capacity(meanings.len());
-    for (name, meaning) in names.iter().zip(meanings) {
-        let field = match &key.alias {
-            None => &key.name,
-            Some(aliases) => {
-                let own = aliases.iter().find(|alias| index.meanings.get(&alias.rule.text) == Some(meaning));
-                match own {
-                    Some(alias) => &alias.field,
-                    None => {
-                        let message = format!("the alias `{}` has no field for this rule", short(&key.name.text));
-                        return Err(Problem::error("bad-alias", name.span, message)
-                            .related(key.name.span, "used here")
-                            .hint(format!("add `{}: FIELD` to the alias", short(&name.text))));
-                    }
+/// The rules that a correlation lists, each once, with their places in [`Correlation::rules`].
+struct Listed<'p> {
+    rules: Vec<(&'p Name, Meaning)>,
+    places: BTreeMap<Meaning, usize>,
+}
+
+impl<'p> Listed<'p> {
+    fn of(pending: &'p Pending, meanings: &[Meaning], warnings: &mut Vec<Refusal>) -> Result<Self, Refusal> {
+        let mut listed = Self { rules: Vec::with_capacity(meanings.len()), places: BTreeMap::new() };
+        for (name, meaning) in pending.rules.iter().zip(meanings) {
+            let Some((first, _)) = listed.places.get(meaning).and_then(|place| listed.rules.get(*place)) else {
+                listed.places.insert(*meaning, listed.rules.len());
+                listed.rules.push((name, *meaning));
+                continue;
+            };
+            let twice = |problem: Refusal| problem.label("again here").related(first.span, "first here");
+            let message = format!("the rule `{}` is listed twice", short(&name.text));
+            if matches!(pending.sought, Sought::TemporalOrdered(_)) {
+                let problem = Problem::error("duplicate-reference", name.span, message);
+                return Err(twice(problem).hint("in an order, each rule stands once"));
+            }
+            warnings.push(twice(Problem::warning("duplicate-reference", name.span, message)).hint("it counts once"));
+        }
+        Ok(listed)
+    }
+}
+
+impl Lookup<'_> {
+    fn correlation(&self, pending: &Pending, listed: &Listed<'_>) -> Result<Correlation, Refusal> {
+        let refer = |(_, meaning): &(&Name, Meaning)| match meaning {
+            Meaning::Rule(rule) => Some(RuleRef::Rule(*rule)),
+            Meaning::Correlation(inner) => Some(RuleRef::Correlation(*inner)),
+            Meaning::Broken | Meaning::Several => None,
+        };
+        let keys = |keys: &[Key]| keys.iter().map(|key| self.key(key, listed)).collect::<Result<Vec<_>, _>>();
+        let mut fields = keys(&pending.fields)?;
+        let kind = match &pending.sought {
+            Sought::EventCount(criteria) => CorrelationKind::EventCount(criteria.clone()),
+            Sought::ValueCount(_, criteria) => CorrelationKind::ValueCount { fields, criteria: criteria.clone() },
+            Sought::Metric(metric, name, criteria) => CorrelationKind::Metric {
+                metric: *metric,
+                field: fields.pop().unwrap_or_else(|| GroupKey { name: Arc::clone(&name.text), fields: Vec::new() }),
+                criteria: criteria.clone(),
+            },
+            Sought::Temporal(when) => CorrelationKind::Temporal(self.temporal(when, listed)?),
+            Sought::TemporalOrdered(when) => CorrelationKind::TemporalOrdered(self.temporal(when, listed)?),
+        };
+        Ok(Correlation {
+            meta: pending.meta.clone(),
+            kind,
+            rules: listed.rules.iter().filter_map(refer).collect(),
+            group_by: keys(&pending.group_by)?,
+            timespan: pending.timespan,
+            generate: pending.generate,
+        })
+    }
+
+    fn temporal(&self, when: &When, listed: &Listed<'_>) -> Result<Temporal, Refusal> {
+        let count = listed.rules.len();
+        match when {
+            When::All => {
+                let all = Criterion { relation: Relation::Gte, value: Number::Int(count as i128) };
+                Ok(Temporal::Count(vec![all]))
+            }
+            When::Count(criteria, span) => {
+                let counts: Vec<_> = (0..=count).map(|count| Number::Int(count as i128)).collect();
+                if criteria::can_hold(criteria, &counts) {
+                    Ok(Temporal::Count(criteria.clone()))
+                } else {
+                    let rules = if count == 1 { "rule" } else { "rules" };
+                    Err(criteria::never_true(*span).hint(format!("it counts {count} {rules}")))
                 }
             }
-        };
-        let own = matches!(meaning, Meaning::Rule(rule) if rules.get(*rule).is_some_and(is_own));
-        if own {
-            options.check_field(&field.text, field.span)?;
+            When::Expr(condition, mentions) => self.mentioned(mentions, listed).map(|places| {
+                let place = |mention: usize| places.get(mention).copied().unwrap_or(0);
+                Temporal::Expr(expression(condition, &place))
+            }),
         }
-        fields.push(Arc::clone(&field.text));
     }
-    Ok(GroupKey { name: Arc::clone(&key.name.text), fields })
+
+    /// The places of the rules that a condition names. They must be those that are listed: a rule that is only in one
+    /// of the two was forgotten in the other.
+    fn mentioned(&self, mentions: &[Name], listed: &Listed<'_>) -> Result<Vec<usize>, Refusal> {
+        let mut places = Vec::with_capacity(mentions.len());
+        for name in mentions {
+            let meaning = self.index.resolve(name, self.told)?;
+            places.push(*listed.places.get(&meaning).ok_or_else(|| {
+                let message = format!("`rules` does not list the rule `{}`", short(&name.text));
+                Problem::error("bad-condition", name.span, message).hint("add it to `rules`, or leave out `rules`")
+            })?);
+        }
+        let mentioned: BTreeSet<usize> = places.iter().copied().collect();
+        match listed.rules.iter().enumerate().find(|(place, _)| !mentioned.contains(place)) {
+            Some((_, (name, _))) => {
+                let message = format!("the condition does not name the rule `{}`", short(&name.text));
+                Err(Problem::error("bad-condition", name.span, message).hint("take it out of `rules`"))
+            }
+            None => Ok(places),
+        }
+    }
+
+    /// The field to read for each rule.
+    fn key(&self, key: &Key, listed: &Listed<'_>) -> Result<GroupKey, Refusal> {
+        let aliases = key.alias.as_ref().map(|aliases| {
+            let meaning = |alias: &Alias| Some((self.index.get(&alias.rule.text)?, alias.field.clone()));
+            aliases.iter().filter_map(meaning).collect::<BTreeMap<_, _>>()
+        });
+        let mut fields = Vec::with_capacity(listed.rules.len());
+        for (name, meaning) in &listed.rules {
+            let field = match &aliases {
+                None => &key.name,
+                Some(aliases) => aliases.get(meaning).ok_or_else(|| {
+                    let message = format!("the alias `{}` has no field for this rule", short(&key.name.text));
+                    Problem::error("bad-alias", name.span, message)
+                        .related(key.name.span, "used here")
+                        .hint(format!("add `{}: FIELD` to the alias", short(&name.text)))
+                })?,
+            };
+            if matches!(meaning, Meaning::Rule(rule) if self.rules.get(*rule).is_some_and(|rule| is_own(&rule.source)))
+            {
+                self.options.check_field(&field.text, field.span)?;
+            }
+            fields.push(Arc::clone(&field.text));
+        }
+        Ok(GroupKey { name: Arc::clone(&key.name.text), fields })
+    }
 }
 
-fn is_own(rule: &Rule) -> bool {
-    rule.source.product.as_deref() == Some(OWN_PRODUCT)
+/// The condition over the places of [`Correlation::rules`] instead of the order in which it names them.
+fn expression(condition: &Condition, place: &impl Fn(usize) -> usize) -> RuleExpr {
+    let each = |parts: &[Condition]| parts.iter().map(|part| expression(part, place)).collect();
+    match condition {
+        Condition::Any(parts) => RuleExpr::Any(each(parts)),
+        Condition::All(parts) => RuleExpr::All(each(parts)),
+        Condition::Not(inner) => RuleExpr::Not(Box::new(expression(inner, place))),
+        Condition::Named(mention) => RuleExpr::Seen(place(*mention)),
+    }
 }
 
 /// Takes the refused ones out and lets references point at what remains.
@@ -258,14 +284,10 @@ fn renumber(lowered: Vec<Option<Correlation>>) -> Vec<Correlation> {
 #[cfg(test)]
 mod tests {
     use crate::sigma::ir::{Correlation, CorrelationKind, Criterion, Number, Relation, RuleRef};
-    use crate::sigma::testing::{brief, load_text, meaning, options};
+    use crate::sigma::testing::{RULES, brief, correlations as meanings, load_text, meaning, options};
     use crate::sigma::{Loaded, SourceText, load};
     use crate::time::Span;
     use insta::assert_snapshot;
-
-    const RULES: &str = "title: a\nid: 00000000-0000-0000-0000-00000000000a\nname: a\nlogsource: {product: x}\n\
-        detection: {s: {F: 1}, condition: s}\n---\n\
-        title: b\nname: b\nlogsource: {product: modbus}\ndetection: {s: {modbus.function: 1}, condition: s}\n";
 
     /// The rules `a` and `b`, and correlations with these sections.
     fn correlations(sections: &[&str]) -> Loaded {
@@ -346,6 +368,53 @@ mod tests {
     }
 
     #[test]
+    fn aliases_are_resolved_for_each_rule() {
+        assert_snapshot!(meanings(&[
+            "type: value_count, rules: [a, b], aliases: {x: {b: src_ip, a: F}}, condition: {field: [x, src_ip], gt: 1}",
+            "type: value_sum, rules: [a, b], aliases: {x: {b: src_ip, a: F}}, condition: {field: x, gt: 1}, group-by: x",
+            "type: value_sum, rules: [a, b], aliases: {x: {a: F}}, condition: {field: x, gt: 1}",
+            "type: value_sum, rules: [b], aliases: {x: {b: src_pi}}, condition: {field: x, gt: 1}",
+            "type: value_sum, rules: [b], condition: {field: src_pi, gt: 1}",
+            "type: temporal, rules: [b], aliases: {x: {b: src_ip}, y: src_ip}",
+            "type: temporal, rules: [b], aliases: [x]",
+            "type: temporal, rules: [b], aliases: {x: {b: 1}}",
+        ]), @r"
+        type: value_count, rules: [a, b], aliases: {x: {b: src_ip, a: F}}, condition: {field: [x, src_ip], gt: 1}  =>  values of x (F; src_ip), src_ip > 1 of rule 0, rule 1 within 1m
+        type: value_sum, rules: [a, b], aliases: {x: {b: src_ip, a: F}}, condition: {field: x, gt: 1}, group-by: x  =>  sum of x (F; src_ip) > 1 of rule 0, rule 1 by x (F; src_ip) within 1m
+        type: value_sum, rules: [a, b], aliases: {x: {a: F}}, condition: {field: x, gt: 1}  =>  bad-alias: the alias `x` has no field for this rule AT b (add `b: FIELD` to the alias)
+        type: value_sum, rules: [b], aliases: {x: {b: src_pi}}, condition: {field: x, gt: 1}  =>  unknown-field: no field `src_pi` AT src_pi
+        type: value_sum, rules: [b], condition: {field: src_pi, gt: 1}  =>  unknown-field: no field `src_pi` AT src_pi
+        type: temporal, rules: [b], aliases: {x: {b: src_ip}, y: src_ip}  =>  wrong-type: an alias must be a map, not a text AT src_ip (write the field of each rule: {RULE: FIELD})
+        type: temporal, rules: [b], aliases: [x]  =>  wrong-type: `aliases` must be a map, not a list AT [x]
+        type: temporal, rules: [b], aliases: {x: {b: 1}}  =>  wrong-type: an entry of `aliases` must be a text, not a number AT 1 (write it in quotes: '1')
+        ");
+    }
+
+    #[test]
+    fn each_rule_is_listed_once() {
+        assert_snapshot!(meanings(&[
+            "type: temporal, rules: [a, b, 00000000-0000-0000-0000-00000000000a], group-by: src_ip",
+            "type: temporal_ordered, rules: [a, b, a]",
+        ]), @r"
+        type: temporal, rules: [a, b, 00000000-0000-0000-0000-00000000000a], group-by: src_ip  =>  rules >= 2 of rule 0, rule 1 by src_ip within 1m; duplicate-reference: the rule `00000000-0000-0000-0000-00000000000a` is listed twice AT 00000000-0000-0000-0000-00000000000a (it counts once)
+        type: temporal_ordered, rules: [a, b, a]  =>  duplicate-reference: the rule `a` is listed twice AT a (in an order, each rule stands once)
+        ");
+        assert_snapshot!(meaning(&format!("{RULES}---\ntitle: c\ncorrelation:\n  type: temporal_ordered\n  rules: [a, b, a]\n  timespan: 1m\n")), @r"
+        F = 1
+        modbus.function = 1
+        error[duplicate-reference]: the rule `a` is listed twice
+          --> rule.yml:15:17
+           |
+        15 |   rules: [a, b, a]
+           |           -     ^ again here
+           |           |
+           |           first here
+           |
+           = help: in an order, each rule stands once
+        ");
+    }
+
+    #[test]
     fn a_long_chain_needs_no_stack() {
         let section = |at: usize| format!("rules: [c{}]\ntimespan: 1s\ncondition: {{gt: 1}}", at + 1);
         let mut sections: Vec<_> = (0..2_000).map(section).collect();
@@ -393,37 +462,19 @@ mod tests {
         missing-field: `correlation` without `timespan` AT type; unknown-key: `correlation` has no `timeframe` AT timeframe
         bad-timespan: `10` is not a timespan AT 10 (write a number and one of the units s, m, h, d, w, M (month), y: 10m)
         bad-timespan: `0s` is not a timespan AT 0s (write a number and one of the units s, m, h, d, w, M (month), y: 10m)
-        missing-field: an `event_count` without `condition` AT type (write the least number of events: condition: {gte: 5})
-        wrong-type: an empty condition AT {} (write, for example, {gte: 5})
-        wrong-type: the condition of an `event_count` must be a map, not a text AT a and b
-        wrong-type: `gt` must be a count of 0 or more, not a number AT 1.5
-        wrong-type: `gt` must be a count of 0 or more, not a number AT -1
-        unknown-key: the condition of an `event_count` has no `field` AT field (it has gt, gte, lt, lte, eq and neq)
+        missing-field: an `event_count` without `condition` AT type (write, for example, condition: {gte: 5})
+        missing-field: a condition that compares with nothing AT {} (write, for example, condition: {gte: 5})
+        wrong-type: the condition of an `event_count` must be a map, not a text AT a and b (write, for example, condition: {gte: 5})
+        wrong-type: `gt` must be a whole number of 0 or more, not 1.5 AT 1.5
+        wrong-type: `gt` must be a whole number of 0 or more, not -1 AT -1
+        unknown-key: the condition of an `event_count` has no `field` AT field (it has gte, gt, lte, lt, eq, neq)
         wrong-type: `generate` must be true or false, not a text AT 'yes'
         wrong-type: an entry of `group-by` must be a text, not a map AT {a: b}
         unknown-key: `correlation` has no `group_by` AT group_by (did you mean `group-by`?)
-        unused-alias: no `group-by` names the alias `x` AT {x: {a: F}}
+        events > 1 of rule 0 within 1s; unused-alias: nothing names the alias `x` AT x (name it in `group-by`)
         bad-alias: the alias `x` has no field for this rule AT b (add `b: FIELD` to the alias)
         unknown-field: no field `modbus.fun` AT modbus.fun (did you mean `modbus.function`?)
         ");
-    }
-
-    #[test]
-    fn what_is_not_supported_yet_is_told() {
-        let correlation = "title: c\ncorrelation:\n  type: temporal\n  rules: [a, b]\n  timespan: 5m\n";
-        assert_snapshot!(meaning(correlation), @r"
-        error[unsupported-correlation]: correlations of type `temporal` are not supported yet
-         --> rule.yml:3:9
-          |
-        3 |   type: temporal
-          |         ^^^^^^^^
-          |
-          = help: supported is `event_count`
-        ");
-        assert_snapshot!(brief("title: c\ncorrelation: {type: event_cuont}"), @"unknown-correlation: no correlation type `event_cuont` AT event_cuont (did you mean `event_count`?)");
-        assert_snapshot!(brief("title: c\ncorrelation: {rules: [a]}"), @"missing-field: `correlation` without `type` AT rules");
-        assert_snapshot!(brief("title: f\nlogsource: {product: x}\nfilter: {rules: [a], s: {F: 1}, condition: not s}"), @"unsupported-filter: filters are not supported yet AT filter (exclude events with `and not` in the conditions of the rules)");
-        assert_snapshot!(brief(&format!("action: global\nlevel: low\n---\n{RULES}")), @"unsupported-action: collections with `action` are not supported yet AT action (write each rule out; this document and those behind it in the file are left out)");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Not YAML 1.1: `yes`, `no`, `on` and dates are texts, `010` is ten.
 
 use super::ir::Number;
-use super::yaml::Scalar;
+use super::yaml::{Kind, Node, Scalar};
 
 /// A scalar's meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +17,17 @@ pub(super) enum Value<'t> {
 /// The meaning of a scalar: only a plain one can be anything but a text.
 pub(super) fn resolve<'t>(scalar: &'t Scalar<'_>) -> Value<'t> {
     if scalar.plain { plain(&scalar.text) } else { Value::Text(&scalar.text) }
+}
+
+/// The text that a node is, if it is one.
+pub(super) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
+    match &node.kind {
+        Kind::Scalar(scalar) => match resolve(scalar) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The meaning of a plain text.

@@ -28,6 +28,22 @@ pub(super) fn options() -> Options {
     }
 }
 
+/// The rules `a`, for a product of no known fields, and `b`, for our own.
+pub(super) const RULES: &str = "title: a\nid: 00000000-0000-0000-0000-00000000000a\nname: a\nlogsource: {product: x}\n\
+    detection: {s: {F: 1}, condition: s}\n---\n\
+    title: b\nname: b\nlogsource: {product: modbus}\ndetection: {s: {modbus.function: 1}, condition: s}\n";
+
+/// For each `correlation` section over [`RULES`], what it means: `SECTION  =>  MEANING`.
+pub(super) fn correlations(sections: &[&str]) -> String {
+    let meaning = |section: &&str| {
+        let text = format!("{RULES}---\ntitle: c\nname: c\ncorrelation: {{timespan: 1m, {section}}}\n");
+        let brief = brief(&text);
+        let meaning = brief.trim_start_matches("F = 1; ").trim_start_matches("modbus.function = 1; ");
+        format!("{section}  =>  {meaning}\n")
+    };
+    sections.iter().map(meaning).collect()
+}
+
 /// Loads one file.
 pub(super) fn load_text(text: &str) -> Loaded {
     load([SourceText::new("rule.yml", text.as_bytes())], &options())
@@ -80,14 +96,15 @@ pub(super) fn each(items: &[&str]) -> String {
     items.iter().map(meaning).collect()
 }
 
-/// The meanings of a file's rules and, for each problem, `CODE: MESSAGE AT PLACE (HINT)`, in one line.
+/// The meanings of a file's rules and correlations and, for each problem, `CODE: MESSAGE AT PLACE (HINT)`, in one line.
 pub(super) fn brief(text: &str) -> String {
     let loaded = load_text(text);
     let rules = loaded.ruleset.rules.iter().map(|rule| rule.condition.to_string());
+    let correlations = loaded.ruleset.correlations.iter().map(ToString::to_string);
     let problems = loaded.diagnostics.iter().map(|diagnostic| {
         let place = text.get(diagnostic.span.clone()).unwrap_or("?");
         let hint = diagnostic.hint.iter().map(|hint| format!(" ({hint})")).collect::<String>();
         format!("{}: {} AT {place}{hint}", diagnostic.code, diagnostic.message)
     });
-    rules.chain(problems).collect::<Vec<_>>().join("; ")
+    rules.chain(correlations).chain(problems).collect::<Vec<_>>().join("; ")
 }

@@ -290,7 +290,7 @@ impl<'a> Node<'a> {
     }
 
     /// Nodes and bytes of text in it.
-    fn size(&self) -> (usize, usize) {
+    pub(super) fn size(&self) -> (usize, usize) {
         let sum = |(nodes, bytes): (usize, usize), (more, text): (usize, usize)| (nodes + more, bytes + text);
         match &self.kind {
             Kind::Scalar(scalar) => (1, scalar.text.len()),
