@@ -8,7 +8,7 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  --fail-on was met
+  1  --fail-on was met, or a test of a rule failed
   2  wrong usage
   3  rules or configuration are wrong
   4  input or output failed
@@ -38,7 +38,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// List the interfaces that can be watched
     Interfaces(FormatArgs),
-    /// Look at rules: check, list, fields
+    /// Look at rules, and test them: check, test, list, fields
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Print a completion script for a shell
@@ -71,6 +71,17 @@ Examples:
   sigmabus watch eth0                              alerts as they happen; Ctrl-C ends with a summary
   sigmabus watch eth0 --format json --output alerts.ndjson
   sudo setcap cap_net_raw,cap_net_admin=eip $(command -v sigmabus)   watch without being root";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules test my-tests/                            what failed, and which rules no case tries
+  sigmabus rules test --format junit my-tests/ > junit.xml
+
+Exit codes:
+  0  every case passed
+  1  a case failed
+  3  rules of a test are wrong
+  4  a file cannot be read, or is no test";
 
 /// Which rules to use.
 #[derive(Debug, Clone, Default, Args)]
@@ -203,6 +214,15 @@ pub enum RulesCommand {
         /// Rule files or directories [default: the built-in rules]
         paths: Vec<PathBuf>,
     },
+    /// Run test files: which records must rules find, which must they not?
+    #[command(after_help = TEST_EXAMPLES)]
+    Test {
+        /// Test files or directories of them [default: sigma-tests here, if there is one]
+        paths: Vec<PathBuf>,
+        /// How to print the results
+        #[arg(long, value_enum, default_value = "text")]
+        format: TestFormat,
+    },
     /// List rules: id, title, level, ATT&CK tags
     List {
         /// Rule files or directories [default: the built-in rules]
@@ -238,6 +258,17 @@ pub enum Format {
     Text,
     /// One JSON object per line
     Json,
+}
+
+/// How to print the results of tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+    /// JUnit's XML, which CI systems read
+    Junit,
 }
 
 /// Field names and value forms of records.

@@ -13,6 +13,7 @@ mod progress;
 pub mod report;
 pub mod rule_files;
 mod rules;
+mod rules_test;
 mod scan;
 #[cfg(feature = "live")]
 mod watch;

@@ -189,6 +189,16 @@ impl Plan {
         self.facets(rule).is_some_and(|facets| facets.silent)
     }
 
+    /// The title of a rule.
+    #[must_use]
+    pub fn title(&self, rule: RuleRef) -> &str {
+        let meta = match rule {
+            RuleRef::Rule(index) => self.ruleset.rules.get(index).map(|rule| &rule.meta),
+            RuleRef::Correlation(index) => self.ruleset.correlations.get(index).map(|rule| &rule.meta),
+        };
+        meta.map_or("", |meta| &meta.title)
+    }
+
     /// What a finding is worth.
     #[must_use]
     pub fn points(&self, rule: RuleRef) -> u32 {

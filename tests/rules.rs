@@ -1,0 +1,174 @@
+//! `sigmabus rules`: what authors of rules are told.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod common;
+
+use common::{fixture, values};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `sigmabus rules ARGS` in `folder`.
+fn rules(folder: &Path, args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
+        .arg("rules")
+        .args(args)
+        .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+const RULE: &str = "\
+title: Setpoint written
+id: 0b29d8b4-3a5c-4a26-92f8-5d2b7d2b8f11
+logsource: {product: modbus, category: ics}
+detection:
+  write: {modbus.access: write, modbus.kind: query}
+  hmi: {modbus.client: [192.0.2.10, 192.0.2.11]}
+  condition: write and not hmi
+level: high
+";
+
+const TEST: &str = "\
+rules: [../my-rules/setpoint.yml]
+cases:
+  - name: a laptop writes
+    records:
+      - {EventTime: 2026-11-21T06:00:00Z, modbus.kind: query, modbus.access: write, modbus.client: 192.0.2.77}
+    findings: [Setpoint written]
+  - name: the HMI <writes> & \"more\"
+    records:
+      - {EventTime: 2026-11-21T06:00:00Z, modbus.kind: query, modbus.access: write, modbus.client: 192.0.2.10}
+    findings: []
+";
+
+/// A folder with a rule and its test.
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "my-rules/setpoint.yml", RULE);
+    file(folder.path(), "my-tests/setpoint.yml", TEST);
+    folder
+}
+
+#[test]
+fn tests_that_pass_end_with_0_and_a_coverage_line() {
+    let folder = project();
+    let ran = rules(folder.path(), &["test", "my-tests"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert_eq!(ran.out, "2 cases passed, 0 failed\n1 rule: without a hit none, without a near miss none\n");
+    // Rules in the same directory are not taken for tests, and the tests here are found by themselves.
+    fs::rename(folder.path().join("my-tests"), folder.path().join("sigma-tests")).unwrap();
+    assert_eq!(rules(folder.path(), &["test", "."]).out, ran.out);
+    assert_eq!(rules(folder.path(), &["test"]).out, ran.out);
+}
+
+#[test]
+fn a_failed_case_is_one_line_and_ends_with_1() {
+    let folder = project();
+    file(folder.path(), "my-rules/setpoint.yml", RULE.replace("192.0.2.10, ", ""));
+    let ran = rules(folder.path(), &["test", "my-tests/setpoint.yml"]);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.out, @r#"
+    my-tests/setpoint.yml: the HMI <writes> & "more": expected none, found "Setpoint written"
+    1 case passed, 1 failed
+    1 rule: without a hit none, without a near miss "Setpoint written"
+    "#);
+    let ran = rules(folder.path(), &["test", "--format", "json", "my-tests/setpoint.yml"]);
+    let lines = values(&ran.out);
+    assert_eq!(ran.code, 1);
+    assert_eq!((lines[0]["result"].as_str(), lines[1]["result"].as_str()), (Some("passed"), Some("failed")));
+    assert_eq!(lines[1]["found"][0], "Setpoint written");
+    assert_eq!((lines[2]["failed"].as_u64(), &lines[2]["without_near_miss"][0]), (Some(1), &"Setpoint written".into()));
+    let ran = rules(folder.path(), &["test", "--format", "junit", "my-tests/setpoint.yml"]);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!("junit", ran.out);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_with_its_place() {
+    let folder = project();
+    let test = |text: &str| {
+        file(folder.path(), "my-tests/t.yml", text);
+        let ran = rules(folder.path(), &["test", "my-tests/t.yml"]);
+        (ran.code, ran.out)
+    };
+    let (code, told) = test("rule: |\n  title: t\n---\nrules: [../my-rules/setpoint.yml]\nkases: []\n");
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("my-tests/t.yml:5:1: unknown field `kases`"), "{told}");
+    let (code, told) = test("rules: [../my-rules/other.yml]\n");
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("other.yml: no such file"), "{told}");
+    let (code, told) = test(
+        &format!("rule: |\n{}", RULE.replace("modbus.access", "modbus.acces").replace('\n', "\n  "))
+            .replacen("title", "  title", 1),
+    );
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("my-tests/t.yml:6:") && told.contains("did you mean `modbus.access`?"), "{told}");
+    let (code, told) =
+        test("rules: [../my-rules/setpoint.yml]\ncases:\n  - {name: n, capture: no.pcap, findings: []}\n");
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("no.pcap"), "{told}");
+    let ran = rules(folder.path(), &["test"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert_eq!(rules(folder.path(), &["test", "my-rules"]).code, 4, "no test in it");
+    assert_eq!(rules(folder.path(), &["test", "nowhere"]).code, 4);
+}
+
+#[test]
+fn a_case_may_be_a_capture() {
+    let folder = project();
+    fs::copy(fixture("badlogin/capture.pcap"), folder.path().join("my-tests/login.pcap")).unwrap();
+    let test = |findings: &str| {
+        let text = format!(
+            "rules: [../my-rules/setpoint.yml]\ncases:\n  - {{name: n, capture: login.pcap, findings: {findings}}}\n"
+        );
+        file(folder.path(), "my-tests/setpoint.yml", text);
+        rules(folder.path(), &["test", "my-tests"])
+    };
+    assert_eq!(test("[Setpoint written, Setpoint written]").code, 0, "two writes are in it");
+    assert_eq!(test("[Setpoint written]").code, 1);
+}
+
+#[test]
+fn the_project_s_own_cases_pass() {
+    let ran = rules(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "sigma-tests/rules"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn the_help_texts_are_these() {
+    for topic in ["test"] {
+        let ran = rules(Path::new("."), &[topic, "--help"]);
+        assert_eq!(ran.code, 0);
+        insta::assert_snapshot!(format!("help_{topic}"), ran.out);
+    }
+}
