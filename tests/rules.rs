@@ -13,6 +13,7 @@ mod common;
 
 use common::{fixture, values};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,15 +25,24 @@ struct Ran {
 
 /// Runs `sigmabus rules ARGS` in `folder`.
 fn rules(folder: &Path, args: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-        .arg("rules")
+    sigmabus(folder, &[&["rules"], args].concat(), "")
+}
+
+/// Runs `sigmabus ARGS` in `folder`, with what comes on standard input.
+fn sigmabus(folder: &Path, args: &[&str], input: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
         .args(args)
         .env_remove("COLUMNS")
         .env_remove("NO_COLOR")
         .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    // Who does not read it has closed it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -160,13 +170,84 @@ fn a_case_may_be_a_capture() {
 
 #[test]
 fn the_project_s_own_cases_pass() {
-    let ran = rules(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "sigma-tests/rules"]);
+    let ran = rules(folder_of_project(), &["test", "sigma-tests/rules"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
 }
 
 #[test]
+fn a_rule_is_explained_as_a_tree_and_leaf_by_leaf() {
+    let folder = project();
+    let ran = rules(folder.path(), &["explain", "my-rules/setpoint.yml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!("explain_meaning", ran.out);
+    let event = "{\"modbus.kind\": \"query\",\n \"modbus.access\": \"write\",\n \"modbus.client\": [\"192.0.2.11\"]}\n";
+    file(folder.path(), "event.json", event);
+    let ran = rules(folder.path(), &["explain", "my-rules/setpoint.yml", "event.json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!("explain_answers", ran.out);
+    let piped = sigmabus(folder.path(), &["rules", "explain", "my-rules/setpoint.yml", "-"], event);
+    assert_eq!(piped.out, ran.out);
+    let ran = rules(folder.path(), &["explain", "--format", "json", "my-rules/setpoint.yml", "event.json"]);
+    insta::assert_snapshot!("explain_json", ran.out);
+}
+
+#[test]
+fn an_explanation_agrees_with_the_scan() {
+    let folder = folder_of_project();
+    let capture = fixture("demo/capture.pcap");
+    let capture = capture.to_str().unwrap();
+    let found = values(&sigmabus(folder, &["scan", "--emit", "findings", capture], "").out);
+    let found: Vec<_> = found.iter().filter(|finding| finding["kind"] == "detection").collect();
+    assert!(found.len() > 10);
+    for finding in found {
+        let (title, frame) = (finding["rule"]["title"].as_str().unwrap(), finding["source"]["frame"].to_string());
+        let args = ["explain", title, "--capture", capture, "--frame", &frame, "--format", "json"];
+        let told = values(&rules(folder, &args).out);
+        assert!(told.iter().any(|told| told["matched"] == true), "{title}, frame {frame}");
+        let other = if title == "Force listen only mode" { "Device identification" } else { "Force listen only mode" };
+        let told = values(
+            &rules(folder, &["explain", other, "--capture", capture, "--frame", &frame, "--format", "json"]).out,
+        );
+        assert!(!told.is_empty() && told.iter().all(|told| told["matched"] == false), "{other}, frame {frame}");
+    }
+}
+
+fn folder_of_project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn what_cannot_be_explained_is_told() {
+    let folder = project();
+    let explain = |args: &[&str], input: &str| {
+        let ran = sigmabus(folder.path(), &[&["rules", "explain"], args].concat(), input);
+        assert_eq!(ran.out, "");
+        (ran.code, ran.err)
+    };
+    let rule = "my-rules/setpoint.yml";
+    for (input, told) in [
+        ("", "no event"),
+        ("[1]", "not a JSON object"),
+        ("{\"a\": 1} {", "not a JSON object"),
+        ("{\"a\":", "not a JSON object"),
+    ] {
+        let (code, err) = explain(&[rule, "-"], input);
+        assert_eq!(code, 4, "{input}");
+        assert!(err.contains(told), "{input}: {err}");
+    }
+    assert_eq!(explain(&["no such rule"], "").0, 2);
+    assert_eq!(explain(&[rule, "nowhere.json"], "").0, 4);
+    let capture = fixture("badlogin/capture.pcap");
+    let (code, err) = explain(&[rule, "--capture", capture.to_str().unwrap(), "--frame", "99"], "");
+    assert!(code == 4 && err.contains("frame 99"), "{err}");
+    file(folder.path(), "my-rules/bad.yml", RULE.replace("write and", "wrote and"));
+    let (code, err) = explain(&["my-rules/bad.yml"], "");
+    assert!(code == 3 && err.contains("my-rules/bad.yml:7:"), "{err}");
+}
+
+#[test]
 fn the_help_texts_are_these() {
-    for topic in ["test"] {
+    for topic in ["explain", "test"] {
         let ran = rules(Path::new("."), &[topic, "--help"]);
         assert_eq!(ran.code, 0);
         insta::assert_snapshot!(format!("help_{topic}"), ran.out);

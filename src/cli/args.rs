@@ -38,7 +38,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// List the interfaces that can be watched
     Interfaces(FormatArgs),
-    /// Look at rules, and test them: check, test, list, fields
+    /// Look at rules, and test them: check, explain, test, list, fields
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Print a completion script for a shell
@@ -71,6 +71,34 @@ Examples:
   sigmabus watch eth0                              alerts as they happen; Ctrl-C ends with a summary
   sigmabus watch eth0 --format json --output alerts.ndjson
   sudo setcap cap_net_raw,cap_net_admin=eip $(command -v sigmabus)   watch without being root";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules explain my-rule.yml                                  what it means, as a tree
+  sigmabus rules explain my-rule.yml event.json                       why it did or did not match this event
+  sigmabus rules explain my-rule.yml --capture plant.pcap --frame 17  or the message in this frame
+  sigmabus rules explain \"Force listen only mode\"                   a built-in rule";
+
+/// `sigmabus rules explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A rule file, or the id, name or title of a built-in rule
+    pub rule: PathBuf,
+    /// A file that holds one event as a JSON object, or - for standard input
+    pub event: Option<PathBuf>,
+    /// Take the event from this capture
+    #[arg(long, value_name = "FILE", requires = "frame", conflicts_with = "event")]
+    pub capture: Option<PathBuf>,
+    /// The frame that the message ends in, counted from 1
+    #[arg(long, value_name = "N", requires = "capture", value_parser = clap::value_parser!(u64).range(1..))]
+    pub frame: Option<u64>,
+    /// Ports that Modbus servers listen on, separated by commas [default: 502]
+    #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
 
 const TEST_EXAMPLES: &str = "\
 Examples:
@@ -214,6 +242,9 @@ pub enum RulesCommand {
         /// Rule files or directories [default: the built-in rules]
         paths: Vec<PathBuf>,
     },
+    /// Tell what a rule means, or why it did or did not match an event
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Run test files: which records must rules find, which must they not?
     #[command(after_help = TEST_EXAMPLES)]
     Test {

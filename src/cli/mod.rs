@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod config;
+mod explain;
 mod inputs;
 mod manual;
 pub mod outcome;

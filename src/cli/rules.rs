@@ -3,7 +3,7 @@
 use super::args::{Format, FormatArgs, RulesCommand};
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
-use super::{format_for_stdout, note, rule_files, rules_test};
+use super::{explain, format_for_stdout, note, rule_files, rules_test};
 use crate::pipeline::{Plan, PlanError, Wanted};
 use crate::record::schema;
 use crate::sigma::ir::Meta;
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
         RulesCommand::Check { paths } => check(&paths),
+        RulesCommand::Explain(args) => explain::run(&args),
         RulesCommand::Test { paths, format } => rules_test::run(&paths, format),
         RulesCommand::List { paths, format } => list(&paths, &format),
         RulesCommand::Fields { format } => fields(&format),

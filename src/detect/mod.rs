@@ -13,6 +13,8 @@
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
 //! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
 //!
+//! [`Explainer`] asks the same predicates one by one and tells each answer.
+//!
 //! Hits go on to `correlate`, which counts them over sliding windows. The few field values that they need there,
 //! and that scores and alerts need, travel as bytes (`carry`, `value`).
 
@@ -23,6 +25,7 @@ mod carry;
 mod clock;
 mod correlate;
 mod error;
+mod explain;
 mod finding;
 mod fold;
 mod form;
@@ -49,6 +52,7 @@ mod fixture;
 pub use carry::{Carry, Values};
 pub use correlate::{Correlated, CorrelationIx, Correlator, Losses, Reason, Refusal};
 pub use error::{CompileError, Problem};
+pub use explain::{Explained, Explainer};
 pub use finding::{Catalogue, Finding, Input, Named, Place, Unit};
 pub use fold::fold;
 pub use machine::{Machine, Scratch};
