@@ -246,6 +246,40 @@ fn what_cannot_be_explained_is_told() {
 }
 
 #[test]
+fn problems_are_data_on_request() {
+    let folder = project();
+    let rule = RULE.replace("modbus.client:", "modbus.klient:") + "level: low\n";
+    file(
+        folder.path(),
+        "my rules/a.yml",
+        rule + "---\ntitle: \u{e4}\u{e4}\ndetection: {s: {a|none: 1}, condition: s}\nlogsource: {product: x}\n",
+    );
+    let text = rules(folder.path(), &["check", "my rules"]);
+    assert_eq!((text.code, text.out.as_str()), (3, ""));
+    let json = rules(folder.path(), &["check", "--format", "json", "my rules"]);
+    assert_eq!(json.code, 3);
+    assert!(text.err.ends_with(&json.err) && json.err.lines().count() == 1, "{}", json.err);
+    insta::assert_snapshot!("check_json", json.out);
+    let sarif = rules(folder.path(), &["check", "--format", "sarif", "my rules"]);
+    let found: serde_json::Value = serde_json::from_str(&sarif.out).unwrap();
+    assert_eq!((sarif.code, found["version"].as_str()), (3, Some("2.1.0")));
+    let results = found["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), values(&json.out).len());
+    for (result, line) in results.iter().zip(values(&json.out)) {
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!((&result["ruleId"], &result["level"]), (&line["code"], &line["severity"]));
+        assert_eq!(place["artifactLocation"]["uri"], "my%20rules/a.yml");
+        assert_eq!(
+            (&place["region"]["startLine"], &place["region"]["endColumn"]),
+            (&line["line"], &line["end"]["column"])
+        );
+    }
+    let good = rules(folder.path(), &["check", "--format", "sarif", "my-rules"]);
+    let good_run: serde_json::Value = serde_json::from_str(&good.out).unwrap();
+    assert_eq!((good.code, good_run["runs"][0]["results"].as_array().unwrap().len()), (0, 0));
+}
+
+#[test]
 fn the_help_texts_are_these() {
     for topic in ["explain", "test"] {
         let ran = rules(Path::new("."), &[topic, "--help"]);

@@ -72,6 +72,11 @@ Examples:
   sigmabus watch eth0 --format json --output alerts.ndjson
   sudo setcap cap_net_raw,cap_net_admin=eip $(command -v sigmabus)   watch without being root";
 
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules check my-rules/                               with the lines they are in
+  sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   sigmabus rules explain my-rule.yml                                  what it means, as a tree
@@ -237,10 +242,13 @@ pub struct FormatArgs {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// Print every problem of every rule file; exit code 3 when there are errors
-    #[command(after_help = "Example:\n  sigmabus rules check my-rules/")]
+    #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// Rule files or directories [default: the built-in rules]
         paths: Vec<PathBuf>,
+        /// How to print them: text goes to standard error, the others to standard output
+        #[arg(long, value_enum, default_value = "text")]
+        format: CheckFormat,
     },
     /// Tell what a rule means, or why it did or did not match an event
     #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -289,6 +297,17 @@ pub enum Format {
     Text,
     /// One JSON object per line
     Json,
+}
+
+/// How to print the problems of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+    /// SARIF 2.1.0, which code hosts and editors read
+    Sarif,
 }
 
 /// How to print the results of tests.

@@ -14,6 +14,7 @@ mod progress;
 pub mod report;
 pub mod rule_files;
 mod rules;
+mod rules_check;
 mod rules_test;
 mod scan;
 #[cfg(feature = "live")]
