@@ -280,8 +280,25 @@ fn problems_are_data_on_request() {
 }
 
 #[test]
+fn a_new_rule_lacks_nothing_but_its_date() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, good, dates) in [(&["new"][..], "1 good rule", 1), (&["new", "--correlation"], "2 good rules", 2)] {
+        let skeleton = rules(folder.path(), args);
+        assert_eq!((skeleton.code, skeleton.err.as_str()), (0, ""));
+        assert_ne!(skeleton.out, rules(folder.path(), args).out, "the id is fresh");
+        file(folder.path(), "rule.yml", &skeleton.out);
+        let checked = rules(folder.path(), &["check", "rule.yml"]);
+        assert_eq!(checked.code, 0, "{}", checked.err);
+        assert_eq!(checked.err.matches("`date` is not a date").count(), dates, "{}", checked.err);
+        file(folder.path(), "rule.yml", skeleton.out.replace("YYYY-MM-DD", "2026-11-21"));
+        let checked = rules(folder.path(), &["check", "rule.yml"]);
+        assert_eq!(checked.err, format!("{good}, 0 errors, 0 warnings\n"));
+    }
+}
+
+#[test]
 fn the_help_texts_are_these() {
-    for topic in ["explain", "test"] {
+    for topic in ["explain", "new", "test"] {
         let ran = rules(Path::new("."), &[topic, "--help"]);
         assert_eq!(ran.code, 0);
         insta::assert_snapshot!(format!("help_{topic}"), ran.out);

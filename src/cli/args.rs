@@ -38,7 +38,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// List the interfaces that can be watched
     Interfaces(FormatArgs),
-    /// Look at rules, and test them: check, explain, test, list, fields
+    /// Look at rules, and test them: check, explain, test, new, list, fields
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Print a completion script for a shell
@@ -261,6 +261,13 @@ pub enum RulesCommand {
         /// How to print the results
         #[arg(long, value_enum, default_value = "text")]
         format: TestFormat,
+    },
+    /// Print a rule to begin with, explained by comments, with a fresh id
+    #[command(after_help = "Example:\n  sigmabus rules new > my-rule.yml")]
+    New {
+        /// With a correlation that counts what the rule finds
+        #[arg(long)]
+        correlation: bool,
     },
     /// List rules: id, title, level, ATT&CK tags
     List {

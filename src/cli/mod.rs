@@ -17,6 +17,7 @@ mod rules;
 mod rules_check;
 mod rules_test;
 mod scan;
+mod skeleton;
 #[cfg(feature = "live")]
 mod watch;
 

@@ -2,7 +2,7 @@
 
 use super::args::{Format, FormatArgs, RulesCommand};
 use super::outcome::{Failure, Outcome};
-use super::{explain, format_for_stdout, rule_files, rules_check, rules_test};
+use super::{explain, format_for_stdout, rule_files, rules_check, rules_test, skeleton};
 use crate::record::schema;
 use crate::sigma::Loaded;
 use crate::sigma::ir::Meta;
@@ -16,6 +16,7 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
         RulesCommand::Check { paths, format } => rules_check::run(&loaded(&paths)?, format),
         RulesCommand::Explain(args) => explain::run(&args),
+        RulesCommand::New { correlation } => skeleton::run(correlation),
         RulesCommand::Test { paths, format } => rules_test::run(&paths, format),
         RulesCommand::List { paths, format } => list(&paths, &format),
         RulesCommand::Fields { format } => fields(&format),
