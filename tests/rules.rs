@@ -297,6 +297,25 @@ fn a_new_rule_lacks_nothing_but_its_date() {
 }
 
 #[test]
+fn the_manual_s_first_rule_passes_its_test() {
+    let manual = fs::read_to_string(folder_of_project().join("docs/rules.md")).unwrap();
+    let blocks: Vec<&str> = manual.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    let [rule, test, correlation] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "boiler_setpoint.yml", format!("{rule}---\n{correlation}"));
+    file(folder.path(), "tests/boiler_setpoint.yml", test);
+    let checked = rules(folder.path(), &["check", "boiler_setpoint.yml"]);
+    assert_eq!(checked.err, "2 good rules, 0 errors, 0 warnings\n");
+    let ran = rules(folder.path(), &["test", "tests"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(
+        ran.out.contains("without a hit \"Boiler setpoints written by a stranger again and again\""),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
 fn the_help_texts_are_these() {
     for topic in ["explain", "new", "test"] {
         let ran = rules(Path::new("."), &[topic, "--help"]);
