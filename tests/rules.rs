@@ -147,6 +147,12 @@ fn what_cannot_be_used_is_told_with_its_place() {
         test("rules: [../my-rules/setpoint.yml]\ncases:\n  - {name: n, capture: no.pcap, findings: []}\n");
     assert_eq!(code, 4, "{told}");
     assert!(told.contains("no.pcap"), "{told}");
+    let (code, told) = test(&format!("warns: [odd]\n{TEST}"));
+    assert_eq!(code, 1, "{told}");
+    assert!(told.starts_with("my-tests/t.yml: warnings: expected \"odd\", found none\n2 cases passed"), "{told}");
+    let bomb: String = (1..40).map(|n| format!("  a{n}: &a{n} [*a{0}, *a{0}, *a{0}]\n", n - 1)).collect();
+    let (code, told) = test(&format!("rule: x\nplaceholders:\n  a0: &a0 [x]\n{bomb}"));
+    assert_eq!(code, 4, "{told}");
     let ran = rules(folder.path(), &["test"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert_eq!(rules(folder.path(), &["test", "my-rules"]).code, 4, "no test in it");

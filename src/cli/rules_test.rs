@@ -5,6 +5,7 @@ use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use super::{outcome, rule_files};
 use crate::pipeline::{Case, Coverage, Given, Plan, Test, TestError, looks_like_tests, read_tests, wanted_by_cases};
+use crate::sigma::Severity;
 use crate::sink::plain;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -105,16 +106,17 @@ impl Report {
         };
         let as_said = test.is_read_as_said(&loaded);
         let codes = || loaded.diagnostics.iter().map(|found| found.code.to_owned()).collect();
+        let otherwise =
+            |expected: &[String]| Verdict::Failed { expected: expected.to_vec(), found: codes(), warnings: Vec::new() };
         if let Some(code) = test.refused() {
-            let verdict = if as_said {
-                Verdict::Passed
-            } else {
-                Verdict::Failed { expected: vec![code.to_owned()], found: codes(), warnings: Vec::new() }
-            };
+            let verdict = if as_said { Verdict::Passed } else { otherwise(&[code.to_owned()]) };
             return self.note(file, &format!("rules refused with {code}"), verdict);
         }
-        if !as_said {
+        if loaded.diagnostics.iter().any(|found| found.severity == Severity::Error) {
             return self.note(file, "rules", Verdict::Rules(loaded.render(false).trim_end().to_owned()));
+        }
+        if !as_said {
+            self.note(file, "warnings", otherwise(test.warns().unwrap_or_default()));
         }
         let ruleset = loaded.ruleset;
         let cases = test.cases(&ruleset);
