@@ -355,6 +355,26 @@ fn a_directory_of_unknown_files_is_told_once_and_fails() {
 }
 
 #[test]
+fn a_rule_with_another_log_source_is_not_for_these_lines() {
+    let folder = folder();
+    let rule = RULE.replace("{product: modbus, category: ics}", "{product: windows, category: process_creation}");
+    let rule = file(folder.path(), "rule.yml", rule);
+    let line = |source: &str| format!("{{\"modbus.access\":\"write\",\"modbus.kind\":\"query\"{source}}}\n");
+    let told = [",\"product\":\"windows\"", ",\"product\":\"linux\"", ",\"category\":\"file_event\"", ""].map(line);
+    let log = file(folder.path(), "log", told.concat());
+    let lines = |args: &[&str]| -> Vec<u64> {
+        let ran = sigmabus(&[&["scan", "--emit", "findings", "-r", text(&rule)], args, &[text(&log)]].concat());
+        values(&ran.out).iter().map(|line| line["source"]["line"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(lines(&[]), [1, 2, 3, 4]);
+    assert_eq!(lines(&["--logsource", "product=windows"]), [1, 2, 3, 4]);
+    assert_eq!(lines(&["--logsource", "product=windows,category=dns_query"]), [0; 0]);
+    assert_eq!(lines(&["--logsource-fields"]), [1, 4]);
+    assert_eq!(lines(&["--logsource-fields=service,product,category"]), [3, 4]);
+    assert_eq!(sigmabus(&["scan", "--logsource", "windows", text(&log)]).code, 2);
+}
+
+#[test]
 fn without_a_rule_there_is_no_all_clear() {
     let folder = folder();
     let empty = file(folder.path(), "empty.yml", "# nothing\n");

@@ -69,7 +69,7 @@ fn a_bad_login_is_an_alert_as_it_happens_and_the_end_is_clean() {
     errors.read_to_string(&mut summary).unwrap();
     reader.join().unwrap();
     assert_eq!(status.code(), Some(0), "{summary}");
-    assert!(summary.contains("1 queries, 1 exceptions"), "{summary}");
+    assert!(summary.contains("1 query, 1 exception"), "{summary}");
     assert!(summary.contains(" received, 0 dropped by the kernel"), "{summary}");
     assert!(summary.contains("0 dropped by sigmabus"), "{summary}");
 }

@@ -1,14 +1,15 @@
 //! What can be typed: one definition from which parser, help, completions and man page come.
 
-use crate::sigma::ir::Level;
+use crate::sigma::ir::{Level, LogSource};
 use crate::time::Offset;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  --fail-on was met
+  1  --fail-on was met, or a test of a rule failed
   2  wrong usage
   3  rules or configuration are wrong
   4  input or output failed
@@ -38,7 +39,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// List the interfaces that can be watched
     Interfaces(FormatArgs),
-    /// Look at rules: check, list, fields
+    /// Look at rules, and test them: check, explain, test, new, list, fields
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Print a completion script for a shell
@@ -77,6 +78,50 @@ Examples:
   sigmabus watch eth0                              alerts as they happen; Ctrl-C ends with a summary
   sigmabus watch eth0 --format json --output alerts.ndjson
   sudo setcap cap_net_raw,cap_net_admin=eip $(command -v sigmabus)   watch without being root";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules check my-rules/                               with the lines they are in
+  sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules explain my-rule.yml                                  what it means, as a tree
+  sigmabus rules explain my-rule.yml event.json                       why it did or did not match this event
+  sigmabus rules explain my-rule.yml --capture plant.pcap --frame 17  or the message in this frame
+  sigmabus rules explain \"Force listen only mode\"                   a built-in rule";
+
+/// `sigmabus rules explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A rule file, or the id, name or title of a built-in rule
+    pub rule: PathBuf,
+    /// A file that holds one event as a JSON object, or - for standard input
+    pub event: Option<PathBuf>,
+    /// Take the event from this capture
+    #[arg(long, value_name = "FILE", requires = "frame", conflicts_with = "event")]
+    pub capture: Option<PathBuf>,
+    /// The frame that the message ends in, counted from 1
+    #[arg(long, value_name = "N", requires = "capture", value_parser = clap::value_parser!(u64).range(1..))]
+    pub frame: Option<u64>,
+    /// Ports that Modbus servers listen on, separated by commas [default: 502]
+    #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules test my-tests/                            what failed, and which rules no case tries
+  sigmabus rules test --format junit my-tests/ > junit.xml
+
+Exit codes:
+  0  every case passed
+  1  a case failed
+  3  rules of a test are wrong
+  4  a file cannot be read, or is no test";
 
 /// Which rules to use.
 #[derive(Debug, Clone, Default, Args)]
@@ -123,6 +168,51 @@ pub struct OutputArgs {
     pub fail_on: Option<LevelArg>,
 }
 
+/// Where log lines come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SourceArgs {
+    /// What all log lines come from: rules with a conflicting log source are not evaluated on them
+    #[arg(long, value_name = "KEY=VALUE,...", value_parser = log_source)]
+    pub logsource: Option<LogSource>,
+    /// Fields in which each log line tells its product, category and service [default when given alone:
+    /// product,category,service]
+    #[arg(
+        long,
+        value_name = "PRODUCT,CATEGORY,SERVICE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "product,category,service",
+        value_parser = source_fields,
+        conflicts_with = "logsource"
+    )]
+    pub logsource_fields: Option<SourceFields>,
+}
+
+/// The names of the fields for product, category and service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFields(pub [Arc<str>; 3]);
+
+fn source_fields(text: &str) -> Result<SourceFields, String> {
+    let names: Vec<Arc<str>> = text.split(',').map(|name| name.trim().into()).collect();
+    let names = <[Arc<str>; 3]>::try_from(names).ok().filter(|names| names.iter().all(|name| !name.is_empty()));
+    names.map(SourceFields).ok_or_else(|| "expected three field names, product,category,service".to_owned())
+}
+
+fn log_source(text: &str) -> Result<LogSource, String> {
+    let mut source = LogSource::default();
+    for part in text.split(',') {
+        let place = match part.split_once('=') {
+            Some(("product", _)) => &mut source.product,
+            Some(("category", _)) => &mut source.category,
+            Some(("service", _)) => &mut source.service,
+            _ => return Err(format!("expected product=, category= or service= and a value, not `{part}`")),
+        };
+        *place =
+            part.split_once('=').map(|(_, value)| value.trim().into()).filter(|value: &Arc<str>| !value.is_empty());
+    }
+    Ok(source)
+}
+
 /// `sigmabus scan`
 #[derive(Debug, Args)]
 pub struct ScanArgs {
@@ -135,6 +225,9 @@ pub struct ScanArgs {
     /// Traffic
     #[command(flatten)]
     pub traffic: TrafficArgs,
+    /// Log sources
+    #[command(flatten)]
+    pub sources: SourceArgs,
     /// Output
     #[command(flatten)]
     pub output: OutputArgs,
@@ -204,10 +297,32 @@ pub struct FormatArgs {
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
     /// Print every problem of every rule file; exit code 3 when there are errors
-    #[command(after_help = "Example:\n  sigmabus rules check my-rules/")]
+    #[command(after_help = CHECK_EXAMPLES)]
     Check {
         /// Rule files or directories [default: the built-in rules]
         paths: Vec<PathBuf>,
+        /// How to print them: text goes to standard error, the others to standard output
+        #[arg(long, value_enum, default_value = "text")]
+        format: CheckFormat,
+    },
+    /// Tell what a rule means, or why it did or did not match an event
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Run test files: which records must rules find, which must they not?
+    #[command(after_help = TEST_EXAMPLES)]
+    Test {
+        /// Test files or directories of them [default: sigma-tests here, if there is one]
+        paths: Vec<PathBuf>,
+        /// How to print the results
+        #[arg(long, value_enum, default_value = "text")]
+        format: TestFormat,
+    },
+    /// Print a rule to begin with, explained by comments, with a fresh id
+    #[command(after_help = "Example:\n  sigmabus rules new > my-rule.yml")]
+    New {
+        /// With a correlation that counts what the rule finds
+        #[arg(long)]
+        correlation: bool,
     },
     /// List rules: id, title, level, ATT&CK tags
     List {
@@ -244,6 +359,28 @@ pub enum Format {
     Text,
     /// One JSON object per line
     Json,
+}
+
+/// How to print the problems of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+    /// SARIF 2.1.0, which code hosts and editors read
+    Sarif,
+}
+
+/// How to print the results of tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TestFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+    /// JUnit's XML, which CI systems read
+    Junit,
 }
 
 /// Field names and value forms of records.

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod config;
+mod explain;
 mod inputs;
 mod manual;
 pub mod outcome;
@@ -14,7 +15,10 @@ mod progress;
 pub mod report;
 pub mod rule_files;
 mod rules;
+mod rules_check;
+mod rules_test;
 mod scan;
+mod skeleton;
 #[cfg(feature = "live")]
 mod watch;
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub enum Outcome {
     /// Done.
     Done = 0,
-    /// `--fail-on` was met.
+    /// `--fail-on` was met, or a test of a rule failed.
     FailOn = 1,
     /// Wrong usage.
     Usage = 2,

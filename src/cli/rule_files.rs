@@ -49,39 +49,50 @@ fn is_rule_file(path: &Path) -> bool {
 pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
     let mut files = Vec::new();
     for path in paths {
-        let before = files.len();
-        read_into(path, true, &mut files)?;
-        if files.len() == before {
+        let found = find(path)?;
+        if found.is_empty() {
             return Err(Failure::failed(format!("{}: no rule files (.yml, .yaml) in it", path.display())));
+        }
+        for path in found {
+            // One byte more than a rule file may have is enough to refuse it.
+            let limit = sigma::MAX_FILE_BYTES as u64 + 1;
+            let mut bytes = Vec::new();
+            let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+            file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&path, &error))?;
+            files.push(SourceText::new(path.display().to_string(), bytes));
         }
     }
     Ok(files)
 }
 
-fn read_into(path: &Path, named: bool, files: &mut Vec<SourceText>) -> Result<(), Failure> {
-    let unreadable =
-        |error: &std::io::Error| Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)));
-    let data = path.metadata().map_err(|error| unreadable(&error))?;
-    if data.is_dir() {
-        let entries = std::fs::read_dir(path).map_err(|error| unreadable(&error))?;
-        let mut inner: Vec<PathBuf> = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()
-            .map_err(|e| unreadable(&e))?;
-        inner.sort();
-        inner.retain(|path| !path.is_dir() || !path.is_symlink());
-        return inner.iter().try_for_each(|path| read_into(path, false, files));
-    }
-    if !named && !is_rule_file(path) {
+/// A file, or the `.yml` and `.yaml` files of a directory and of those in it, by name.
+///
+/// # Errors
+/// When something cannot be read.
+pub(super) fn find(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    find_into(path, true, &mut found)?;
+    Ok(found)
+}
+
+fn find_into(path: &Path, named: bool, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let data = path.metadata().map_err(|error| unreadable(path, &error))?;
+    if !data.is_dir() {
+        if named || is_rule_file(path) {
+            found.push(path.to_owned());
+        }
         return Ok(());
     }
-    // One byte more than a rule file may have is enough to refuse it.
-    let limit = sigma::MAX_FILE_BYTES as u64 + 1;
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    files.push(SourceText::new(path.display().to_string(), bytes));
-    Ok(())
+    let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+    let paths: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut inner = paths.map_err(|error| unreadable(path, &error))?;
+    inner.sort();
+    inner.retain(|path| !path.is_dir() || !path.is_symlink());
+    inner.iter().try_for_each(|path| find_into(path, false, found))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)))
 }
 
 /// Understands rule files; fields of Modbus rules must be in the schema, placeholders have their configured values.

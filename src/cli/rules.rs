@@ -3,12 +3,10 @@
 use super::args::{Format, FormatArgs, RulesCommand};
 use super::config::Config;
 use super::outcome::{Failure, Outcome};
-use super::report::counted;
-use super::{format_for_stdout, note, rule_files};
-use crate::pipeline::{Plan, PlanError, Wanted};
+use super::{explain, format_for_stdout, rule_files, rules_check, rules_test, skeleton};
 use crate::record::schema;
+use crate::sigma::Loaded;
 use crate::sigma::ir::Meta;
-use crate::sigma::{Loaded, Severity};
 use crate::sink::{painted, plain};
 use serde_json::json;
 use std::io::{self, Write};
@@ -17,7 +15,10 @@ use std::path::PathBuf;
 /// Runs a subcommand.
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
-        RulesCommand::Check { paths } => check(&paths),
+        RulesCommand::Check { paths, format } => rules_check::run(&loaded(&paths)?, format),
+        RulesCommand::Explain(args) => explain::run(&args),
+        RulesCommand::New { correlation } => skeleton::run(correlation),
+        RulesCommand::Test { paths, format } => rules_test::run(&paths, format),
         RulesCommand::List { paths, format } => list(&paths, &format),
         RulesCommand::Fields { format } => fields(&format),
     }
@@ -27,27 +28,6 @@ fn loaded(paths: &[PathBuf]) -> Result<Loaded, Failure> {
     let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
     let config = Config::load(None).map_err(Failure::rules)?;
     Ok(rule_files::understand(files, &config))
-}
-
-fn check(paths: &[PathBuf]) -> Result<Outcome, Failure> {
-    let loaded = loaded(paths)?;
-    if !loaded.diagnostics.is_empty() {
-        note(loaded.render(super::colour_on_stderr()).trim_end());
-    }
-    let wrong = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-    let warnings = loaded.diagnostics.len() - wrong;
-    let understood = loaded.ruleset.rules.len() + loaded.ruleset.correlations.len();
-    // A rule may be understood and still ask for more than the matcher's bounds allow.
-    let refused = match Plan::compile(loaded.ruleset, Wanted::default()) {
-        Err(PlanError::Rules(refused)) => refused,
-        Err(PlanError::Scoreboard(_)) | Ok(_) => Vec::new(),
-    };
-    refused.iter().for_each(|refused| note(&format!("error: {refused}\n")));
-    let (good, errors) = (understood - refused.len(), wrong + refused.len());
-    let [good, errors_told, warnings] =
-        [(good, "good rule"), (errors, "error"), (warnings, "warning")].map(|(count, what)| counted(count, what));
-    note(&format!("{good}, {errors_told}, {warnings}"));
-    Ok(if errors > 0 { Outcome::Rules } else { Outcome::Done })
 }
 
 fn list(paths: &[PathBuf], format: &FormatArgs) -> Result<Outcome, Failure> {

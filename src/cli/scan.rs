@@ -10,7 +10,7 @@ use super::report::counted;
 use super::{note, rule_files};
 use crate::capture::{LinkType, Opened};
 use crate::detect::{Input, Unit};
-use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Run, RunError, Summary, Wanted};
+use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
 use crate::sigma::ir::Ruleset;
 use crate::sink::Pace;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,11 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let emits = emits(&args.output.emit);
     wanted.findings = emits.findings;
     wanted.records = args.output.emit.contains(&super::args::Emit::Records).then_some(Naming::Native);
+    wanted.sources = match (args.sources.logsource, args.sources.logsource_fields) {
+        (Some(source), _) => Sources::Declared(source),
+        (None, Some(fields)) => Sources::Told(fields.0),
+        (None, None) => Sources::Unknown,
+    };
     let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
     inputs::sort_by_time(&mut stored.inputs);

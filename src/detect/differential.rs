@@ -1,7 +1,7 @@
 //! Random rules on random records: the machine says what the truth says.
 
 use super::fixture::{COLOURS, FakeRecord, domain, field, pattern, rule};
-use super::{Machine, RuleIx, Scratch, naive};
+use super::{Explainer, Machine, RuleIx, Scratch, naive};
 use crate::record::{Fact, List, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Place, Predicate, Regex, Rule, Target, Test, TimePart};
 use crate::time::Timestamp;
@@ -159,6 +159,11 @@ proptest! {
                 found.iter().chain(&truth).filter(|ix| !truth.contains(ix) || !found.contains(ix))
                     .map(|ix| &conditions[ix.0 as usize]).collect::<Vec<_>>()
             );
+            let explained = conditions.iter().zip(0..).filter(|(condition, _)| {
+                let mut slots = slots.clone();
+                Explainer::compile_with(condition, &mut slots, domain).unwrap().explain(&record).holds
+            });
+            prop_assert_eq!(explained.map(|(_, ix)| RuleIx(ix)).collect::<Vec<_>>(), truth);
         }
     }
 }

@@ -13,6 +13,8 @@
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
 //! of which a witness may hold, so that a rule costs nothing where it has nothing to say.
 //!
+//! [`Explainer`] asks the same predicates one by one and tells each answer.
+//!
 //! Hits go on to `correlate`, which counts them over windows of time. The few field values that they need there,
 //! and that scores and alerts need, travel as bytes (`carry`, `value`).
 
@@ -26,6 +28,7 @@ mod correlate;
 mod correlated;
 mod counter;
 mod error;
+mod explain;
 mod finding;
 mod fold;
 mod form;
@@ -61,6 +64,7 @@ pub use carry::{Carry, Values};
 pub use correlate::Correlator;
 pub use correlated::{Correlated, Losses, Measured};
 pub use error::{CompileError, Problem};
+pub use explain::{Explained, Explainer};
 pub use finding::{Catalogue, Finding, Input, Named, Place, Unit};
 pub use fold::fold;
 pub use machine::{Machine, Scratch};

@@ -84,7 +84,7 @@ impl Judge {
                 out.push(b'\n');
             });
         }
-        let rules = rules.iter().copied();
+        let rules = rules.iter().copied().filter(|rule| plan.is_for_line(*rule, &record));
         note_hits(plan, &record, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules);

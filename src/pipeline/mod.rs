@@ -3,9 +3,10 @@
 //! The stateless side ([`lane`], [`lines`], both through [`judge`]) turns batches of frames or lines into
 //! [`evidence`]; [`spread`] runs it on one thread or on several and brings the evidence back into the one order of
 //! the input; the ordered side ([`engine`]) correlates, scores and raises. [`plan`] holds what was decided before
-//! the first record.
+//! the first record. [`cases`] runs all of it on what a test of rules gives it.
 
 mod captures;
+mod cases;
 mod engine;
 mod evidence;
 mod join;
@@ -19,9 +20,10 @@ mod spread;
 mod summary;
 
 pub use captures::{Filter, Run};
+pub use cases::{Case, Coverage, Fields, Found, Given, Test, TestError, looks_like_tests, read_tests, wanted_by_cases};
 pub use engine::{Emits, Engine};
 pub use lines::looks_like_json_lines;
-pub use plan::{Naming, Plan, PlanError, Refused, Wanted, silence};
+pub use plan::{Naming, Plan, PlanError, Refused, Sources, Wanted, silence};
 pub use summary::{Records, Room, Summary, TopEntity};
 
 use crate::capture::CaptureError;

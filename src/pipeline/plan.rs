@@ -3,7 +3,7 @@
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
-use crate::record::{LogPlan, Mask, Slot, Slots, schema};
+use crate::record::{Fact, Facts, LogPlan, Mask, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
 use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
@@ -30,6 +30,20 @@ pub struct Wanted {
     pub findings: bool,
     /// Whether and how records are printed.
     pub records: Option<Naming>,
+    /// What is known of where log lines come from.
+    pub sources: Sources,
+}
+
+/// What is known of where log lines come from: a rule with a conflicting log source is not for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Sources {
+    /// Nothing: all rules are for all lines.
+    #[default]
+    Unknown,
+    /// All lines come from here.
+    Declared(LogSource),
+    /// Each line tells, in these fields: product, category, service.
+    Told([Arc<str>; 3]),
 }
 
 /// Field names and value forms of printed records.
@@ -93,6 +107,10 @@ pub struct Plan {
     /// For each scoreboard, where its entity's values stand among those of any hit.
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
+    /// What log lines come from.
+    declared: LogSource,
+    /// Where log lines tell their product, category and service.
+    told: Option<[Slot; 3]>,
 }
 
 /// What the pipeline has to know about one rule.
@@ -103,8 +121,7 @@ struct Facets {
     silent: bool,
     /// Whether somebody wants to see the record.
     shown: bool,
-    /// Whether its log source can be our own records.
-    for_modbus: bool,
+    source: LogSource,
     mask: Mask,
 }
 
@@ -124,21 +141,33 @@ impl Plan {
         let correlator =
             Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
                 .map_err(|refusals| refused_correlations(&refusals, &ruleset))?;
-        let facets = |meta: &Meta, silent, for_modbus| Facets {
+        let declared = match &wanted.sources {
+            Sources::Declared(source) => source.clone(),
+            Sources::Unknown | Sources::Told(_) => LogSource::default(),
+        };
+        let facets = |meta: &Meta, silent, source: &LogSource| Facets {
             points: wanted.points.of(meta),
             silent,
             shown: wanted.findings || meta.level >= crate::alert::ALERT_LEVEL,
-            for_modbus,
+            source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
         let mut rules: Vec<Facets> = Vec::with_capacity(ruleset.rules.len());
         for (index, rule) in ruleset.rules.iter().enumerate() {
             let silent = !correlator.speaks(RuleIx(index as u32));
-            rules.push(facets(&rule.meta, silent, is_for_modbus(&rule.source)));
+            rules.push(facets(&rule.meta, silent, &rule.source));
         }
-        let correlations = ruleset.correlations.iter().map(|correlation| facets(&correlation.meta, false, true));
+        let anywhere = LogSource::default();
+        let correlations = ruleset.correlations.iter().map(|correlation| facets(&correlation.meta, false, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
         show_what_completes(&ruleset, &mut rules, &mut correlations);
+        let told = match &wanted.sources {
+            Sources::Told(fields) => {
+                let [product, category, service] = fields.each_ref().map(|field| slots.want(field));
+                product.zip(category).zip(service).map(|((product, category), service)| [product, category, service])
+            }
+            Sources::Unknown | Sources::Declared(_) => None,
+        };
         let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
         let ports = if wanted.ports.is_empty() { vec![502] } else { wanted.ports };
         Ok(Self {
@@ -156,6 +185,8 @@ impl Plan {
             correlations,
             entities: common.entities,
             subject: common.subject,
+            declared,
+            told,
         })
     }
 
@@ -168,7 +199,20 @@ impl Plan {
     /// Whether a rule can be about our own records.
     #[must_use]
     pub fn is_for_modbus(&self, rule: RuleIx) -> bool {
-        self.rules.get(rule.0 as usize).is_some_and(|facets| facets.for_modbus)
+        self.rules.get(rule.0 as usize).is_some_and(|facets| is_for_modbus(&facets.source))
+    }
+
+    /// Whether a rule can be about this log line.
+    #[must_use]
+    pub fn is_for_line(&self, rule: RuleIx, line: &impl Facts) -> bool {
+        let Some(facets) = self.rules.get(rule.0 as usize) else { return false };
+        let Some([product, category, service]) = self.told else { return facets.source.admits(&self.declared) };
+        let agrees = |wanted: &Option<Arc<str>>, slot| match (wanted, line.fact(slot)) {
+            (Some(wanted), Fact::Text(told)) => wanted.eq_ignore_ascii_case(told),
+            _ => true,
+        };
+        let LogSource { product: own, category: kind, service: part } = &facets.source;
+        agrees(own, product) && agrees(kind, category) && agrees(part, service)
     }
 
     /// Whether a rule's findings need the record.
@@ -187,6 +231,16 @@ impl Plan {
     #[must_use]
     pub fn is_silent(&self, rule: RuleRef) -> bool {
         self.facets(rule).is_some_and(|facets| facets.silent)
+    }
+
+    /// The title of a rule.
+    #[must_use]
+    pub fn title(&self, rule: RuleRef) -> &str {
+        let meta = match rule {
+            RuleRef::Rule(index) => self.ruleset.rules.get(index).map(|rule| &rule.meta),
+            RuleRef::Correlation(index) => self.ruleset.correlations.get(index).map(|rule| &rule.meta),
+        };
+        meta.map_or("", |meta| &meta.title)
     }
 
     /// What a finding is worth.

@@ -3,7 +3,7 @@
 use super::ast::{self, Document, Map};
 use super::collection;
 use super::correlation::{self, Pending};
-use super::diagnostic::{Diagnostic, Problem, Span, render};
+use super::diagnostic::{Diagnostic, Problem, Span, position, render};
 use super::filter::{self, Filter};
 use super::index::Index;
 use super::ir::{Meta, Rule, Ruleset};
@@ -64,6 +64,13 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
 }
 
 impl Loaded {
+    /// Line and column of a byte of a file that has problems, both counted from 1, columns in characters.
+    #[must_use]
+    pub fn position(&self, file: &str, byte: usize) -> (u32, u32) {
+        let source = self.sources.iter().find(|source| &*source.name == file);
+        source.map_or((1, 1), |source| position(&source.lossy(), byte))
+    }
+
     /// All problems, drawn one below the other.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {

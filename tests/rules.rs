@@ -1,0 +1,331 @@
+//! `sigmabus rules`: what authors of rules are told.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod common;
+
+use common::{fixture, values};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Runs `sigmabus rules ARGS` in `folder`.
+fn rules(folder: &Path, args: &[&str]) -> Ran {
+    sigmabus(folder, &[&["rules"], args].concat(), "")
+}
+
+/// Runs `sigmabus ARGS` in `folder`, with what comes on standard input.
+fn sigmabus(folder: &Path, args: &[&str], input: &str) -> Ran {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
+        .args(args)
+        .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who does not read it has closed it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+const RULE: &str = "\
+title: Setpoint written
+id: 0b29d8b4-3a5c-4a26-92f8-5d2b7d2b8f11
+logsource: {product: modbus, category: ics}
+detection:
+  write: {modbus.access: write, modbus.kind: query}
+  hmi: {modbus.client: [192.0.2.10, 192.0.2.11]}
+  condition: write and not hmi
+level: high
+";
+
+const TEST: &str = "\
+rules: [../my-rules/setpoint.yml]
+cases:
+  - name: a laptop writes
+    records:
+      - {EventTime: 2026-11-21T06:00:00Z, modbus.kind: query, modbus.access: write, modbus.client: 192.0.2.77}
+    findings: [Setpoint written]
+  - name: the HMI <writes> & \"more\"
+    records:
+      - {EventTime: 2026-11-21T06:00:00Z, modbus.kind: query, modbus.access: write, modbus.client: 192.0.2.10}
+    findings: []
+";
+
+/// A folder with a rule and its test.
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "my-rules/setpoint.yml", RULE);
+    file(folder.path(), "my-tests/setpoint.yml", TEST);
+    folder
+}
+
+#[test]
+fn tests_that_pass_end_with_0_and_a_coverage_line() {
+    let folder = project();
+    let ran = rules(folder.path(), &["test", "my-tests"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    assert_eq!(ran.out, "2 cases passed, 0 failed\n1 rule: without a hit none, without a near miss none\n");
+    // Rules in the same directory are not taken for tests, and the tests here are found by themselves.
+    fs::rename(folder.path().join("my-tests"), folder.path().join("sigma-tests")).unwrap();
+    assert_eq!(rules(folder.path(), &["test", "."]).out, ran.out);
+    assert_eq!(rules(folder.path(), &["test"]).out, ran.out);
+}
+
+#[test]
+fn a_failed_case_is_one_line_and_ends_with_1() {
+    let folder = project();
+    file(folder.path(), "my-rules/setpoint.yml", RULE.replace("192.0.2.10, ", ""));
+    let ran = rules(folder.path(), &["test", "my-tests/setpoint.yml"]);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!(ran.out, @r#"
+    my-tests/setpoint.yml: the HMI <writes> & "more": expected none, found "Setpoint written"
+    1 case passed, 1 failed
+    1 rule: without a hit none, without a near miss "Setpoint written"
+    "#);
+    let ran = rules(folder.path(), &["test", "--format", "json", "my-tests/setpoint.yml"]);
+    let lines = values(&ran.out);
+    assert_eq!(ran.code, 1);
+    assert_eq!((lines[0]["result"].as_str(), lines[1]["result"].as_str()), (Some("passed"), Some("failed")));
+    assert_eq!(lines[1]["found"][0], "Setpoint written");
+    assert_eq!((lines[2]["failed"].as_u64(), &lines[2]["without_near_miss"][0]), (Some(1), &"Setpoint written".into()));
+    let ran = rules(folder.path(), &["test", "--format", "junit", "my-tests/setpoint.yml"]);
+    assert_eq!(ran.code, 1);
+    insta::assert_snapshot!("junit", ran.out);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_with_its_place() {
+    let folder = project();
+    let test = |text: &str| {
+        file(folder.path(), "my-tests/t.yml", text);
+        let ran = rules(folder.path(), &["test", "my-tests/t.yml"]);
+        (ran.code, ran.out)
+    };
+    let (code, told) = test("rule: |\n  title: t\n---\nrules: [../my-rules/setpoint.yml]\nkases: []\n");
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("my-tests/t.yml:5:1: unknown field `kases`"), "{told}");
+    let (code, told) = test("rules: [../my-rules/other.yml]\n");
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("other.yml: no such file"), "{told}");
+    let (code, told) = test(
+        &format!("rule: |\n{}", RULE.replace("modbus.access", "modbus.acces").replace('\n', "\n  "))
+            .replacen("title", "  title", 1),
+    );
+    assert_eq!(code, 3, "{told}");
+    assert!(told.contains("my-tests/t.yml:6:") && told.contains("did you mean `modbus.access`?"), "{told}");
+    let (code, told) =
+        test("rules: [../my-rules/setpoint.yml]\ncases:\n  - {name: n, capture: no.pcap, findings: []}\n");
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("no.pcap"), "{told}");
+    let (code, told) = test(&format!("warns: [odd]\n{TEST}"));
+    assert_eq!(code, 1, "{told}");
+    assert!(told.starts_with("my-tests/t.yml: warnings: expected \"odd\", found none\n2 cases passed"), "{told}");
+    let bomb: String = (1..40).map(|n| format!("  a{n}: &a{n} [*a{0}, *a{0}, *a{0}]\n", n - 1)).collect();
+    let (code, told) = test(&format!("rule: x\nplaceholders:\n  a0: &a0 [x]\n{bomb}"));
+    assert_eq!(code, 4, "{told}");
+    let ran = rules(folder.path(), &["test"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert_eq!(rules(folder.path(), &["test", "my-rules"]).code, 4, "no test in it");
+    assert_eq!(rules(folder.path(), &["test", "nowhere"]).code, 4);
+}
+
+#[test]
+fn a_case_may_be_a_capture() {
+    let folder = project();
+    fs::copy(fixture("badlogin/capture.pcap"), folder.path().join("my-tests/login.pcap")).unwrap();
+    let test = |findings: &str| {
+        let text = format!(
+            "rules: [../my-rules/setpoint.yml]\ncases:\n  - {{name: n, capture: login.pcap, findings: {findings}}}\n"
+        );
+        file(folder.path(), "my-tests/setpoint.yml", text);
+        rules(folder.path(), &["test", "my-tests"])
+    };
+    assert_eq!(test("[Setpoint written, Setpoint written]").code, 0, "two writes are in it");
+    assert_eq!(test("[Setpoint written]").code, 1);
+}
+
+#[test]
+fn the_project_s_own_cases_pass() {
+    let ran = rules(folder_of_project(), &["test", "sigma-tests/rules"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
+fn a_rule_is_explained_as_a_tree_and_leaf_by_leaf() {
+    let folder = project();
+    let ran = rules(folder.path(), &["explain", "my-rules/setpoint.yml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!("explain_meaning", ran.out);
+    let event = "{\"modbus.kind\": \"query\",\n \"modbus.access\": \"write\",\n \"modbus.client\": [\"192.0.2.11\"]}\n";
+    file(folder.path(), "event.json", event);
+    let ran = rules(folder.path(), &["explain", "my-rules/setpoint.yml", "event.json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!("explain_answers", ran.out);
+    let piped = sigmabus(folder.path(), &["rules", "explain", "my-rules/setpoint.yml", "-"], event);
+    assert_eq!(piped.out, ran.out);
+    let ran = rules(folder.path(), &["explain", "--format", "json", "my-rules/setpoint.yml", "event.json"]);
+    insta::assert_snapshot!("explain_json", ran.out);
+}
+
+#[test]
+fn an_explanation_agrees_with_the_scan() {
+    let folder = folder_of_project();
+    let capture = fixture("demo/capture.pcap");
+    let capture = capture.to_str().unwrap();
+    let found = values(&sigmabus(folder, &["scan", "--emit", "findings", capture], "").out);
+    let found: Vec<_> = found.iter().filter(|finding| finding["kind"] == "detection").collect();
+    assert!(found.len() > 10);
+    for finding in found {
+        let (title, frame) = (finding["rule"]["title"].as_str().unwrap(), finding["source"]["frame"].to_string());
+        let args = ["explain", title, "--capture", capture, "--frame", &frame, "--format", "json"];
+        let told = values(&rules(folder, &args).out);
+        assert!(told.iter().any(|told| told["matched"] == true), "{title}, frame {frame}");
+        let other = if title == "Force listen only mode" { "Device identification" } else { "Force listen only mode" };
+        let told = values(
+            &rules(folder, &["explain", other, "--capture", capture, "--frame", &frame, "--format", "json"]).out,
+        );
+        assert!(!told.is_empty() && told.iter().all(|told| told["matched"] == false), "{other}, frame {frame}");
+    }
+}
+
+fn folder_of_project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn what_cannot_be_explained_is_told() {
+    let folder = project();
+    let explain = |args: &[&str], input: &str| {
+        let ran = sigmabus(folder.path(), &[&["rules", "explain"], args].concat(), input);
+        assert_eq!(ran.out, "");
+        (ran.code, ran.err)
+    };
+    let rule = "my-rules/setpoint.yml";
+    for (input, told) in [
+        ("", "no event"),
+        ("[1]", "not a JSON object"),
+        ("{\"a\": 1} {", "not a JSON object"),
+        ("{\"a\":", "not a JSON object"),
+    ] {
+        let (code, err) = explain(&[rule, "-"], input);
+        assert_eq!(code, 4, "{input}");
+        assert!(err.contains(told), "{input}: {err}");
+    }
+    assert_eq!(explain(&["no such rule"], "").0, 2);
+    assert_eq!(explain(&[rule, "nowhere.json"], "").0, 4);
+    let capture = fixture("badlogin/capture.pcap");
+    let (code, err) = explain(&[rule, "--capture", capture.to_str().unwrap(), "--frame", "99"], "");
+    assert!(code == 4 && err.contains("frame 99"), "{err}");
+    file(folder.path(), "my-rules/bad.yml", RULE.replace("write and", "wrote and"));
+    let (code, err) = explain(&["my-rules/bad.yml"], "");
+    assert!(code == 3 && err.contains("my-rules/bad.yml:7:"), "{err}");
+}
+
+#[test]
+fn problems_are_data_on_request() {
+    let folder = project();
+    let rule = RULE.replace("modbus.client:", "modbus.klient:") + "level: low\n";
+    file(
+        folder.path(),
+        "my rules/a.yml",
+        rule + "---\ntitle: \u{e4}\u{e4}\ndetection: {s: {a|none: 1}, condition: s}\nlogsource: {product: x}\n",
+    );
+    let text = rules(folder.path(), &["check", "my rules"]);
+    assert_eq!((text.code, text.out.as_str()), (3, ""));
+    let json = rules(folder.path(), &["check", "--format", "json", "my rules"]);
+    assert_eq!(json.code, 3);
+    assert!(text.err.ends_with(&json.err) && json.err.lines().count() == 1, "{}", json.err);
+    insta::assert_snapshot!("check_json", json.out);
+    let sarif = rules(folder.path(), &["check", "--format", "sarif", "my rules"]);
+    let found: serde_json::Value = serde_json::from_str(&sarif.out).unwrap();
+    assert_eq!((sarif.code, found["version"].as_str()), (3, Some("2.1.0")));
+    let results = found["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), values(&json.out).len());
+    for (result, line) in results.iter().zip(values(&json.out)) {
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!((&result["ruleId"], &result["level"]), (&line["code"], &line["severity"]));
+        assert_eq!(place["artifactLocation"]["uri"], "my%20rules/a.yml");
+        assert_eq!(
+            (&place["region"]["startLine"], &place["region"]["endColumn"]),
+            (&line["line"], &line["end"]["column"])
+        );
+    }
+    let good = rules(folder.path(), &["check", "--format", "sarif", "my-rules"]);
+    let good_run: serde_json::Value = serde_json::from_str(&good.out).unwrap();
+    assert_eq!((good.code, good_run["runs"][0]["results"].as_array().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn a_new_rule_lacks_nothing_but_its_date() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, good, dates) in [(&["new"][..], "1 good rule", 1), (&["new", "--correlation"], "2 good rules", 2)] {
+        let skeleton = rules(folder.path(), args);
+        assert_eq!((skeleton.code, skeleton.err.as_str()), (0, ""));
+        assert_ne!(skeleton.out, rules(folder.path(), args).out, "the id is fresh");
+        file(folder.path(), "rule.yml", &skeleton.out);
+        let checked = rules(folder.path(), &["check", "rule.yml"]);
+        assert_eq!(checked.code, 0, "{}", checked.err);
+        assert_eq!(checked.err.matches("`date` is not a date").count(), dates, "{}", checked.err);
+        file(folder.path(), "rule.yml", skeleton.out.replace("YYYY-MM-DD", "2026-11-21"));
+        let checked = rules(folder.path(), &["check", "rule.yml"]);
+        assert_eq!(checked.err, format!("{good}, 0 errors, 0 warnings\n"));
+    }
+}
+
+#[test]
+fn the_manual_s_first_rule_passes_its_test() {
+    let manual = fs::read_to_string(folder_of_project().join("docs/rules.md")).unwrap();
+    let blocks: Vec<&str> = manual.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    let [rule, test, correlation] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "boiler_setpoint.yml", format!("{rule}---\n{correlation}"));
+    file(folder.path(), "tests/boiler_setpoint.yml", test);
+    let checked = rules(folder.path(), &["check", "boiler_setpoint.yml"]);
+    assert_eq!(checked.err, "2 good rules, 0 errors, 0 warnings\n");
+    let ran = rules(folder.path(), &["test", "tests"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(
+        ran.out.contains("without a hit \"Boiler setpoints written by a stranger again and again\""),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn the_help_texts_are_these() {
+    for topic in ["explain", "new", "test"] {
+        let ran = rules(Path::new("."), &[topic, "--help"]);
+        assert_eq!(ran.code, 0);
+        insta::assert_snapshot!(format!("help_{topic}"), ran.out);
+    }
+}
