@@ -95,7 +95,7 @@ impl<'t> Map<'t> {
         let problem = Problem::error("missing-field", span, format!("{what} without `{wanted}`"));
         match misspelt {
             Some(_) => problem.hint(format!("did you mean `{wanted}` here?")),
-            None => problem,
+            None => problem.hint(format!("add a key `{wanted}`")),
         }
     }
 }

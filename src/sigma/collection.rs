@@ -247,14 +247,14 @@ mod tests {
         bad-action: there is no rule before this one to repeat AT repeat (this document and those behind it are left out)
         bad-action: this file could not be read whole, so it is not known what this action is for AT global (no document of the file is used); yaml: invalid YAML: unclosed bracket '[' AT [
         A = 1; metadata: no level `hihg` AT hihg (did you mean `high`?)
-        unknown-modifier: no modifier `x` AT x
+        unknown-modifier: no modifier `x` AT x (most rules need contains, startswith, endswith, all, re, cidr or exists)
         ");
     }
 
     #[test]
     fn what_two_rules_share_is_told_once() {
         let rules = "---\ndetection: {sel: {B: 1}}\n".repeat(3);
-        assert_snapshot!(brief(&format!("{}{rules}", GLOBAL.replace("G:", "G|x:"))), @"unknown-modifier: no modifier `x` AT x");
+        assert_snapshot!(brief(&format!("{}{rules}", GLOBAL.replace("G:", "G|x:"))), @"unknown-modifier: no modifier `x` AT x (most rules need contains, startswith, endswith, all, re, cidr or exists)");
     }
 
     proptest! {

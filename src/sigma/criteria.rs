@@ -507,15 +507,15 @@ mod tests {
             "type: event_count, rules: [a], condition: {}",
             "type: temporal, rules: [a], condition: {field: F, gte: 1}",
         ]), @r"
-        rules: [a], condition: {gt: 1}  =>  missing-field: `correlation` without `type` AT timespan
+        rules: [a], condition: {gt: 1}  =>  missing-field: `correlation` without `type` AT timespan (add a key `type`)
         type: event_cuont, rules: [a], condition: {gt: 1}  =>  unknown-correlation: no correlation type `event_cuont` AT event_cuont (did you mean `event_count`?)
         type: near, rules: [a], condition: {gt: 1}  =>  unknown-correlation: no correlation type `near` AT near (the types are event_count, value_count, temporal, temporal_ordered, value_sum, value_avg, value_percentile, value_median)
         type: [temporal], rules: [a]  =>  wrong-type: `type` must be a text, not a list AT [temporal]
         type: event_count, rules: [a]  =>  missing-field: an `event_count` without `condition` AT timespan (write, for example, condition: {gte: 5})
         type: value_count, rules: [a]  =>  missing-field: a `value_count` without `condition` AT timespan (write, for example, condition: {field: FIELD, gte: 5})
         type: value_percentile, rules: [a]  =>  missing-field: a `value_percentile` without `condition` AT timespan (write, for example, condition: {field: FIELD, percentile: 95, gt: 80})
-        type: temporal, condition: {gte: 2}  =>  missing-field: `correlation` without `rules` AT timespan
-        type: temporal  =>  missing-field: `correlation` without `rules` AT timespan
+        type: temporal, condition: {gte: 2}  =>  missing-field: `correlation` without `rules` AT timespan (add a key `rules`)
+        type: temporal  =>  missing-field: `correlation` without `rules` AT timespan (add a key `rules`)
         type: value_count, rules: [a], condition: {gte: 2}  =>  missing-field: the condition of a `value_count` without `field` AT gte (write, for example, condition: {field: FIELD, gte: 5})
         type: value_count, rules: [a], condition: {feild: F, gte: 2}  =>  unknown-key: the condition of a `value_count` has no `feild` AT feild (did you mean `field`?); missing-field: the condition of a `value_count` without `field` AT feild (write, for example, condition: {field: FIELD, gte: 5})
         type: value_count, rules: [a], condition: {field: F}  =>  missing-field: a condition that compares with nothing AT {field: F} (write, for example, condition: {field: FIELD, gte: 5})

@@ -255,7 +255,7 @@ mod tests {
             "logsource: {category: y}\nfilter: {rules: any, s: {src_pi: x}, condition: not s}",
             "logsource: {product: x}\nfilter: {rules: [b], s: {G: 2}, condition: not s}",
         ]), @r"
-        filter: {rules: [a], s: {G: 2}, condition: not s}  =>  F = 1; modbus.function = 1; missing-field: a filter without `logsource` AT title
+        filter: {rules: [a], s: {G: 2}, condition: not s}  =>  F = 1; modbus.function = 1; missing-field: a filter without `logsource` AT title (add a key `logsource`)
         logsource: {product: x}
         filter: [a]  =>  F = 1; modbus.function = 1; wrong-type: `filter` must be a map, not a list AT [a]
         logsource: {product: x}
@@ -267,13 +267,13 @@ mod tests {
         logsource: {product: x}
         filter: {rules: [a, aa], s: {G: 2}, condition: not s}  =>  F = 1; modbus.function = 1; unresolved-reference: no rule `aa` AT aa (did you mean `a`?)
         logsource: {product: x}
-        filter: {rules: [a], s: {G: 2}}  =>  F = 1; modbus.function = 1; missing-field: `filter` without `condition` AT rules
+        filter: {rules: [a], s: {G: 2}}  =>  F = 1; modbus.function = 1; missing-field: `filter` without `condition` AT rules (add a key `condition`)
         logsource: {product: x}
         filter: {rules: [a], condition: not s}  =>  F = 1; modbus.function = 1; missing-field: `filter` without a search identifier AT rules
         logsource: {product: x}
         filter: {rules: [a], s: {G: 2}, condition: [not s]}  =>  F = 1; modbus.function = 1; wrong-type: the condition of a filter must be a text, not a list AT [not s]
         logsource: {product: x}
-        filter: {rules: [a], s: {G|x: 2}, condition: not t}  =>  F = 1; modbus.function = 1; unknown-modifier: no modifier `x` AT x; bad-condition: no search identifier `t` AT t (the search identifiers are `s`)
+        filter: {rules: [a], s: {G|x: 2}, condition: not t}  =>  F = 1; modbus.function = 1; unknown-modifier: no modifier `x` AT x (most rules need contains, startswith, endswith, all, re, cidr or exists); bad-condition: no search identifier `t` AT t (the search identifiers are `s`)
         logsource: {product: modbus}
         filter: {rules: [b], s: {src_pi: x}, condition: not s}  =>  F = 1; modbus.function = 1; unknown-field: no field `src_pi` AT src_pi
         logsource: {category: y}

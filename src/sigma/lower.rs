@@ -396,7 +396,7 @@ mod tests {
     #[test]
     fn a_selection_may_be_unused_but_not_wrong() {
         assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G: 1}\n  timeframe: 5m\n  condition: a\n")), @"F = 1");
-        assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G|x: 1}\n  condition: a\n")), @"unknown-modifier: no modifier `x` AT x");
+        assert_snapshot!(brief(&rule("  a: {F: 1}\n  b: {G|x: 1}\n  condition: a\n")), @"unknown-modifier: no modifier `x` AT x (most rules need contains, startswith, endswith, all, re, cidr or exists)");
     }
 
     #[test]

@@ -379,20 +379,20 @@ mod tests {
             format!("{}\n", brief(text))
         };
         assert_snapshot!(documents.iter().map(told).collect::<String>(), @r"
-        missing-field: a rule without `title` AT logsource
+        missing-field: a rule without `title` AT logsource (add a key `title`)
         wrong-type: `title` must be a text, not a number AT 123 (write it in quotes: '123')
         wrong-type: `title` must be a text, not empty AT ''
-        missing-field: a rule without `logsource` AT title
+        missing-field: a rule without `logsource` AT title (add a key `logsource`)
         wrong-type: `logsource` must be a map, not a text AT x
         missing-field: `logsource` without `product` AT definition (give `category`, `product` or `service`)
         missing-field: `logsource` without `product` AT produkt (give `category`, `product` or `service`)
         wrong-type: `product` must be a text, not a list AT [x]
-        missing-field: a rule without `detection` AT title
+        missing-field: a rule without `detection` AT title (add a key `detection`)
         missing-field: a rule without `detection` AT detections (did you mean `detection` here?)
         wrong-type: `detection` must be a map, not a list AT [x]
-        missing-field: `detection` without `condition` AT s
+        missing-field: `detection` without `condition` AT s (add a key `condition`)
         missing-field: `detection` without a search identifier AT condition
-        missing-field: `detection` without `condition` AT {}
+        missing-field: `detection` without `condition` AT {} (add a key `condition`)
         wrong-type: a document must be a map, not a list AT - title: t
         wrong-type: a document must be a map, not a text AT text
         ");

@@ -314,7 +314,10 @@ fn find(name: &str, span: Span) -> Result<Modifier, Refusal> {
         "equals" => unknown.hint("without a modifier the whole value is compared"),
         _ => {
             let lower = name.trim().to_ascii_lowercase();
-            unknown.suggest(nearest(&lower, MODIFIERS.iter().map(|(known, ..)| *known)))
+            match nearest(&lower, MODIFIERS.iter().map(|(known, ..)| *known)) {
+                Some(name) => unknown.suggest(Some(name)),
+                None => unknown.hint("most rules need contains, startswith, endswith, all, re, cidr or exists"),
+            }
         }
     })
 }
@@ -397,7 +400,7 @@ mod tests {
         F|Contains: a  =>  unknown-modifier: no modifier `Contains` AT Contains (did you mean `contains`?)
         F|not: a  =>  unknown-modifier: no modifier `not` AT not (write `neq`, or exclude a selection with `not` in the condition)
         F|equals: a  =>  unknown-modifier: no modifier `equals` AT equals (without a modifier the whole value is compared)
-        F|sounds_like: a  =>  unknown-modifier: no modifier `sounds_like` AT sounds_like
+        F|sounds_like: a  =>  unknown-modifier: no modifier `sounds_like` AT sounds_like (most rules need contains, startswith, endswith, all, re, cidr or exists)
         F|all|re: a  =>  bad-modifier: `re` must be the first modifier AT re (write `re|all`)
         F|contains|cidr: 10.0.0.0/8  =>  bad-modifier: `cidr` must be the first modifier AT cidr (`cidr` takes the value as written)
         F|cidr|contains: 10.0.0.0/8  =>  bad-modifier: `contains` cannot follow `cidr` AT contains (an address is compared with a network and not as a text)

@@ -454,12 +454,12 @@ mod tests {
             )
         };
         assert_snapshot!(wrong.iter().map(told).collect::<String>(), @r"
-        missing-field: `correlation` without `rules` AT type
+        missing-field: `correlation` without `rules` AT type (add a key `rules`)
         wrong-type: an empty list of rules AT []
         wrong-type: an entry of `rules` must be a text, not a number AT 1 (write it in quotes: '1')
         unresolved-reference: no rule `aa` AT aa (did you mean `a`?)
-        missing-field: `correlation` without `timespan` AT type
-        missing-field: `correlation` without `timespan` AT type; unknown-key: `correlation` has no `timeframe` AT timeframe
+        missing-field: `correlation` without `timespan` AT type (add a key `timespan`)
+        missing-field: `correlation` without `timespan` AT type (add a key `timespan`); unknown-key: `correlation` has no `timeframe` AT timeframe
         bad-timespan: `10` is not a timespan AT 10 (write a number and one of the units s, m, h, d, w, M (month), y: 10m)
         bad-timespan: `0s` is not a timespan AT 0s (write a number and one of the units s, m, h, d, w, M (month), y: 10m)
         missing-field: an `event_count` without `condition` AT type (write, for example, condition: {gte: 5})

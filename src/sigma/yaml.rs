@@ -476,7 +476,7 @@ mod tests {
         "a: [1, 2"  =>  yaml: invalid YAML: unclosed bracket '[' AT [
         "a: 'x"  =>  yaml: invalid YAML: unclosed quote AT '
         "a: \"C:\\Users\""  =>  yaml: invalid YAML: while parsing a quoted scalar, did not find expected hexadecimal number AT " (use single quotes: in double quotes a backslash starts a YAML escape)
-        "\ta: 1"  =>  missing-field: a rule without `detection` AT a
+        "\ta: 1"  =>  missing-field: a rule without `detection` AT a (add a key `detection`)
         "a:\n\t- 1"  =>  yaml: invalid YAML: tabs disallowed within this context (block indentation) AT - (indent with spaces)
         "a: b: c"  =>  yaml: invalid YAML: mapping values are not allowed in this context AT :
         "a: 1\n b: 2"  =>  yaml: invalid YAML: mapping values are not allowed in this context AT :
