@@ -251,7 +251,7 @@ fn count(
 mod tests {
     use super::super::counter::MAX_GROUPS;
     use super::super::fixture::{FakeRecord, field, rule, text};
-    use super::super::window::MAX_EVENTS;
+    use super::super::question::MAX_EVENTS;
     use super::super::{Place, Values};
     use super::*;
     use crate::record::Fact;

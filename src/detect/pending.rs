@@ -6,9 +6,9 @@
 
 use super::RuleIx;
 use super::correlated::{MAX_PLACES, Measured};
+use super::question::MAX_EVENTS;
 use super::question::Question;
 use super::tally::Event;
-use super::window::MAX_EVENTS;
 use crate::time::{Span, Timestamp};
 use std::collections::VecDeque;
 

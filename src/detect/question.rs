@@ -9,12 +9,14 @@ use super::ranks::Ranks;
 use super::refusal::Reason;
 use super::sum::Sum;
 use super::tally::Tally;
-use super::window::MAX_EVENTS;
 use crate::sigma::ir::{Correlation, CorrelationKind, Criterion, Metric, Number, Relation, RuleExpr, Temporal};
 use crate::time::Timestamp;
 use hashbrown::HashMap;
 use std::cmp::Ordering;
 use std::sync::Arc;
+
+/// Events kept for one group; the oldest beyond are dropped and counted. No condition may ask for more.
+pub(super) const MAX_EVENTS: usize = 1 << 16;
 
 /// What is asked.
 #[derive(Clone, Debug)]

@@ -10,14 +10,11 @@
 //! stays where it last was needed, so that an event far ahead of all others costs the others nothing.
 
 use super::correlated::{MAX_PLACES, Measured};
-use super::question::Question;
+use super::question::{MAX_EVENTS, Question};
 use super::tally::{Event, Tally};
 use crate::sigma::ir::Number;
 use crate::time::{Span, Timestamp};
 use std::collections::VecDeque;
-
-/// Events kept for one group; the oldest beyond are dropped and counted. No condition may ask for more.
-pub(super) const MAX_EVENTS: usize = 1 << 16;
 
 /// The events of a group.
 #[derive(Clone, Debug, Default)]

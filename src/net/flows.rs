@@ -98,6 +98,17 @@ impl Class {
     }
 }
 
+/// A SYN that would end a conversation if it were real.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// Who sent it.
+    pub(super) from: End,
+    /// Its sequence number.
+    pub(super) isn: u32,
+    /// Who would be the client.
+    pub(super) client: End,
+}
+
 /// What tells who is client and who is server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Roles {
@@ -124,7 +135,7 @@ pub(super) struct Conversation {
     /// Its last frame.
     pub(super) last: Carrier,
     /// A SYN that would end it, not believed yet.
-    pub(super) doubt: Option<super::tcp::Doubt>,
+    pub(super) doubt: Option<Doubt>,
     /// By [`Direction`].
     pub(super) streams: [Stream; 2],
     /// Whether its slot is in the list of those that wait for a hole. Outlives the conversation.

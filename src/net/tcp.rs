@@ -1,6 +1,6 @@
 //! TCP (RFC 9293): when a connection begins and ends, and whose bytes are whose.
 
-use super::flows::{Conversation, End, Roles};
+use super::flows::{Conversation, Doubt, End, Roles};
 use super::ip::Ip;
 use super::link::Unused;
 use super::stream::{Ledger, Payload, Stream};
@@ -22,14 +22,6 @@ pub(super) struct Segment<'a> {
     payload: Payload<'a>,
     /// Whether some of its bytes came twice and differed, in IP fragments.
     conflict: bool,
-}
-
-/// A SYN that would end a conversation if it were real.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Doubt {
-    from: End,
-    isn: u32,
-    client: End,
 }
 
 /// The flags of a TCP header; 0 where it is cut before them.

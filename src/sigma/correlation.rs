@@ -2,11 +2,11 @@
 //! ([`references`](super::references)).
 
 use super::ast::{Map, Name, name, names, wrong_type};
+use super::context::Context;
 use super::criteria::{self, Sought};
 use super::diagnostic::{Problem, Problems, Refusal, Span, nearest, short};
 use super::ir::Meta;
 use super::limits::{MAX_GROUP_ALIASES, MAX_GROUP_KEYS, MAX_REFERENCES};
-use super::lower::Context;
 use super::metadata;
 use super::scalar::{self, Value};
 use super::yaml::{Entry, Kind, Node, Text};

@@ -1,12 +1,13 @@
 //! Filters: exceptions that are kept apart from the rules they are for. `C` of such a rule becomes `C and F`.
 
 use super::ast::{self, Map, Name};
+use super::context::Context;
 use super::correlation::references;
 use super::diagnostic::{Problem, Refusal, Span, short};
 use super::index::{Index, Meaning};
 use super::ir::{Expr, LogSource, Predicate, Rule, Target, Test};
 use super::limits::{Budget, MAX_FILTER_WEIGHT};
-use super::lower::{self, Context};
+use super::lower;
 use super::scalar::scalar_text;
 use super::yaml::{Node, Text};
 use super::{Options, is_own, metadata};

@@ -2,13 +2,14 @@
 
 use super::ast::{self, Document, Map};
 use super::collection;
+use super::context::Context;
 use super::correlation::{self, Pending};
 use super::diagnostic::{Diagnostic, Problem, Span, position, render};
 use super::filter::{self, Filter};
 use super::index::Index;
 use super::ir::{Meta, Rule, Ruleset};
 use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
-use super::lower::{self, Context};
+use super::lower;
 use super::references::{self, Waiting};
 use super::regex::Checker;
 use super::yaml::{self, Kind, Node};

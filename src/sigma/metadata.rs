@@ -1,9 +1,9 @@
 //! What a rule says about itself. Only a missing title or log source costs the rule; any other defect is a warning.
 
 use super::ast::{Map, wrong_type};
+use super::context::Context;
 use super::diagnostic::{Problem, Problems, Refusal, nearest, short};
 use super::ir::{Level, LogSource, Meta, Origin};
-use super::lower::Context;
 use super::scalar::scalar_text;
 use super::yaml::{Entry, Kind, Node};
 use std::sync::Arc;

@@ -15,6 +15,7 @@
 mod ast;
 mod collection;
 mod condition;
+mod context;
 mod correlation;
 mod criteria;
 pub mod diagnostic;

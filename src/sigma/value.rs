@@ -1,11 +1,11 @@
 //! A value and its modifiers as tests of one field.
 
 use super::ast::Given;
+use super::context::Context;
 use super::diagnostic::{Problem, Refusal, Span, short};
 use super::encoding::{base64, base64_offsets, utf16};
 use super::ir::{Number, Regex, Test};
 use super::limits::{MAX_ENCODED_DASHES, MAX_EXPANSIONS, MAX_VALUE_BYTES, MAX_WILDCARDS};
-use super::lower::Context;
 use super::modifiers::{How, Plan, Step};
 use super::pattern::{self, Part};
 use super::regex;

@@ -1,0 +1,90 @@
+//! What lowering a file needs to know and keeps count of.
+
+use super::Options;
+use super::ast::Given;
+use super::diagnostic::{Problem, Problems, Refusal, Span, short};
+use super::ir::Regex;
+use super::limits::Budget;
+use super::regex::Checker;
+use super::yaml::part_of;
+use rustc_hash::FxHashSet;
+use std::sync::Arc;
+
+/// What lowering a file needs to know and keeps count of.
+pub(super) struct Context<'a> {
+    pub(super) file: &'a Arc<str>,
+    pub(super) text: &'a str,
+    pub(super) options: &'a Options,
+    pub(super) problems: Problems,
+    pub(super) budget: Budget,
+    checker: &'a Checker,
+    /// Whether the rule at hand is for our own records, whose fields are known.
+    pub(super) own: bool,
+    /// Field names met so far: the same few are used again and again.
+    names: FxHashSet<Arc<str>>,
+    /// A byte and its line, counted from 1, so that lines are counted once and not for each rule from the start.
+    line: (usize, u32),
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(file: &'a Arc<str>, text: &'a str, options: &'a Options, checker: &'a Checker) -> Self {
+        Self {
+            file,
+            text,
+            options,
+            problems: Problems::default(),
+            budget: Budget::new(),
+            checker,
+            own: false,
+            names: FxHashSet::default(),
+            line: (0, 1),
+        }
+    }
+
+    /// The line of byte `at`, counted from 1; places must be asked for in order.
+    pub(super) fn line(&mut self, at: usize) -> u32 {
+        let (from, line) = self.line;
+        let between = self.text.as_bytes().get(from..at).unwrap_or(&[]);
+        let lines = memchr::memchr_iter(b'\n', between).count();
+        self.line = (from.max(at), line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX)));
+        self.line.1
+    }
+
+    /// The one copy of a field name.
+    pub(super) fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    /// Refuses a field that our own records do not have.
+    pub(super) fn check_field(&self, field: &str, span: Span) -> Result<(), Refusal> {
+        if self.own { self.options.check_field(field, span) } else { Ok(()) }
+    }
+
+    pub(super) fn check_regex(&mut self, regex: &Regex, given: Given<'_>) -> Result<(), Refusal> {
+        self.checker.check(regex, &mut self.budget).map_err(|fault| {
+            // What `expand` wrote has no place of its own.
+            let part = fault.part.filter(|_| *regex.pattern == *given.text);
+            let span = part.map_or(given.span, |part| part_of(self.text, given.span, given.text, part));
+            let problem = Problem::error("bad-regex", span, fault.message);
+            fault.hint.into_iter().fold(problem, |problem, hint| problem.hint(hint))
+        })
+    }
+
+    /// The values of a placeholder.
+    pub(super) fn placeholder(&self, name: &str, span: Span) -> Result<&'a [String], Refusal> {
+        match self.options.placeholders.get(name) {
+            Some(values) => Ok(values),
+            None => {
+                let written = format!("%{name}%");
+                let span = part_of(self.text, span, &written, 0..written.len());
+                Err(Problem::error("unresolved-placeholder", span, format!("no values for `{}`", short(&written)))
+                    .hint("give values for this placeholder in the configuration"))
+            }
+        }
+    }
+}
