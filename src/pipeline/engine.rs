@@ -4,7 +4,7 @@ use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
 use super::summary::{Room, Summary, TopEntity};
 use crate::alert::{Alert, Raiser};
-use crate::detect::{self, Catalogue, Correlated, Correlator, Finding, Input, Named, Place, RuleIx};
+use crate::detect::{self, Catalogue, Correlated, Correlator, Finding, Input, Place, RuleIx};
 use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{self, Sink};
@@ -37,15 +37,10 @@ pub struct Engine {
     last: Timestamp,
 }
 
-/// Something a rule or correlation says about a record.
+/// A finding with the values that the record's hit carried.
 struct Said<'a> {
-    rule: RuleRef,
-    time: Timestamp,
-    /// The values carried by the record's hit.
+    finding: Finding<'a>,
     values: &'a [u8],
-    group: &'a [Named],
-    record: &'a [u8],
-    place: Place,
 }
 
 impl Engine {
@@ -100,15 +95,17 @@ impl Engine {
         }
         let plan = Arc::clone(&self.plan);
         for hit in evidence.hits_of(entry) {
-            let said = Said {
-                rule: RuleRef::Rule(hit.rule.0 as usize),
+            let rule = RuleRef::Rule(hit.rule.0 as usize);
+            let finding = Finding {
+                rule,
                 time: self.last,
-                values: hit.values,
+                points: plan.points(rule),
                 group: &[],
                 record: evidence.object_of(entry),
                 place: Place { input, number: entry.number },
             };
-            if !plan.is_silent(said.rule) {
+            let said = Said { finding, values: hit.values };
+            if !plan.is_silent(rule) {
                 self.speak(&said, sink)?;
             }
             self.correlate(&said, hit.rule, sink)?;
@@ -121,7 +118,8 @@ impl Engine {
         if !self.correlator.listens(hit) {
             return Ok(());
         }
-        let hit = detect::Hit { rule: hit, time: said.time, place: said.place, values: said.values };
+        let Finding { time, place, .. } = said.finding;
+        let hit = detect::Hit { rule: hit, time, place, values: said.values };
         let mut all: Vec<Correlated> = Vec::new();
         self.correlator.observe(&hit, &mut all);
         self.tell(&all, Some(said), sink)
@@ -133,56 +131,44 @@ impl Engine {
         for correlated in all {
             let index = correlated.correlation.0 as usize;
             let group = self.plan.name_group(index, &correlated.group);
-            let said = Said {
-                rule: RuleRef::Correlation(index),
+            let rule = RuleRef::Correlation(index);
+            let finding = Finding {
+                rule,
                 time: correlated.time,
-                values: &correlated.values,
+                points: self.plan.points(rule),
                 group: &group,
-                record: by.map_or(&[], |said| said.record),
+                record: by.map_or(&[], |said| said.finding.record),
                 place: correlated.place,
             };
-            self.speak(&said, sink)?;
+            self.speak(&Said { finding, values: &correlated.values }, sink)?;
         }
         Ok(())
     }
 
     /// A finding that is not silent: it is counted, printed, scored, and perhaps an alert.
     fn speak(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
-        let points = self.plan.points(said.rule);
-        let finding = Finding {
-            rule: said.rule,
-            time: said.time,
-            points,
-            group: said.group,
-            record: said.record,
-            place: said.place,
-        };
-        *self.summary.findings.entry(said.rule).or_default() += 1;
+        let finding = &said.finding;
+        *self.summary.findings.entry(finding.rule).or_default() += 1;
         if self.emits.findings {
-            sink.finding(&finding, &self.summary.catalogue)?;
+            sink.finding(finding, &self.summary.catalogue)?;
         }
         let subject = self.plan.subject(said.values);
-        if let Some(alert) = self.raiser.finding(&finding, subject, &self.summary.catalogue) {
+        if let Some(alert) = self.raiser.finding(finding, subject, &self.summary.catalogue) {
             self.alert(&alert, sink)?;
         }
-        self.score(said, points, sink)
+        self.score(said, sink)
     }
 
-    fn score(&mut self, said: &Said<'_>, points: u32, sink: &mut dyn Sink) -> io::Result<()> {
+    fn score(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         let plan = Arc::clone(&self.plan);
+        let Finding { rule, time, points, place, .. } = said.finding;
+        let scored = Scored { time, number: place.number, input: place.input, rule: plan.number_of(rule), points };
         for index in 0..self.boards.len() {
             let Some(board) = self.boards.get_mut(index) else { continue };
             let Some(entity) = plan.entity(index, said.values) else { continue };
-            let scored = Scored {
-                time: said.time,
-                number: said.place.number,
-                input: said.place.input,
-                rule: plan.number_of(said.rule),
-                points,
-            };
             if let Some(threat) = board.add(&entity, scored) {
                 let named = plan.name_entity(index, &entity);
-                let alert = self.raiser.threat(&threat, board.rule(), named, said.place, |number| plan.rule_of(number));
+                let alert = self.raiser.threat(&threat, board.rule(), named, place, |number| plan.rule_of(number));
                 self.alert(&alert, sink)?;
             }
         }

@@ -236,11 +236,7 @@ impl Plan {
     /// The title of a rule.
     #[must_use]
     pub fn title(&self, rule: RuleRef) -> &str {
-        let meta = match rule {
-            RuleRef::Rule(index) => self.ruleset.rules.get(index).map(|rule| &rule.meta),
-            RuleRef::Correlation(index) => self.ruleset.correlations.get(index).map(|rule| &rule.meta),
-        };
-        meta.map_or("", |meta| &meta.title)
+        self.ruleset.meta(rule).map_or("", |meta| &meta.title)
     }
 
     /// What a finding is worth.
@@ -388,16 +384,16 @@ fn named(name: Arc<str>, value: Value<'_>) -> Named {
 
 fn refused_rules(errors: &[CompileError], ruleset: &Ruleset) -> PlanError {
     let refused = errors.iter().filter_map(|error| {
-        let index = error.rule.0 as usize;
-        Some(refused(RuleRef::Rule(index), &ruleset.rules.get(index)?.meta, &error.problem))
+        let rule = RuleRef::Rule(error.rule.0 as usize);
+        Some(refused(rule, ruleset.meta(rule)?, &error.problem))
     });
     PlanError::Rules(refused.collect())
 }
 
 fn refused_correlations(refusals: &[Refusal], ruleset: &Ruleset) -> PlanError {
     let refused = refusals.iter().filter_map(|refusal| {
-        let index = refusal.correlation.0 as usize;
-        Some(refused(RuleRef::Correlation(index), &ruleset.correlations.get(index)?.meta, &refusal.reason))
+        let rule = RuleRef::Correlation(refusal.correlation.0 as usize);
+        Some(refused(rule, ruleset.meta(rule)?, &refusal.reason))
     });
     PlanError::Rules(refused.collect())
 }

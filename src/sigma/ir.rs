@@ -15,6 +15,17 @@ pub struct Ruleset {
     pub correlations: Vec<Correlation>,
 }
 
+impl Ruleset {
+    /// What a rule or correlation says about itself; `None` for one that is not here.
+    #[must_use]
+    pub fn meta(&self, rule: RuleRef) -> Option<&Meta> {
+        match rule {
+            RuleRef::Rule(index) => self.rules.get(index).map(|rule| &rule.meta),
+            RuleRef::Correlation(index) => self.correlations.get(index).map(|correlation| &correlation.meta),
+        }
+    }
+}
+
 /// What a rule says about itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
