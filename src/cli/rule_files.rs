@@ -155,8 +155,11 @@ pub fn load(args: &RuleArgs, config: &Config) -> Result<Ruleset, Failure> {
 /// # Errors
 /// When there are such rules and they may not be skipped.
 pub fn compile(mut ruleset: Ruleset, wanted: Wanted, args: &RuleArgs) -> Result<Plan, Failure> {
+    if !args.skip_bad_rules {
+        return Plan::compile(ruleset, wanted).map_err(Failure::rules);
+    }
     match Plan::compile(ruleset.clone(), wanted.clone()) {
-        Err(PlanError::Rules(refused)) if args.skip_bad_rules => {
+        Err(PlanError::Rules(refused)) => {
             refused.iter().for_each(|refused| super::note(&format!("sigmabus: {refused}")));
             pipeline::silence(&mut ruleset, &refused);
             Plan::compile(ruleset, wanted).map_err(Failure::rules)

@@ -1,6 +1,6 @@
 //! `sigmabus scan` and `sigmabus decode`: stored input, from its first byte to its last.
 
-use super::args::{DecodeArgs, Naming as NamingArg, ScanArgs, TrafficArgs};
+use super::args::{DecodeArgs, Emit, Naming as NamingArg, OutputArgs, ScanArgs, TrafficArgs};
 use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome};
@@ -8,8 +8,8 @@ use super::printer::{Printer, emits};
 use super::progress::{Bar, stop_flag};
 use super::report::counted;
 use super::{note, rule_files};
-use crate::capture::{LinkType, Opened};
-use crate::detect::{Input, Unit};
+use crate::capture::LinkType;
+use crate::detect::Input;
 use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
 use crate::sigma::ir::Ruleset;
 use crate::sink::Pace;
@@ -22,10 +22,7 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let origin = config.origin.clone();
-    let mut wanted = wanted(config, &args.traffic);
-    let emits = emits(&args.output.emit);
-    wanted.findings = emits.findings;
-    wanted.records = args.output.emit.contains(&super::args::Emit::Records).then_some(Naming::Native);
+    let mut wanted = wanted(config, &args.traffic, &args.output.emit);
     wanted.sources = match (args.sources.logsource, args.sources.logsource_fields) {
         (Some(source), _) => Sources::Declared(source),
         (None, Some(fields)) => Sources::Told(fields.0),
@@ -35,16 +32,15 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
     inputs::sort_by_time(&mut stored.inputs);
     let printer = Printer::open(&args.output, Pace::Report)?;
-    let (summary, outcome) = stored.run(plan, emits, origin, printer)?;
-    let met = args.output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
-    Ok(if outcome == Outcome::Done && met { Outcome::FailOn } else { outcome })
+    let (summary, outcome) = stored.run(plan, emits(&args.output.emit), origin, printer)?;
+    Ok(if outcome == Outcome::Done { judged(&summary, &args.output) } else { outcome })
 }
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     let config = Config::load(None).map_err(Failure::rules)?;
     let origin = config.origin.clone();
-    let mut wanted = wanted(config, &args.traffic);
+    let mut wanted = wanted(config, &args.traffic, &[]);
     wanted.scoreboards.clear();
     wanted.records = Some(match args.naming {
         NamingArg::Native => Naming::Native,
@@ -56,10 +52,22 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     Ok(stored.run(plan, Emits::default(), origin, printer)?.1)
 }
 
-/// What the configuration asks for, with the ports of the command line before those of the file.
-pub(super) fn wanted(config: Config, traffic: &TrafficArgs) -> Wanted {
-    let ports = if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() };
-    Wanted { ports, points: config.points, scoreboards: config.scoreboards, ..Wanted::default() }
+/// What the configuration and the command line ask for; ports of the command line go before those of the file.
+pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wanted {
+    Wanted {
+        ports: if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() },
+        points: config.points,
+        scoreboards: config.scoreboards,
+        findings: emit.contains(&Emit::Findings),
+        records: emit.contains(&Emit::Records).then_some(Naming::Native),
+        sources: Sources::Unknown,
+    }
+}
+
+/// How a run that was done ends, by `--fail-on`.
+pub(super) fn judged(summary: &Summary, output: &OutputArgs) -> Outcome {
+    let met = output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
+    if met { Outcome::FailOn } else { Outcome::Done }
 }
 
 /// A run over stored input.
@@ -144,19 +152,12 @@ impl Stored {
         printer: &mut Printer,
     ) -> Result<(), Failure> {
         let opened = input.open(&bar.read, &self.stop)?;
-        let unit = match &opened {
-            Opened::Capture(_) => Unit::Frame,
-            Opened::Other { start, .. } if start.is_empty() || pipeline::looks_like_json_lines(start) => Unit::Line,
-            Opened::Other { start, .. } => return Err(Failure::failed(inputs::unknown_format(&input.name, start))),
-        };
+        let unknown = |start: &[u8]| Failure::failed(inputs::unknown_format(&input.name, start));
+        let unit = pipeline::unit_of(&opened).map_err(unknown)?;
         let number = engine.begin(Input { name: Arc::clone(&input.name), unit });
         let threads = self.threads.map_or_else(cores, usize::from);
         let run = Run { plan, input: number, threads, progress: bar };
-        let ran = match opened {
-            Opened::Capture(source) => run.capture(source, self.filter()?, engine, printer.sink()),
-            Opened::Other { reader, .. } => run.log(reader, engine, printer.sink()),
-        };
-        ran.map_err(|error| match error {
+        run.input(opened, self.filter()?, engine, printer.sink()).map_err(|error| match error {
             // Nothing more can be said: the other inputs need not be read.
             RunError::Output(error) => Failure::output(&error).told(),
             other => Failure::failed(format!("{}: {other}", input.name)),

@@ -8,7 +8,7 @@ use super::progress::stop_flag;
 use super::{format_for_stdout, note, report, rule_files, scan};
 use crate::capture::live::{self, Live, LiveError, Options};
 use crate::detect::{Input, Unit};
-use crate::pipeline::{self, Engine, Naming, Progress};
+use crate::pipeline::{self, Engine, Progress};
 use crate::sink::{Pace, plain};
 use serde_json::json;
 use std::io::{self, Write};
@@ -20,10 +20,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let configuration = config.origin.as_ref().map(|path| path.display().to_string());
-    let mut wanted = scan::wanted(config, &args.traffic);
-    let emits = emits(&args.output.emit);
-    wanted.findings = emits.findings;
-    wanted.records = args.output.emit.contains(&super::args::Emit::Records).then_some(Naming::Native);
+    let wanted = scan::wanted(config, &args.traffic, &args.output.emit);
     let options = Options {
         ports: wanted.ports.clone(),
         filter: args.traffic.bpf.clone(),
@@ -33,7 +30,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let plan = Arc::new(rule_files::compile(ruleset, wanted, &args.rules)?);
     let live = Live::open(&args.interface, &options).map_err(refused)?;
     let mut printer = Printer::open(&args.output, Pace::AsTheyHappen)?;
-    let mut engine = Engine::new(&plan, emits);
+    let mut engine = Engine::new(&plan, emits(&args.output.emit));
     let input = engine.begin(Input { name: args.interface.as_str().into(), unit: Unit::Frame });
     note(&format!("watching {}; Ctrl-C ends with a summary", args.interface));
 
@@ -57,8 +54,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
         report::grouped(edge.own_drops),
     ));
     printer.sink().flush().map_err(|error| Failure::output(&error))?;
-    let met = args.output.fail_on.is_some_and(|level| summary.has_alert(level.into()));
-    Ok(if met { Outcome::FailOn } else { Outcome::Done })
+    Ok(scan::judged(&summary, &args.output))
 }
 
 /// Ctrl-C or SIGTERM.

@@ -5,12 +5,12 @@
 
 use super::captures::Run;
 use super::engine::{Emits, Engine};
-use super::lines::looks_like_json_lines;
+use super::input::unit_of;
 use super::plan::Plan;
 use super::{RunError, Wanted};
 use crate::alert::Alert;
 use crate::capture::{self, Opened};
-use crate::detect::{Catalogue, Finding, Input, Unit};
+use crate::detect::{Catalogue, Finding, Input};
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
 use crate::sigma::{self, Loaded, Options, SchemaFields, Severity, SourceText};
 use crate::sink::Sink;
@@ -310,18 +310,13 @@ impl Case {
                 capture::open(Box::new(file)).map_err(RunError::Capture)?
             }
         };
-        let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
+        let unknown = |_: &[u8]| RunError::Input(io::Error::other("neither a capture nor a log"));
+        let unit = unit_of(&opened).map_err(unknown)?;
         let mut engine = Engine::new(plan, Emits { alerts: false, findings: true });
         let input = engine.begin(Input { name: self.name.as_str().into(), unit });
         let run = Run { plan, input, threads, progress: &() };
         let mut heard = Heard::default();
-        match opened {
-            Opened::Capture(source) => run.capture(source, None, &mut engine, &mut heard)?,
-            Opened::Other { start, reader } if start.is_empty() || looks_like_json_lines(&start) => {
-                run.log(reader, &mut engine, &mut heard)?;
-            }
-            Opened::Other { .. } => return Err(RunError::Input(io::Error::other("neither a capture nor a log"))),
-        }
+        run.input(opened, None, &mut engine, &mut heard)?;
         let warnings = engine.finish(&mut heard).map_err(RunError::Output)?.warnings;
         Ok(Found { rules: heard.0, warnings })
     }

@@ -2,9 +2,9 @@
 #![allow(dead_code, reason = "every test target uses a part of it")]
 
 use serde_json::Value;
-use sigmabus::capture::{self, Opened};
-use sigmabus::detect::{Input, Unit};
-use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Summary, Wanted};
+use sigmabus::capture;
+use sigmabus::detect::Input;
+use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Summary, Wanted, unit_of};
 use sigmabus::score::Scoreboard;
 use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sink::{JsonLines, Sink};
@@ -81,14 +81,10 @@ impl Ask {
         for path in inputs {
             let opened = capture::open(Box::new(File::open(path).unwrap())).unwrap();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
+            let unit = unit_of(&opened).unwrap();
             let input = engine.begin(Input { name: name.into(), unit });
             let run = Run { plan: &plan, input, threads: self.threads, progress: &() };
-            match opened {
-                Opened::Capture(source) => run.capture(source, None, &mut engine, &mut sink),
-                Opened::Other { reader, .. } => run.log(reader, &mut engine, &mut sink),
-            }
-            .unwrap();
+            run.input(opened, None, &mut engine, &mut sink).unwrap();
         }
         let summary = engine.finish(&mut sink).unwrap();
         sink.flush().unwrap();
