@@ -82,6 +82,7 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   sigmabus rules check my-rules/                               with the lines they are in
+  sigmabus rules check --fail-on warning my-rules/             for a repository that is to stay clean
   sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
 
 const EXPLAIN_EXAMPLES: &str = "\
@@ -304,6 +305,9 @@ pub enum RulesCommand {
         /// How to print them: text goes to standard error, the others to standard output
         #[arg(long, value_enum, default_value = "text")]
         format: CheckFormat,
+        /// The least problem to fail on; hints are none
+        #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
+        fail_on: FailOn,
     },
     /// Tell what a rule means, or why it did or did not match an event
     #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -370,6 +374,15 @@ pub enum CheckFormat {
     Json,
     /// SARIF 2.1.0, which code hosts and editors read
     Sarif,
+}
+
+/// Which problems of rules turn the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors: exit code 3
+    Error,
+    /// Warnings as well: exit code 1 when there are only these
+    Warning,
 }
 
 /// How to print the results of tests.

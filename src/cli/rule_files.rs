@@ -98,8 +98,17 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 /// Understands rule files; fields of Modbus rules must be in the schema, placeholders have their configured values.
 #[must_use]
 pub fn understand(files: Vec<SourceText>, config: &Config) -> Loaded {
-    let placeholders = config.placeholders.clone();
-    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders })
+    sigma::load(files, &options(config))
+}
+
+/// Understands rule files likewise, and looks for what their authors did not mean.
+#[must_use]
+pub(super) fn check(files: Vec<SourceText>, config: &Config) -> Loaded {
+    sigma::check(files, &options(config))
+}
+
+fn options(config: &Config) -> Options {
+    Options { fields: Some(Arc::new(SchemaFields)), placeholders: config.placeholders.clone() }
 }
 
 /// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.

@@ -5,8 +5,8 @@ use super::config::Config;
 use super::outcome::{Failure, Outcome};
 use super::{explain, format_for_stdout, rule_files, rules_check, rules_test, skeleton};
 use crate::record::schema;
-use crate::sigma::Loaded;
 use crate::sigma::ir::Meta;
+use crate::sigma::{Loaded, SourceText};
 use crate::sink::{painted, plain};
 use serde_json::json;
 use std::io::{self, Write};
@@ -15,7 +15,9 @@ use std::path::PathBuf;
 /// Runs a subcommand.
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
-        RulesCommand::Check { paths, format } => rules_check::run(&loaded(&paths)?, format),
+        RulesCommand::Check { paths, format, fail_on } => {
+            rules_check::run(&loaded(&paths, rule_files::check)?, format, fail_on)
+        }
         RulesCommand::Explain(args) => explain::run(&args),
         RulesCommand::New { correlation } => skeleton::run(correlation),
         RulesCommand::Test { paths, format } => rules_test::run(&paths, format),
@@ -24,14 +26,14 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     }
 }
 
-fn loaded(paths: &[PathBuf]) -> Result<Loaded, Failure> {
+fn loaded(paths: &[PathBuf], read: fn(Vec<SourceText>, &Config) -> Loaded) -> Result<Loaded, Failure> {
     let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
     let config = Config::load(None).map_err(Failure::rules)?;
-    Ok(rule_files::understand(files, &config))
+    Ok(read(files, &config))
 }
 
 fn list(paths: &[PathBuf], format: &FormatArgs) -> Result<Outcome, Failure> {
-    let loaded = loaded(paths)?;
+    let loaded = loaded(paths, rule_files::understand)?;
     let rules = loaded.ruleset.rules.iter().map(|rule| (&rule.meta, "detection"));
     let correlations = loaded.ruleset.correlations.iter().map(|rule| (&rule.meta, "correlation"));
     let mut all: Vec<(&Meta, &str)> = rules.chain(correlations).collect();

@@ -1,11 +1,11 @@
 //! `sigmabus rules check`: every problem of every rule file.
 
-use super::args::CheckFormat;
+use super::args::{CheckFormat, FailOn};
 use super::note;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use crate::pipeline::{Plan, PlanError, Refused, Wanted};
-use crate::sigma::{Diagnostic, Loaded, Severity};
+use crate::sigma::{Diagnostic, Loaded, Severity, codes};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -19,9 +19,9 @@ const TOO_LARGE: &str = "too-large";
 const SARIF_SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// Tells the problems of rules.
-pub(super) fn run(loaded: &Loaded, format: CheckFormat) -> Result<Outcome, Failure> {
-    let wrong = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
-    let warnings = loaded.diagnostics.len() - wrong;
+pub(super) fn run(loaded: &Loaded, format: CheckFormat, fail_on: FailOn) -> Result<Outcome, Failure> {
+    let count = |severity| loaded.diagnostics.iter().filter(|found| found.severity == severity).count();
+    let [wrong, warnings, hints] = [Severity::Error, Severity::Warning, Severity::Hint].map(count);
     let understood = loaded.ruleset.rules.len() + loaded.ruleset.correlations.len();
     // A rule may be understood and still ask for more than the matcher's bounds allow.
     let refused = match Plan::compile(loaded.ruleset.clone(), Wanted::default()) {
@@ -34,10 +34,15 @@ pub(super) fn run(loaded: &Loaded, format: CheckFormat) -> Result<Outcome, Failu
         CheckFormat::Sarif => print(&format!("{:#}\n", sarif(&problems(loaded, &refused))))?,
     }
     let (good, errors) = (understood - refused.len(), wrong + refused.len());
-    let [good, errors_told, warnings] =
+    let [good, errors_told, warnings_told] =
         [(good, "good rule"), (errors, "error"), (warnings, "warning")].map(|(count, what)| counted(count, what));
-    note(&format!("{good}, {errors_told}, {warnings}"));
-    Ok(if errors > 0 { Outcome::Rules } else { Outcome::Done })
+    let hints_told = if hints > 0 { format!(", {}", counted(hints, "hint")) } else { String::new() };
+    note(&format!("{good}, {errors_told}, {warnings_told}{hints_told}"));
+    Ok(match fail_on {
+        _ if errors > 0 => Outcome::Rules,
+        FailOn::Warning if warnings > 0 => Outcome::FailOn,
+        FailOn::Warning | FailOn::Error => Outcome::Done,
+    })
 }
 
 fn text(loaded: &Loaded, refused: &[Refused]) {
@@ -55,7 +60,7 @@ fn print(text: &str) -> Result<(), Failure> {
 /// A problem as programs are told it; lines and columns count from 1, columns in characters.
 struct Problem<'a> {
     code: &'a str,
-    severity: &'static str,
+    severity: Severity,
     message: String,
     hint: Option<&'a str>,
     file: &'a str,
@@ -76,7 +81,7 @@ fn problems<'a>(loaded: &'a Loaded, refused: &'a [Refused]) -> Vec<Problem<'a>> 
     let found = loaded.diagnostics.iter().map(|found| located(found, loaded));
     let refused = refused.iter().map(|refused| Problem {
         code: TOO_LARGE,
-        severity: "error",
+        severity: Severity::Error,
         message: format!("rule `{}`: {}", refused.title, refused.problem),
         hint: None,
         file: &refused.origin.file,
@@ -95,10 +100,7 @@ fn located<'a>(found: &'a Diagnostic, loaded: &Loaded) -> Problem<'a> {
     });
     Problem {
         code: found.code,
-        severity: match found.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        severity: found.severity,
         message: found.message.clone(),
         hint: found.hint.as_deref(),
         file: &found.file,
@@ -117,7 +119,7 @@ fn json_lines(problems: &[Problem<'_>]) -> String {
             .map(|other| json!({"message": other.label, "start": place(other.start), "end": place(other.end)}))
             .collect();
         let line = json!({
-            "type": "diagnostic", "code": code, "severity": severity, "message": message, "hint": hint, "file": file,
+            "type": "diagnostic", "code": code, "severity": severity.word(), "message": message, "hint": hint, "file": file,
             "line": start.0, "column": start.1, "end": place(*end), "related": related,
         });
         // Writing to a `String` cannot fail.
@@ -126,11 +128,11 @@ fn json_lines(problems: &[Problem<'_>]) -> String {
     out
 }
 
-/// SARIF 2.1.0: a run with a result for each problem.
+/// SARIF 2.1.0: a run with a result for each problem, and a reporting descriptor for each code among them.
 fn sarif(problems: &[Problem<'_>]) -> Value {
-    let codes: BTreeSet<&str> = problems.iter().map(|problem| problem.code).collect();
-    let rules: Vec<Value> = codes.into_iter().map(|code| json!({"id": code})).collect();
-    let results: Vec<Value> = problems.iter().map(result).collect();
+    let found: BTreeSet<&str> = problems.iter().map(|problem| problem.code).collect();
+    let rules: Vec<Value> = found.iter().map(|code| descriptor(code)).collect();
+    let results: Vec<Value> = problems.iter().map(|problem| result(problem, &found)).collect();
     json!({
         "$schema": SARIF_SCHEMA,
         "version": "2.1.0",
@@ -142,7 +144,28 @@ fn sarif(problems: &[Problem<'_>]) -> Value {
     })
 }
 
-fn result(problem: &Problem<'_>) -> Value {
+/// What a code means (SARIF 2.1.0, 3.49).
+fn descriptor(name: &str) -> Value {
+    let Some(code) = codes::find(name) else { return json!({"id": name}) };
+    let severity = code.severities.first().copied().unwrap_or(Severity::Error);
+    json!({
+        "id": name,
+        "shortDescription": {"text": code.meaning},
+        "help": {"text": code.advice},
+        "defaultConfiguration": {"level": sarif_level(severity)},
+    })
+}
+
+/// The word for a severity in SARIF (2.1.0, 3.27.10).
+const fn sarif_level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Hint => "note",
+    }
+}
+
+fn result(problem: &Problem<'_>, codes: &BTreeSet<&str>) -> Value {
     let message = match problem.hint {
         Some(hint) => format!("{}; {hint}", problem.message),
         None => problem.message.clone(),
@@ -160,7 +183,8 @@ fn result(problem: &Problem<'_>) -> Value {
         .collect();
     json!({
         "ruleId": problem.code,
-        "level": problem.severity,
+        "ruleIndex": codes.iter().position(|code| *code == problem.code),
+        "level": sarif_level(problem.severity),
         "message": {"text": message},
         "locations": [{"physicalLocation": location(problem.start, problem.end)}],
         "relatedLocations": related,

@@ -12,10 +12,24 @@ use std::sync::Arc;
 /// Whether the rule was left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
+    /// The rule is right, and could be better.
+    Hint,
     /// The rule is used all the same.
     Warning,
     /// The rule, or what of the file could not be read, is left out.
     Error,
+}
+
+impl Severity {
+    /// Its word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A place that has to do with the problem.
@@ -93,6 +107,10 @@ impl Problem {
         Self::new(Severity::Warning, code, span, message.into())
     }
 
+    pub(super) fn remark(code: &'static str, span: Span, message: impl Into<String>) -> Refusal {
+        Self::new(Severity::Hint, code, span, message.into())
+    }
+
     fn new(severity: Severity, code: &'static str, span: Span, message: String) -> Refusal {
         Box::new(Self { code, severity, message, label: Cow::Borrowed(""), hint: None, span, related: Vec::new() })
     }
@@ -125,6 +143,11 @@ impl Problem {
     pub(super) fn related(mut self: Box<Self>, span: Span, label: impl Into<String>) -> Refusal {
         self.related.push((span, label.into()));
         self
+    }
+
+    /// Where it begins.
+    pub(super) const fn start(&self) -> usize {
+        self.span.start
     }
 
     /// The problem with its place in `text`, the file's content as far as it is text.
@@ -237,6 +260,7 @@ pub fn render(diagnostic: &Diagnostic, text: &str, colour: bool) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Hint => Level::NOTE.with_name("hint"),
     };
     let title = level.primary_title(&*diagnostic.message).id(diagnostic.code);
     let mut group = if text.is_empty() {

@@ -19,6 +19,9 @@ pub const MAX_COPIED_BYTES: usize = 1 << 20;
 /// Problems told of one file; the rest are counted.
 pub const MAX_PROBLEMS: usize = 100;
 
+/// Steps that looking for what a file's authors did not mean may take; a step is two tests compared, or a text looked up.
+pub const MAX_LINT_STEPS: usize = 1_000_000;
+
 /// Search identifiers of one rule.
 pub const MAX_IDENTIFIERS: usize = 1_000;
 /// Bytes of one condition.

@@ -9,6 +9,7 @@ use super::filter::{self, Filter};
 use super::index::Index;
 use super::ir::{Meta, Rule, Ruleset};
 use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
+use super::lint;
 use super::lower;
 use super::references::{self, Waiting};
 use super::regex::Checker;
@@ -62,6 +63,29 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
     let sources = sources.collect();
     diagnostics.iter_mut().for_each(|found| found.sort_by_key(|diagnostic| diagnostic.span.start));
     Loaded { ruleset, diagnostics: diagnostics.into_iter().flatten().collect(), sources }
+}
+
+/// Reads rules like [`load`], and looks for what is right and still not what its author meant.
+#[must_use]
+pub fn check(sources: impl IntoIterator<Item = SourceText>, options: &Options) -> Loaded {
+    let all: Vec<SourceText> = sources.into_iter().collect();
+    let Loaded { ruleset, diagnostics, .. } = load(all.iter().cloned(), options);
+    let silent = lint::silent(&ruleset);
+    let remarks: Vec<Vec<Diagnostic>> = all.par_iter().map(|source| lint::file(source, options, &silent)).collect();
+    // Problems stand in the order of their files.
+    let mut problems = diagnostics.into_iter().peekable();
+    let mut checked = Vec::new();
+    let mut sources = Vec::new();
+    for (source, remarks) in all.into_iter().zip(remarks) {
+        let before = checked.len();
+        checked.extend(std::iter::from_fn(|| problems.next_if(|problem| problem.file == source.name)));
+        checked.extend(remarks);
+        if let Some(own @ [_, ..]) = checked.get_mut(before..) {
+            own.sort_by_key(|problem| problem.span.start);
+            sources.push(source);
+        }
+    }
+    Loaded { ruleset, diagnostics: checked, sources }
 }
 
 impl Loaded {
@@ -137,7 +161,7 @@ fn read(source: &SourceText, options: &Options, checker: &Checker) -> FileRules 
             return refused(problem.hint("save the file in UTF-8"), valid);
         }
     };
-    let mut context = Context::new(&source.name, text, options, checker);
+    let mut context = Context::new(&source.name, text, options, Some(checker));
     let documents = yaml::parse(text, &mut context.problems);
     let documents = collection::expand(documents, &mut context.problems);
     let mut file = FileRules::default();

@@ -95,7 +95,8 @@ fn count(condition: &Condition, mentions: &mut [usize]) {
     }
 }
 
-fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
+/// What a search identifier asks, or an element of its list.
+pub(super) fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
     // Everything is lowered even after an error, so that all that is wrong is told at once; but nobody is told more
     // than the file's share of problems.
     if context.problems.is_full() {
@@ -134,7 +135,8 @@ fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
     }
 }
 
-fn lower_item(context: &mut Context<'_>, item: &Item<'_>) -> Result<Expr, Refusal> {
+/// What a line of a selection asks.
+pub(super) fn lower_item(context: &mut Context<'_>, item: &Item<'_>) -> Result<Expr, Refusal> {
     let plan = Plan::read(item.key, context.text)?;
     let target = if plan.field.is_empty() {
         if !matches!(plan.how, How::Text(_) | How::Regex { .. } | How::Cidr) {
@@ -169,7 +171,12 @@ fn exists(target: Target, item: &Item<'_>) -> Result<Expr, Refusal> {
 }
 
 /// What one value becomes.
-fn group(context: &mut Context<'_>, plan: &Plan<'_>, target: &Target, given: Given<'_>) -> Result<Expr, Refusal> {
+pub(super) fn group(
+    context: &mut Context<'_>,
+    plan: &Plan<'_>,
+    target: &Target,
+    given: Given<'_>,
+) -> Result<Expr, Refusal> {
     let tests = value::tests(context, plan, given)?;
     let mut parts = Vec::with_capacity(tests.len());
     for test in tests {

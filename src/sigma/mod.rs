@@ -8,11 +8,13 @@
 //!
 //! [`load`] takes files and gives a [`Ruleset`] and [`Diagnostic`]s. Every problem points at its place and says what
 //! to write instead; a rule with an error is left out, the others go on. The language is Sigma 2.1; where the
-//! specification is silent, the manual's page on Sigma says what was chosen.
+//! specification is silent, the manual's page on Sigma says what was chosen. [`check`] does the same and also looks for
+//! what is right and still not what its author meant; [`codes`] has every kind of problem.
 //!
 //! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
 mod ast;
+pub mod codes;
 mod collection;
 mod condition;
 mod context;
@@ -25,6 +27,7 @@ mod filter;
 mod index;
 pub mod ir;
 pub mod limits;
+mod lint;
 mod load;
 mod lower;
 mod metadata;
@@ -43,7 +46,7 @@ pub use criteria::correlation_types;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use fields::SchemaFields;
 pub use limits::MAX_FILE_BYTES;
-pub use load::load;
+pub use load::{check, load};
 pub use modifiers::modifiers;
 
 use diagnostic::{Problem, Refusal, Span, short};
