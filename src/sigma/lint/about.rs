@@ -34,8 +34,9 @@ pub(super) fn silent(lint: &mut Lint<'_>, map: Map<'_>) {
     }
 }
 
-/// Tags that name nothing. `own`: the rule is for Modbus, so that a technique of ATT&CK is to be expected.
-pub(super) fn tags(lint: &mut Lint<'_>, map: Map<'_>, own: bool) {
+/// Tags that name nothing. `wanted`: one of ATT&CK is to be expected, since the rule is for Modbus and raises
+/// alerts.
+pub(super) fn tags(lint: &mut Lint<'_>, map: Map<'_>, wanted: bool) {
     let mut attack = false;
     if let Some(Node { kind: Kind::Sequence(items), .. }) = map.value("tags") {
         for item in items {
@@ -45,7 +46,7 @@ pub(super) fn tags(lint: &mut Lint<'_>, map: Map<'_>, own: bool) {
             found.into_iter().for_each(|problem| lint.push(problem));
         }
     }
-    if own && !attack {
+    if wanted && !attack {
         let span = map.entry("tags").or_else(|| map.entry("title")).map_or(map.span, |entry| entry.key.span);
         lint.push(
             Problem::remark("no-attack-tag", span, "no tag says which technique of ATT&CK for ICS this is")

@@ -92,8 +92,8 @@ impl<'a> Lint<'a> {
         match ast::classify(root) {
             Ok(Document::Detection(map, section)) => {
                 let Ok(source) = metadata::log_source(map, "") else { return };
-                self.about(map, "a rule", silent);
-                about::tags(self, map, is_own(&source));
+                let speaks = self.about(map, "a rule", silent);
+                about::tags(self, map, is_own(&source) && speaks);
                 self.detection(&source, |lint| ast::detection(section, &mut lint.context.problems));
             }
             Ok(Document::Correlation(map, ..)) => {
@@ -108,13 +108,16 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn about(&mut self, map: Map<'_>, what: &str, silent: &Silent<'_>) {
+    /// What it says about itself, but for its tags. Gives whether it speaks for itself.
+    fn about(&mut self, map: Map<'_>, what: &str, silent: &Silent<'_>) -> bool {
         about::missing(self, map, what);
         let start = map.entries.first().map_or(map.span.start, |entry| entry.key.span.start);
         let line = self.context.line(start);
-        if silent.contains(&(&**self.context.file, line)) {
+        let speaks = !silent.contains(&(&**self.context.file, line));
+        if !speaks {
             about::silent(self, map);
         }
+        speaks
     }
 
     fn detection<'t>(&mut self, source: &LogSource, read: impl FnOnce(&mut Self) -> Option<ast::Detection<'t>>) {

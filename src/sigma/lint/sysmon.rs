@@ -83,7 +83,7 @@ const CATEGORIES: &[(&str, &[&str])] = &[
             "SubjectUserName",
             "SubjectUserSid",
             "SubjectLogonId",
-            "GrandparentImage",
+            "GrandParentImage",
             "ProcessCommandLine",
             "TargetUserName",
         ],

@@ -2,7 +2,7 @@
 
 use super::super::ast::{Given, Item};
 use super::super::diagnostic::{Problem, Refusal, nearest, short};
-use super::super::ir::{Expr, Target, Test};
+use super::super::ir::{Expr, Number, Target, Test};
 use super::super::lower;
 use super::super::modifiers::{How, Plan};
 use super::Lint;
@@ -10,6 +10,9 @@ use super::sysmon;
 use super::theory::{self, Form, Place};
 use crate::record::{Domain, schema};
 use std::collections::{BTreeSet, HashMap};
+
+/// The field for the function code.
+const FUNCTION: &str = "modbus.function";
 
 /// Looks at one line of a selection.
 pub(super) fn item(lint: &mut Lint<'_>, item: &Item<'_>) {
@@ -39,12 +42,18 @@ fn impossible(lint: &mut Lint<'_>, plan: &Plan<'_>, item: &Item<'_>) {
     let domain = field.domain();
     for given in &item.values {
         let Some(test) = test(lint, plan, *given) else { continue };
-        if theory::is_impossible(&test, domain) {
+        if theory::is_impossible(&test, domain) || is_exception_code(field, &test) {
             let message = format!("`{}` never has such a value", short(plan.field));
             let problem = Problem::warning("impossible-value", given.span, message);
             lint.push(problem.hint(possible(field, domain, given.text)));
         }
     }
+}
+
+/// Whether the test asks for a function code with the exception bit (Modbus Application Protocol V1.1b3, 7), which the
+/// field for the function leaves out.
+fn is_exception_code(field: schema::Field, test: &Test) -> bool {
+    field.name() == FUNCTION && matches!(test, Test::Number(Number::Int(128..)))
 }
 
 /// Which values there are, or which one was meant.
@@ -55,8 +64,16 @@ fn possible(field: schema::Field, domain: Domain, wrong: &str) -> String {
         Domain::Word(vocabulary) | Domain::Words(vocabulary) => vocabulary.words,
         Domain::U16List => return format!("its values are 0 to {}", u16::MAX),
         Domain::Addr => return "it holds an address, such as 192.0.2.1; `cidr` takes a network".into(),
+        _ if field.name() == FUNCTION => {
+            return "it is 0 to 127, also in exceptions: ask for `modbus.kind: exception`".into();
+        }
         _ => return format!("its values: {}", field.values()),
     };
+    // `16`, where `Write Multiple Registers (16)` was meant.
+    let code = format!("({wrong:0>2})");
+    if let Some(word) = words.iter().find(|word| word.ends_with(&code)) {
+        return format!("did you mean `{word}`?");
+    }
     let wrong = wrong.to_lowercase();
     let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     if let Some(near) = nearest(&wrong, lower.iter().map(String::as_str)) {
@@ -78,31 +95,37 @@ fn shadowed(lint: &mut Lint<'_>, plan: &Plan<'_>, item: &Item<'_>) {
             let (Some(first), Some(second)) = (item.values.get(first), item.values.get(index)) else { continue };
             let message = format!("`{}` is in this list twice", short(second.text));
             let problem = Problem::warning("duplicate-value", second.span, message).label("again here");
-            lint.push(problem.related(first.span, "first here").hint(same_hint(first.text, second.text)));
+            lint.push(problem.related(first.span, "first here").hint(match first.text == second.text {
+                true => "delete one of them",
+                false => "they ask the same, however they are written: delete one, or write what was meant",
+            }));
         }
     }
-    for (inner, outer) in shadows.covered(&mut lint.steps) {
-        let (needless, other) = if plan.all { (outer, inner) } else { (inner, outer) };
-        let (Some(needless), Some(other)) = (item.values.get(needless), item.values.get(other)) else { continue };
-        lint.push(needless_value(*needless, *other, plan));
-    }
+    let covered = shadows.covered(&mut lint.steps).into_iter();
+    let pairs = covered.map(|(inner, outer)| if plan.all { (outer, inner) } else { (inner, outer) });
+    let given = |index: usize| item.values.get(index).copied();
+    let pairs: Vec<_> = pairs.filter_map(|(needless, other)| Some((given(needless)?, given(other)?))).collect();
+    needless(plan, &pairs).into_iter().for_each(|problem| lint.push(problem));
 }
 
-fn same_hint(first: &str, second: &str) -> &'static str {
-    if first == second { "delete one of them" } else { "they are equal: neither case nor quotes count here" }
-}
-
-fn needless_value(needless: Given<'_>, other: Given<'_>, plan: &Plan<'_>) -> Refusal {
-    let message = format!("`{}` can be left out", short(needless.text));
-    let other_text = short(other.text);
-    let hint = if plan.all {
-        format!("what holds `{other_text}` satisfies it, too")
-    } else if plan.how == How::Cidr {
-        format!("it lies in {other_text}")
-    } else {
-        format!("whatever it finds, `{other_text}` finds as well")
+/// Tells of the values of one list that another makes needless, each with that one.
+fn needless(plan: &Plan<'_>, pairs: &[(Given<'_>, Given<'_>)]) -> Option<Refusal> {
+    /// Places shown of one list.
+    const SHOWN: usize = 8;
+    let (first, other) = pairs.first()?;
+    let message = match pairs.len() - 1 {
+        0 => format!("`{}` can be left out", short(first.text)),
+        1 => format!("`{}` and one more value of this list can be left out", short(first.text)),
+        more => format!("`{}` and {more} more values of this list can be left out", short(first.text)),
     };
-    Problem::remark("shadowed-value", needless.span, message).related(other.span, "covered by this").hint(hint)
+    let reason = match &plan.how {
+        _ if plan.all => format!("what holds `{}` satisfies it, too", short(other.text)),
+        How::Cidr => format!("it lies in {}", short(other.text)),
+        _ => format!("whatever it finds, `{}` finds as well", short(other.text)),
+    };
+    let problem = Problem::remark("shadowed-value", first.span, message).related(other.span, "covers it").hint(reason);
+    let more = pairs.iter().skip(1).take(SHOWN);
+    Some(more.fold(problem, |problem, (value, _)| problem.related(value.span, "and this")))
 }
 
 /// The values of a list by what they ask.
