@@ -282,7 +282,84 @@ fn problems_are_data_on_request() {
     }
     let good = rules(folder.path(), &["check", "--format", "sarif", "my-rules"]);
     let good_run: serde_json::Value = serde_json::from_str(&good.out).unwrap();
-    assert_eq!((good.code, good_run["runs"][0]["results"].as_array().unwrap().len()), (0, 0));
+    let results = good_run["runs"][0]["results"].as_array().unwrap();
+    assert_eq!((good.code, results.len()), (0, 1));
+    assert_eq!((&results[0]["ruleId"], &results[0]["level"]), (&"no-attack-tag".into(), &"note".into()));
+}
+
+/// What SARIF 2.1.0 requires of the objects that are used here, by the clauses of the standard.
+#[test]
+fn sarif_has_what_the_standard_requires() {
+    let folder = project();
+    let rule = RULE
+        .replace("title: Setpoint", "title: \u{1f9ef}\u{e4} Setpoint")
+        .replace("192.0.2.11]", "'\u{e4}\u{1f9ef}']")
+        + "---\ntitle: t\nid: x\nlogsource: {product: x}\ndetection: {s: ['\u{1f9ef}', y], u: y, condition: s and not s}\nlevel: low\n";
+    file(folder.path(), "\u{e4} rules/a.yml", rule);
+    let ran = rules(folder.path(), &["check", "--format", "sarif", "\u{e4} rules"]);
+    let log: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &log["version"]), (0, &"2.1.0".into()), "3.13.2");
+    let run = &log["runs"][0];
+    let driver = &run["tool"]["driver"];
+    assert!(driver["name"].is_string(), "3.19.8");
+    assert_eq!(run["columnKind"], "unicodeCodePoints", "3.14.17");
+    let descriptors = driver["rules"].as_array().unwrap();
+    for descriptor in descriptors {
+        assert!(descriptor["id"].is_string(), "3.49.3");
+        assert!(descriptor["shortDescription"]["text"].is_string(), "3.49.9");
+        assert!(descriptor["help"]["text"].is_string(), "3.49.13");
+        let level = descriptor["defaultConfiguration"]["level"].as_str().unwrap();
+        assert!(["error", "warning", "note"].contains(&level), "3.50.3");
+    }
+    let text = fs::read_to_string(folder.path().join("\u{e4} rules/a.yml")).unwrap();
+    let results = run["results"].as_array().unwrap();
+    let places: Vec<String> = results
+        .iter()
+        .map(|result| {
+            assert!(result["message"]["text"].is_string(), "3.27.11");
+            let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(result["ruleId"], descriptors[index]["id"], "3.27.6");
+            let place = &result["locations"][0]["physicalLocation"];
+            assert_eq!(place["artifactLocation"]["uri"], "%C3%A4%20rules/a.yml", "3.4.3");
+            let [line, start, end_line, end] = ["startLine", "startColumn", "endLine", "endColumn"]
+                .map(|key| usize::try_from(place["region"][key].as_u64().unwrap()).unwrap());
+            assert_eq!(line, end_line);
+            let place: String = text.lines().nth(line - 1).unwrap().chars().skip(start - 1).take(end - start).collect();
+            format!("{} {}: {place}\n", result["level"].as_str().unwrap(), result["ruleId"].as_str().unwrap())
+        })
+        .collect();
+    insta::assert_snapshot!(places.concat(), @r"
+    note no-attack-tag: title
+    warning impossible-value: 'ä🧯'
+    warning metadata: x
+    warning unused-selection: u
+    warning never-true: s and not s
+    ");
+}
+
+#[test]
+fn only_errors_and_what_was_asked_for_turn_the_exit_code() {
+    let folder = project();
+    let check = |rule: &str, args: &[&str]| {
+        file(folder.path(), "rule.yml", rule);
+        let ran = rules(folder.path(), &[&["check", "rule.yml"], args].concat());
+        (ran.code, ran.err.lines().last().unwrap().to_owned())
+    };
+    let warned = RULE.replace("write and not hmi", "write");
+    let wrong = RULE.replace("write and not hmi", "wrote");
+    assert_eq!(check(RULE, &["--fail-on", "warning"]), (0, "1 good rule, 0 errors, 0 warnings, 1 hint".to_owned()));
+    assert_eq!(check(&warned, &[]), (0, "1 good rule, 0 errors, 1 warning, 1 hint".to_owned()));
+    assert_eq!(check(&warned, &["--fail-on", "warning"]).0, 1);
+    assert_eq!(check(&wrong, &["--fail-on", "warning"]), (3, "0 good rules, 1 error, 0 warnings".to_owned()));
+}
+
+#[test]
+fn warnings_show_both_places() {
+    let folder = project();
+    let rule = "title: t\nid: 0b29d8b4-3a5c-4a26-92f8-5d2b7d2b8f11\nlogsource: {product: x}\nlevel: low\ndetection:\n  \
+        s:\n    F: [a, b, A]\n  t:\n    F|contains:\n      - foobar\n      - foo\n  condition: s and not t and not s\n";
+    file(folder.path(), "rule.yml", rule);
+    insta::assert_snapshot!("check_warnings", rules(folder.path(), &["check", "rule.yml"]).err);
 }
 
 #[test]

@@ -82,7 +82,7 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   sigmabus rules check my-rules/                               with the lines they are in
-  sigmabus rules check --fail-on warning my-rules/             for a repository that is to stay clean
+  sigmabus rules check --fail-on warning my-rules/             exit code 1 on warnings
   sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
 
 const EXPLAIN_EXAMPLES: &str = "\

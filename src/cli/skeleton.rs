@@ -45,6 +45,10 @@ level: medium                   # informational, low, medium, high or critical
 #   mask: [modbus.values, modbus.value, modbus.text]
 ";
 
+/// The line of the rule's level, and what stands there when a correlation keeps the rule silent.
+const LEVEL: &str = "level: medium                   # informational, low, medium, high or critical\n";
+const SILENT_LEVEL: &str = "level: informational            # without effect: only the correlation below speaks\n";
+
 const CORRELATION: &str = "\
 ---
 title: What happened again and again, in few words
@@ -75,6 +79,7 @@ level: high
 pub(super) fn run(correlation: bool) -> Result<Outcome, Failure> {
     let mut text = RULE.replacen("id: ID", &format!("id: {}", fresh_uuid()), 1);
     if correlation {
+        text = text.replacen(LEVEL, SILENT_LEVEL, 1);
         text += &CORRELATION.replacen("id: ID", &format!("id: {}", fresh_uuid()), 1);
     }
     let mut out = io::stdout().lock();

@@ -71,20 +71,20 @@ pub fn check(sources: impl IntoIterator<Item = SourceText>, options: &Options) -
     let all: Vec<SourceText> = sources.into_iter().collect();
     let Loaded { ruleset, diagnostics, .. } = load(all.iter().cloned(), options);
     let silent = lint::silent(&ruleset);
-    let remarks: Vec<Vec<Diagnostic>> = all.par_iter().map(|source| lint::file(source, options, &silent)).collect();
     // Problems stand in the order of their files.
     let mut problems = diagnostics.into_iter().peekable();
-    let mut checked = Vec::new();
-    let mut sources = Vec::new();
-    for (source, remarks) in all.into_iter().zip(remarks) {
-        let before = checked.len();
-        checked.extend(std::iter::from_fn(|| problems.next_if(|problem| problem.file == source.name)));
-        checked.extend(remarks);
-        if let Some(own @ [_, ..]) = checked.get_mut(before..) {
-            own.sort_by_key(|problem| problem.span.start);
-            sources.push(source);
-        }
-    }
+    let own = |source: SourceText| {
+        let own: Vec<_> = std::iter::from_fn(|| problems.next_if(|problem| problem.file == source.name)).collect();
+        (source, own)
+    };
+    let mut files: Vec<(SourceText, Vec<Diagnostic>)> = all.into_iter().map(own).collect();
+    files.par_iter_mut().for_each(|(source, problems)| {
+        problems.extend(lint::file(source, options, &silent, problems));
+        problems.sort_by_key(|problem| problem.span.start);
+    });
+    files.retain(|(_, problems)| !problems.is_empty());
+    let (sources, problems): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+    let checked = problems.into_iter().flatten().collect();
     Loaded { ruleset, diagnostics: checked, sources }
 }
 

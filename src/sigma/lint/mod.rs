@@ -21,7 +21,7 @@ mod values;
 
 use super::ast::{self, Document, Map};
 use super::context::Context;
-use super::diagnostic::{Diagnostic, Problem, Refusal, Span};
+use super::diagnostic::{Diagnostic, Problem, Refusal, Severity, Span};
 use super::ir::{LogSource, RuleRef, Ruleset};
 use super::limits::{MAX_LINT_STEPS, MAX_PROBLEMS};
 use super::yaml::{self, Node};
@@ -43,12 +43,23 @@ pub(super) fn silent(ruleset: &Ruleset) -> Silent<'_> {
     silent.filter_map(|rule| ruleset.meta(rule)).map(|meta| (&*meta.origin.file, meta.origin.line)).collect()
 }
 
-/// All that is to be said of a file that was loaded before.
-pub(super) fn file(source: &SourceText, options: &Options, silent: &Silent<'_>) -> Vec<Diagnostic> {
+/// All that is to be said of a file that was loaded before, with these problems.
+pub(super) fn file(
+    source: &SourceText,
+    options: &Options,
+    silent: &Silent<'_>,
+    problems: &[Diagnostic],
+) -> Vec<Diagnostic> {
     let Ok(text) = std::str::from_utf8(&source.bytes) else { return Vec::new() };
     let mut lint = Lint::new(&source.name, text, options);
     let documents = yaml::parse(text, &mut lint.context.problems);
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors: Vec<usize> = errors.map(|problem| problem.span.start).collect();
+    let is_broken = |root: &Node<'_>| errors.iter().any(|at| (root.span.start..=root.span.end).contains(at));
     for root in collection::expand(documents, &mut lint.context.problems) {
+        if is_broken(&root) {
+            continue;
+        }
         lint.document(&root, silent);
     }
     lint.locate(&source.name, text)

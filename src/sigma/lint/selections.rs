@@ -25,9 +25,8 @@ pub(super) fn detection(lint: &mut Lint<'_>, detection: &Detection<'_>) {
     let lowered = |selection: &Selection<'_>| lower::body(&mut lint.context, selection.body.as_ref()?);
     let Some(exprs) = selections.iter().map(lowered).collect::<Option<Vec<Expr>>>() else { return };
 
-    let found = lint.found();
-    selections.iter().filter_map(|selection| selection.body.as_ref()).for_each(|given| body(lint, given));
-    let never = lint.found() > found;
+    let bodies = selections.iter().filter_map(|selection| selection.body.as_ref());
+    let never = bodies.fold(false, |never, given| body(lint, given) | never);
     let named = logic::named(&conditions);
     unused(lint, selections, &named);
     same(lint, selections, &exprs, &named);
@@ -108,24 +107,25 @@ fn with_reason(problem: Refusal, formula: &Formula<'_>, clash: Option<Clash>) ->
     problem.hint(format!("{first} and {second} never hold together"))
 }
 
-/// Looks at the lines of a search identifier.
-fn body(lint: &mut Lint<'_>, given: &Body<'_>) {
+/// Looks at the lines of a search identifier; whether some of them were told to be never true.
+fn body(lint: &mut Lint<'_>, given: &Body<'_>) -> bool {
     match given {
         Body::Map(items) => {
             items.iter().for_each(|item| values::item(lint, item));
-            lines(lint, items);
+            lines(lint, items)
         }
-        Body::List(parts) => parts.iter().for_each(|part| body(lint, part)),
-        Body::Keyword(_) => {}
+        Body::List(parts) => parts.iter().fold(false, |never, part| body(lint, part) | never),
+        Body::Keyword(_) => false,
     }
 }
 
-/// Lines of one map that are never both true.
-fn lines(lint: &mut Lint<'_>, items: &[Item<'_>]) {
+/// Tells lines of one map that are never true, or never both; whether there are some.
+fn lines(lint: &mut Lint<'_>, items: &[Item<'_>]) -> bool {
     let own = lint.context.own;
     let lowered: Option<Vec<Expr>> =
         items.iter().take(MAX_LINES).map(|item| lower::lower_item(&mut lint.context, item).ok()).collect();
-    let Some(lowered) = lowered else { return };
+    let Some(lowered) = lowered else { return false };
+    let before = lint.found();
     let mut formula = Formula::default();
     lowered.iter().for_each(|expr| formula.add(expr, own));
     for (at, item) in items.iter().enumerate().take(MAX_LINES) {
@@ -144,6 +144,7 @@ fn lines(lint: &mut Lint<'_>, items: &[Item<'_>]) {
             }
         }
     }
+    lint.found() > before
 }
 
 fn field<'i>(item: &'i Item<'_>) -> &'i str {
