@@ -58,8 +58,9 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
             let limit = sigma::MAX_FILE_BYTES as u64 + 1;
             let mut bytes = Vec::new();
             let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+            let size = file.metadata().map_err(|error| unreadable(&path, &error))?.len();
             file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&path, &error))?;
-            files.push(SourceText::new(path.display().to_string(), bytes));
+            files.push(SourceText::new(path.display().to_string(), bytes).of_size(size));
         }
     }
     Ok(files)

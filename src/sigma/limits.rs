@@ -42,8 +42,9 @@ pub const MAX_ENCODED_DASHES: usize = 3;
 pub const MAX_REGEX_BYTES: usize = 4 << 10;
 /// Bytes of one compiled regular expression (its NFA). The matcher compiles with the same limit.
 pub const MAX_REGEX_SIZE: usize = 2 << 20;
-/// Bytes of all compiled regular expressions of one file.
-pub const MAX_FILE_REGEX_SIZE: usize = 16 << 20;
+/// Bytes of all compiled regular expressions of one file. Compiling takes some 10 ns for each, and the matcher compiles
+/// them once more.
+pub const MAX_FILE_REGEX_SIZE: usize = 4 << 20;
 /// What the rules of one file may weigh together: see [`Budget`].
 pub const MAX_FILE_WEIGHT: usize = 200_000;
 
@@ -84,9 +85,12 @@ impl Budget {
         enough
     }
 
-    /// Takes `bytes` of compiled regular expressions; what was compiled is counted, also if it is refused.
-    pub(super) const fn take_regex(&mut self, bytes: usize) {
+    /// Takes `bytes` of compiled regular expressions; what was compiled is counted, also if it is refused. False when
+    /// there is not that much left.
+    pub(super) const fn take_regex(&mut self, bytes: usize) -> bool {
+        let enough = bytes <= self.regex;
         self.regex = self.regex.saturating_sub(bytes);
+        enough
     }
 
     /// Whether there is nothing left for regular expressions.
@@ -114,6 +118,8 @@ mod tests {
             ("wildcards of a value", MAX_WILDCARDS),
             ("values that `expand` makes of one", MAX_EXPANSIONS),
             ("bytes of a regular expression", MAX_REGEX_BYTES),
+            ("bytes of a regular expression, compiled", MAX_REGEX_SIZE),
+            ("bytes of all regular expressions of a file, compiled", MAX_FILE_REGEX_SIZE),
             ("tests of all rules of a file, one for every 64 bytes of text", MAX_FILE_WEIGHT),
             ("tests that filters add to all rules", MAX_FILTER_WEIGHT),
             ("rules of a correlation, an alias or a filter", MAX_REFERENCES),

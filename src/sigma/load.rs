@@ -149,7 +149,10 @@ fn read(source: &SourceText, options: &Options, checker: &Checker) -> FileRules 
         ..FileRules::default()
     };
     if source.bytes.len() > MAX_FILE_BYTES {
-        let message = format!("a file of {} bytes; at most {MAX_FILE_BYTES} are read", source.bytes.len());
+        let size = source.size.unwrap_or(source.bytes.len() as u64);
+        // The length of a pipe is not known.
+        let size = if size > MAX_FILE_BYTES as u64 { size.to_string() } else { "more".to_owned() };
+        let message = format!("a rule file may have {MAX_FILE_BYTES} bytes (1 MiB), and this one has {size}");
         return refused(Problem::error("too-large", Span::default(), message).hint("split the file"), "");
     }
     let text = match std::str::from_utf8(&source.bytes) {
@@ -233,6 +236,17 @@ mod tests {
         let unresolved = codes.remove(&(Severity::Error, "unresolved-placeholder")).unwrap_or(0);
         assert!(codes.is_empty(), "{}", loaded.render(false));
         assert_eq!(loaded.ruleset.rules.len() + unresolved, count);
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_told_with_its_size() {
+        let large = || SourceText::new("large.yml", vec![b'#'; MAX_FILE_BYTES + 1]);
+        let told = |source| load([source], &Options::default()).diagnostics.swap_remove(0).message;
+        assert_eq!(told(large()), "a rule file may have 1048576 bytes (1 MiB), and this one has 1048577");
+        assert!(told(large().of_size(0)).ends_with("this one has more"));
+        assert!(told(large().of_size(5_000_000)).ends_with("this one has 5000000"));
+        let fits = load([SourceText::new("fits.yml", vec![b'#'; MAX_FILE_BYTES])], &Options::default());
+        assert!(fits.diagnostics.is_empty());
     }
 
     #[test]

@@ -68,14 +68,22 @@ fn is_own(source: &LogSource) -> bool {
 pub struct SourceText {
     /// Its name as given.
     pub name: Arc<str>,
-    /// Its content, which should be UTF-8.
+    /// Its content, which should be UTF-8; of a file that is too large, as much as shows it.
     pub bytes: Arc<[u8]>,
+    /// Bytes of the file, where more than its content; of a pipe 0.
+    pub size: Option<u64>,
 }
 
 impl SourceText {
     /// A file of this name and content.
     pub fn new(name: impl Into<Arc<str>>, bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self { name: name.into(), bytes: bytes.into() }
+        Self { name: name.into(), bytes: bytes.into(), size: None }
+    }
+
+    /// The same, of a file of `size` bytes.
+    #[must_use]
+    pub fn of_size(self, size: u64) -> Self {
+        Self { size: Some(size), ..self }
     }
 
     /// The content as text, for [`render`]; what is not UTF-8 is replaced.

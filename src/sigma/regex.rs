@@ -81,15 +81,21 @@ impl Checker {
             budget.take_regex(regex.pattern.len());
             explain(&regex.pattern, &error.to_string())
         })?;
-        let nfa = self.0.build_from_hir(&hir);
-        budget.take_regex(nfa.as_ref().map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage()));
-        match nfa {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Fault {
-                hint: Some("lower the counts in `{n,m}`"),
-                ..fault(format!("this regular expression needs more than {MAX_REGEX_SIZE} bytes"))
-            }),
+        let hint =
+            Some("classes such as `\\w` and `\\pL` and `i` cost most: write [a-z0-9], and lower the counts in `{n,m}`");
+        let Ok(nfa) = self.0.build_from_hir(&hir) else {
+            budget.take_regex(MAX_REGEX_SIZE);
+            let message = format!("this regular expression needs more than {MAX_REGEX_SIZE} bytes");
+            return Err(Fault { hint, ..fault(message) });
+        };
+        let bytes = nfa.memory_usage();
+        if budget.take_regex(bytes) {
+            return Ok(());
         }
+        let message = format!(
+            "with the {bytes} bytes of this regular expression, those of this file need more than {MAX_FILE_REGEX_SIZE}"
+        );
+        Err(Fault { hint, ..fault(message) })
     }
 }
 

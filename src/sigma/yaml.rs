@@ -517,7 +517,7 @@ mod tests {
           = help: save the file in UTF-8
         ");
         assert_snapshot!(told(&vec![b'a'; 10 << 20]), @r"
-        error[too-large]: a file of 10485760 bytes; at most 1048576 are read
+        error[too-large]: a rule file may have 1048576 bytes (1 MiB), and this one has 10485760
          --> f.yml:1:1
           |
         1 | aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...
