@@ -102,12 +102,13 @@ impl Loaded {
         let mut drawn = String::new();
         let mut sources = self.sources.iter();
         let mut source = sources.next();
+        let mut text = source.map(SourceText::lossy).unwrap_or_default();
         for diagnostic in &self.diagnostics {
             // Diagnostics stand in the order of their files.
             while source.is_some_and(|source| source.name != diagnostic.file) {
                 source = sources.next();
+                text = source.map(SourceText::lossy).unwrap_or_default();
             }
-            let text = source.map(SourceText::lossy).unwrap_or_default();
             drawn.push_str(&render(diagnostic, &text, colour));
             drawn.push_str("\n\n");
         }

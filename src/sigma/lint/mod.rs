@@ -23,7 +23,7 @@ use super::ast::{self, Document, Map};
 use super::context::Context;
 use super::diagnostic::{Diagnostic, Problem, Refusal, Severity, Span};
 use super::ir::{LogSource, RuleRef, Ruleset};
-use super::limits::{MAX_LINT_STEPS, MAX_PROBLEMS};
+use super::limits::{MAX_FILE_BYTES, MAX_LINT_STEPS, MAX_PROBLEMS};
 use super::yaml::{self, Node};
 use super::{Options, SourceText, collection, is_own, metadata};
 use std::collections::BTreeSet;
@@ -50,6 +50,9 @@ pub(super) fn file(
     silent: &Silent<'_>,
     problems: &[Diagnostic],
 ) -> Vec<Diagnostic> {
+    if source.bytes.len() > MAX_FILE_BYTES {
+        return Vec::new();
+    }
     let Ok(text) = std::str::from_utf8(&source.bytes) else { return Vec::new() };
     let mut lint = Lint::new(&source.name, text, options);
     let documents = yaml::parse(text, &mut lint.context.problems);

@@ -122,6 +122,12 @@ fn body(lint: &mut Lint<'_>, given: &Body<'_>) -> bool {
 /// Tells lines of one map that are never true, or never both; whether there are some.
 fn lines(lint: &mut Lint<'_>, items: &[Item<'_>]) -> bool {
     let own = lint.context.own;
+    // Only lines of one field, or one that wants all of its values, can go wrong; lowering is what costs.
+    let shares = |(at, item): (usize, &Item<'_>)| items.iter().take(at).any(|other| field(other) == field(item));
+    let wants_all = |item: &Item<'_>| item.key.text.split('|').any(|modifier| modifier == "all");
+    if !items.iter().any(wants_all) && !items.iter().take(MAX_LINES).enumerate().any(shares) {
+        return false;
+    }
     let lowered: Option<Vec<Expr>> =
         items.iter().take(MAX_LINES).map(|item| lower::lower_item(&mut lint.context, item).ok()).collect();
     let Some(lowered) = lowered else { return false };
