@@ -256,6 +256,10 @@ impl<'t> Parser<'t> {
             let message = format!("more than {MAX_QUANTIFIERS} times `of` in one condition");
             return Err(self.place.error(at, message));
         }
+        if pattern.contains('-') {
+            let problem = self.place.error(at, "a pattern is of letters, digits, `_` and `*`");
+            return Err(problem.hint(format!("write `{}`", short(&pattern.replace("-*", "*").replace('-', "*")))));
+        }
         let them = matches!(pattern, "them" | "THEM");
         let matches = |name: &str| if them { !name.starts_with('_') } else { glob(pattern, name) };
         // An identifier that starts with `_` is chosen only by a pattern that says so.
@@ -422,6 +426,7 @@ mod tests {
             "1 of",
             "1 of sell_*",
             "all of (sel)",
+            "1 of not-*",
             "2 of sel*",
             "them",
             "sel.a",
@@ -450,6 +455,7 @@ mod tests {
         1 of  =>  bad-condition: `1 of` needs `them` or a pattern such as `selection_*` AT 1
         1 of sell_*  =>  bad-condition: no search identifier matches `sell_*` AT sell_* (did you mean `sel_a`?)
         all of (sel)  =>  bad-condition: `all of` needs `them` or a pattern such as `selection_*` AT all
+        1 of not-*  =>  bad-condition: a pattern is of letters, digits, `_` and `*` AT not-* (write `not*`)
         2 of sel*  =>  bad-condition: `2 of` is not part of Sigma AT 2 (write `1 of` or `all of`)
         them  =>  bad-condition: no search identifier `them` AT them (the search identifiers are `_hidden`, `not-x`, `sel`, `sel_a`, `sel_b.c`)
         sel.a  =>  bad-condition: `.` cannot stand in a condition AT . (a condition names search identifiers of letters, digits, `_` and `-`)
