@@ -7,6 +7,7 @@ use crate::record::{Fact, Facts, List, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Pattern, Piece, Place, Predicate, Regex, Target, Test, TimePart};
 use std::cmp::Ordering;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// 2^127: floats from here on fit no `i128`.
 const TOO_LARGE: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
@@ -260,15 +261,20 @@ fn pick(civil: jiff::civil::DateTime, part: TimePart) -> i64 {
     }
 }
 
+/// The extended and the basic format of ISO 8601.
+static TIMES: LazyLock<Vec<regex::Regex>> = LazyLock::new(|| {
+    let extended = r"^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2})(?::([0-9]{2})(?::SECOND)?)?ZONE)?$";
+    let basic = r"^([0-9]{4})([0-9]{2})([0-9]{2})(?:[Tt]([0-9]{2})(?:([0-9]{2})(?:SECOND)?)?ZONE)?$";
+    let whole = |shape: &str| {
+        shape.replace("SECOND", "(?:[0-5][0-9]|60)(?:[.,][0-9]+)?").replace("ZONE", "(?:[Zz+ -](?s:.*))?")
+    };
+    [extended, basic].iter().filter_map(|shape| regex::Regex::new(&whole(shape)).ok()).collect()
+});
+
 /// `YYYY-MM-DD`, then optionally `T` or a blank and `hh`, `hh:mm` or `hh:mm:ss`; or the same without dashes, colons and
 /// blank. A zone is not read. Any other text may be an epoch number.
 fn written(text: &str, part: TimePart) -> Option<i64> {
-    let extended = r"^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2})(?::([0-9]{2})(?::SECOND)?)?ZONE)?$";
-    let basic = r"^([0-9]{4})([0-9]{2})([0-9]{2})(?:[Tt]([0-9]{2})(?:([0-9]{2})(?:SECOND)?)?ZONE)?$";
-    let found = [extended, basic].iter().find_map(|shape| {
-        let shape = shape.replace("SECOND", "(?:[0-5][0-9]|60)(?:[.,][0-9]+)?").replace("ZONE", "(?:[Zz+ -](?s:.*))?");
-        regex::Regex::new(&shape).ok()?.captures(text)
-    });
+    let found = TIMES.iter().find_map(|shape| shape.captures(text));
     let digits = |group: usize| found.as_ref()?.get(group)?.as_str().parse::<i16>().ok();
     let small = |group: usize| digits(group).and_then(|value| i8::try_from(value).ok());
     let date = (|| jiff::civil::Date::new(digits(1)?, small(2)?, small(3)?).ok())();

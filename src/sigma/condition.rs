@@ -213,7 +213,7 @@ impl<'t> Parser<'t> {
     fn primary(&mut self) -> Result<Condition, Refusal> {
         let Some(token) = self.next() else {
             let message = format!("a {} expected after this", self.place.noun);
-            return Err(self.place.error(self.place.end(), message));
+            return Err(self.unnameable(self.place.error(self.place.end(), message)));
         };
         match token.kind {
             Kind::Open => {
@@ -228,7 +228,18 @@ impl<'t> Parser<'t> {
             }
             Kind::Word(word) if self.next_if(Kind::Of) => self.quantified(word, token.at),
             Kind::Word(word) => self.named(word, token.at),
-            _ => Err(self.place.error(token.at, format!("a {} expected here", self.place.noun))),
+            _ => Err(self.unnameable(self.place.error(token.at, format!("a {} expected here", self.place.noun)))),
+        }
+    }
+
+    /// Says why a search identifier of an operator's name is not found.
+    fn unnameable(&self, problem: Refusal) -> Refusal {
+        let Words::Selections(names) = self.words else { return problem };
+        match names.keys().find(|name| !matches!(keyword(name), Kind::Word(_))) {
+            Some(name) => {
+                problem.hint(format!("`{name}` is an operator here; give the search identifier another name"))
+            }
+            None => problem,
         }
     }
 
@@ -485,6 +496,12 @@ mod tests {
           |
           = help: write a correlation rule: `correlation: {type: event_count, ...}`
         ");
+    }
+
+    #[test]
+    fn a_name_of_an_operator_cannot_be_named() {
+        assert_snapshot!(brief(&rule("  or: {a: 1}\n  condition: or\n")), @"bad-condition: a search identifier expected here AT or (`or` is an operator here; give the search identifier another name)");
+        assert_snapshot!(brief(&rule("  not: {a: 1}\n  condition: not\n")), @"bad-condition: a search identifier expected after this AT  (`not` is an operator here; give the search identifier another name)");
     }
 
     #[test]

@@ -47,11 +47,9 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
             }
         },
         How::Reference(place) => {
-            let Value::Text(field) = given.value else {
-                return Err(Problem::error("bad-value", given.span, "`fieldref` needs the name of a field"));
-            };
-            if field.is_empty() {
-                return Err(Problem::error("bad-value", given.span, "`fieldref` needs the name of a field"));
+            let Value::Text(field) = given.value else { return Err(no_field(given.span)) };
+            if !matches!(pattern::parse(field).as_slice(), [Part::Text(_)]) {
+                return Err(no_field(given.span));
             }
             context.check_field(field, given.span)?;
             Ok(vec![Test::FieldRef { field: context.name(field), place: *place, cased: plan.cased }])
@@ -323,6 +321,10 @@ fn network(given: Given<'_>) -> Result<IpNet, Refusal> {
     Ok(network)
 }
 
+fn no_field(span: Span) -> Refusal {
+    Problem::error("bad-value", span, "`fieldref` needs the name of a field").hint("names have no wildcards")
+}
+
 fn too_long(span: Span) -> Refusal {
     Problem::error("too-large", span, format!("a value of more than {MAX_VALUE_BYTES} bytes"))
 }
@@ -351,6 +353,7 @@ mod tests {
             "F: 99999999999999999999",
             "F: [a, 1, null]",
             "F: []",
+            "F|contains|neq: []",
             "F: [[a]]",
             "F: {a: b}",
             r"F: 'C:\*\?\\*'",
@@ -372,6 +375,7 @@ mod tests {
         F: 99999999999999999999  =>  F = '99999999999999999999'
         F: [a, 1, null]  =>  (F = 'a' or F = 1 or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
         F: []  =>  F is null; empty-list: an empty list of values for `F` AT [] (it counts as `null`: the field is absent)
+        F|contains|neq: []  =>  not F is null; empty-list: an empty list of values for `F|contains|neq` AT [] (it counts as `null`: the field is absent)
         F: [[a]]  =>  wrong-type: a list as a value of `F` AT [a] (a value is a scalar, or a list of scalars)
         F: {a: b}  =>  wrong-type: a map as a value of `F` AT {a: b} (a value is a scalar, or a list of scalars)
         F: 'C:\*\?\\*'  =>  F = 'C:\*\?\\*'
@@ -599,8 +603,8 @@ mod tests {
         F|fieldref|startswith|endswith: G  =>  F contains field G
         F|fieldref|contains|endswith: G  =>  F contains field G
         F|cased|fieldref: G  =>  F = cased field G
-        F|fieldref: ''  =>  bad-value: `fieldref` needs the name of a field AT ''
-        F|fieldref: 1  =>  bad-value: `fieldref` needs the name of a field AT 1
+        F|fieldref: ''  =>  bad-value: `fieldref` needs the name of a field AT '' (names have no wildcards)
+        F|fieldref: 1  =>  bad-value: `fieldref` needs the name of a field AT 1 (names have no wildcards)
         ");
     }
 
