@@ -16,7 +16,7 @@ pub(super) struct Fault {
 }
 
 /// A pattern as the `regex` crate reads it. Elsewhere `\<` and `\>` are those characters and not the edges of a word,
-/// a `{` that no number follows is a brace, and in a class `[`, `&&` and `~~` are only characters.
+/// a `{` that begins no `{n}`, `{n,}` or `{n,m}` is a brace, and in a class `[`, `&&` and `~~` are only characters.
 pub(super) fn adapt(pattern: &str) -> String {
     let mut adapted = String::with_capacity(pattern.len());
     let mut characters = pattern.chars();
@@ -51,7 +51,7 @@ pub(super) fn adapt(pattern: &str) -> String {
                 adapted.push(']');
             }
             '&' | '~' if in_class => adapted.extend(['\\', character]),
-            '{' if !in_class && !rest.starts_with(|c: char| c.is_ascii_digit() || c == ',') => adapted.push_str("\\{"),
+            '{' if !in_class && !is_count(rest) => adapted.push_str("\\{"),
             _ => adapted.push(character),
         }
         if !taken.is_empty() {
@@ -60,6 +60,14 @@ pub(super) fn adapt(pattern: &str) -> String {
         }
     }
     adapted
+}
+
+/// Whether this follows the `{` of a count.
+fn is_count(rest: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    let behind = rest.trim_start_matches(digit);
+    let end = behind.strip_prefix(',').map_or(behind, |most| most.trim_start_matches(digit));
+    behind.len() < rest.len() && end.starts_with('}')
 }
 
 /// What follows the `[` of `[:alpha:]`; nothing if it is none.
@@ -164,7 +172,7 @@ mod tests {
             ("[[:^digit:][:x]", r"[[:^digit:]\[:x]"),
             ("[a&&b~~c]&&", r"[a\&\&b\~\~c]&&"),
             ("[[:alpha:]]{a", r"[[:alpha:]]\{a"),
-            ("ä{,3}", "ä{,3}"),
+            ("ä{,3}b{1,}c{2}d{3", r"ä\{,3}b{1,}c{2}d\{3"),
         ] {
             assert_eq!(adapt(written), adapted);
         }

@@ -153,7 +153,7 @@ fn apply(
         Step::Windash if encoded => {
             let message = "no dash starts a word in UTF-16, so this modifier changes nothing";
             let problem = Problem::warning("idle-modifier", span, message);
-            context.problems.push(problem.hint("write it before the UTF-16 modifier"));
+            context.problems.push_first(problem.hint("write it before the UTF-16 modifier"));
             out.push(parts);
         }
         Step::Windash => out.push(pattern::vary_dashes(parts)),
@@ -178,7 +178,7 @@ fn apply(
                     _ => {
                         let message = "of one byte `base64offset` finds two of three places";
                         let problem = Problem::warning("short-value", given, message);
-                        context.problems.push(problem.hint("at the other place no digit belongs to it alone"));
+                        context.problems.push_first(problem.hint("at the other place no digit belongs to it alone"));
                     }
                 }
                 out.extend(variants.into_iter().map(|variant| vec![Part::Text(variant)]));
