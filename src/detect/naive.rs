@@ -7,6 +7,7 @@ use crate::record::{Fact, Facts, List, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Pattern, Piece, Place, Predicate, Regex, Target, Test, TimePart};
 use std::cmp::Ordering;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// 2^127: floats from here on fit no `i128`.
 const TOO_LARGE: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
@@ -224,13 +225,17 @@ fn placed(whole: &str, part: &str, place: Place, cased: bool) -> bool {
 fn part_of(fact: Fact<'_>, part: TimePart) -> Option<i64> {
     let civil = match fact {
         Fact::Time(is) => civil_of(i128::from(is.nanos()))?,
-        Fact::Int(is) => civil_of(epoch(is as f64).map(|unit| i128::from(is) * unit)?)?,
-        Fact::Uint(is) => civil_of(epoch(is as f64).map(|unit| i128::from(is) * unit)?)?,
-        Fact::Float(is) => civil_of(epoch(is).map(|unit| (is * unit as f64) as i128)?)?,
         Fact::Text(_) | Fact::Word(..) => return written(&text(fact)?, part),
-        _ => return None,
+        _ => moment(number(fact)?)?,
     };
     Some(pick(civil, part))
+}
+
+fn moment(is: Number) -> Option<jiff::civil::DateTime> {
+    match is {
+        Number::Int(is) => civil_of(epoch(is as f64).map(|unit| is * unit)?),
+        Number::Float(is) => civil_of(epoch(is).map(|unit| (is * unit as f64) as i128)?),
+    }
 }
 
 /// Nanoseconds in the unit that makes `is` a time of our age.
@@ -256,30 +261,40 @@ fn pick(civil: jiff::civil::DateTime, part: TimePart) -> i64 {
     }
 }
 
-/// `YYYY-MM-DD`, then optionally `T` or a blank and `HH:MM`; what follows the minute (seconds, zone) is not read.
-fn written(text: &str, part: TimePart) -> Option<i64> {
-    let shape =
-        regex::Regex::new(r"^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2}):([0-9]{2})(?:[^0-9](?s:.*))?)?$")
-            .ok()?;
-    let found = shape.captures(text)?;
-    let digits = |group: usize| found.get(group).and_then(|digits| digits.as_str().parse::<i8>().ok());
-    let year = found.get(1)?.as_str().parse().ok()?;
-    let date = jiff::civil::Date::new(year, digits(2)?, digits(3)?).ok()?;
-    let clock = match (digits(4), digits(5)) {
-        (Some(hour), Some(minute)) => Some(jiff::civil::Time::new(hour, minute, 0, 0).ok()?),
-        _ => None,
+/// The extended and the basic format of ISO 8601.
+static TIMES: LazyLock<Vec<regex::Regex>> = LazyLock::new(|| {
+    let extended = r"^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[Tt ]([0-9]{2})(?::([0-9]{2})(?::SECOND)?)?ZONE)?$";
+    let basic = r"^([0-9]{4})([0-9]{2})([0-9]{2})(?:[Tt]([0-9]{2})(?:([0-9]{2})(?:SECOND)?)?ZONE)?$";
+    let whole = |shape: &str| {
+        shape.replace("SECOND", "(?:[0-5][0-9]|60)(?:[.,][0-9]+)?").replace("ZONE", "(?:[Zz+ -](?s:.*))?")
     };
+    [extended, basic].iter().filter_map(|shape| regex::Regex::new(&whole(shape)).ok()).collect()
+});
+
+/// `YYYY-MM-DD`, then optionally `T` or a blank and `hh`, `hh:mm` or `hh:mm:ss`; or the same without dashes, colons and
+/// blank. A zone is not read. Any other text may be an epoch number.
+fn written(text: &str, part: TimePart) -> Option<i64> {
+    let found = TIMES.iter().find_map(|shape| shape.captures(text));
+    let digits = |group: usize| found.as_ref()?.get(group)?.as_str().parse::<i16>().ok();
+    let small = |group: usize| digits(group).and_then(|value| i8::try_from(value).ok());
+    let date = (|| jiff::civil::Date::new(digits(1)?, small(2)?, small(3)?).ok())();
+    let Some(date) = date else { return Some(pick(moment(read_number(text)?)?, part)) };
+    // A wrong clock is refused whatever is asked of the date.
+    let time = jiff::civil::Time::new(small(4).unwrap_or(0), small(5).unwrap_or(0), 0, 0).ok()?;
     match part {
-        TimePart::Minute | TimePart::Hour if clock.is_none() => None,
-        _ => Some(pick(date.to_datetime(clock.unwrap_or_default()), part)),
+        TimePart::Minute => small(5).map(i64::from),
+        TimePart::Hour => small(4).map(i64::from),
+        _ => Some(pick(date.to_datetime(time), part)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::clock;
     use super::super::fixture::{COLOURS, both, field, keyword, not, pattern, regex, text};
     use super::*;
     use crate::time::Timestamp;
+    use proptest::prelude::*;
 
     /// Whether a fact in a field of unknown type satisfies a test, by both machines.
     fn is(test: Test, fact: Fact<'_>) -> bool {
@@ -469,5 +484,17 @@ mod tests {
         };
         assert!(both(&wanted("*462*", "*NOTH*"), &facts));
         assert!(!both(&wanted("*462*", "*other*"), &facts));
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_read_as_times_alike(
+            text in "(2024-?0?[12]-?[23][09]|[0-9]{7,19})([T ]([0-2][0-9]:?){1,3}(60)?)?[.,Z+ ]?[0-9]?",
+        ) {
+            for part in [TimePart::Minute, TimePart::Hour, TimePart::Day, TimePart::Week, TimePart::Year] {
+                let fact = Fact::Text(&text);
+                prop_assert_eq!(part_of(fact, part), clock::part(fact, part), "{:?} of {}", part, text);
+            }
+        }
     }
 }

@@ -51,6 +51,7 @@ pub(super) enum Body<'t> {
 #[derive(Debug)]
 pub(super) struct Item<'t> {
     pub(super) key: &'t Text<'t>,
+    /// None at all count as `null`.
     pub(super) values: Vec<Given<'t>>,
 }
 
@@ -251,8 +252,7 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
             )
             .hint("it counts as `null`: the field is absent"),
         );
-        let value = Given { value: Value::Null, text: "", span: entry.value.span };
-        return Some(Item { key, values: vec![value] });
+        return Some(Item { key, values: Vec::new() });
     }
     let mut values = Vec::with_capacity(nodes.len());
     for node in nodes {

@@ -213,7 +213,7 @@ impl<'t> Parser<'t> {
     fn primary(&mut self) -> Result<Condition, Refusal> {
         let Some(token) = self.next() else {
             let message = format!("a {} expected after this", self.place.noun);
-            return Err(self.place.error(self.place.end(), message));
+            return Err(self.unnameable(self.place.error(self.place.end(), message)));
         };
         match token.kind {
             Kind::Open => {
@@ -228,7 +228,18 @@ impl<'t> Parser<'t> {
             }
             Kind::Word(word) if self.next_if(Kind::Of) => self.quantified(word, token.at),
             Kind::Word(word) => self.named(word, token.at),
-            _ => Err(self.place.error(token.at, format!("a {} expected here", self.place.noun))),
+            _ => Err(self.unnameable(self.place.error(token.at, format!("a {} expected here", self.place.noun)))),
+        }
+    }
+
+    /// Says why a search identifier of an operator's name is not found.
+    fn unnameable(&self, problem: Refusal) -> Refusal {
+        let Words::Selections(names) = self.words else { return problem };
+        match names.keys().find(|name| !matches!(keyword(name), Kind::Word(_))) {
+            Some(name) => {
+                problem.hint(format!("`{name}` is an operator here; give the search identifier another name"))
+            }
+            None => problem,
         }
     }
 
@@ -255,6 +266,10 @@ impl<'t> Parser<'t> {
         if self.quantifiers > MAX_QUANTIFIERS {
             let message = format!("more than {MAX_QUANTIFIERS} times `of` in one condition");
             return Err(self.place.error(at, message));
+        }
+        if pattern.contains('-') {
+            let problem = self.place.error(at, "a pattern is of letters, digits, `_` and `*`");
+            return Err(problem.hint(format!("write `{}`", short(&pattern.replace("-*", "*").replace('-', "*")))));
         }
         let them = matches!(pattern, "them" | "THEM");
         let matches = |name: &str| if them { !name.starts_with('_') } else { glob(pattern, name) };
@@ -422,6 +437,7 @@ mod tests {
             "1 of",
             "1 of sell_*",
             "all of (sel)",
+            "1 of not-*",
             "2 of sel*",
             "them",
             "sel.a",
@@ -450,6 +466,7 @@ mod tests {
         1 of  =>  bad-condition: `1 of` needs `them` or a pattern such as `selection_*` AT 1
         1 of sell_*  =>  bad-condition: no search identifier matches `sell_*` AT sell_* (did you mean `sel_a`?)
         all of (sel)  =>  bad-condition: `all of` needs `them` or a pattern such as `selection_*` AT all
+        1 of not-*  =>  bad-condition: a pattern is of letters, digits, `_` and `*` AT not-* (write `not*`)
         2 of sel*  =>  bad-condition: `2 of` is not part of Sigma AT 2 (write `1 of` or `all of`)
         them  =>  bad-condition: no search identifier `them` AT them (the search identifiers are `_hidden`, `not-x`, `sel`, `sel_a`, `sel_b.c`)
         sel.a  =>  bad-condition: `.` cannot stand in a condition AT . (a condition names search identifiers of letters, digits, `_` and `-`)
@@ -479,6 +496,12 @@ mod tests {
           |
           = help: write a correlation rule: `correlation: {type: event_count, ...}`
         ");
+    }
+
+    #[test]
+    fn a_name_of_an_operator_cannot_be_named() {
+        assert_snapshot!(brief(&rule("  or: {a: 1}\n  condition: or\n")), @"bad-condition: a search identifier expected here AT or (`or` is an operator here; give the search identifier another name)");
+        assert_snapshot!(brief(&rule("  not: {a: 1}\n  condition: not\n")), @"bad-condition: a search identifier expected after this AT  (`not` is an operator here; give the search identifier another name)");
     }
 
     #[test]

@@ -186,6 +186,13 @@ impl Problems {
         }
     }
 
+    /// Takes a warning, but of several in a row of one kind only the first: one value may become many.
+    pub(super) fn push_first(&mut self, warning: Refusal) {
+        if self.list.last().is_none_or(|last| last.code != warning.code) {
+            self.push(warning);
+        }
+    }
+
     /// Keeps the value, or the reason why there is none.
     pub(super) fn keep<T>(&mut self, result: Result<T, Refusal>) -> Option<T> {
         result.map_err(|refusal| self.push(refusal)).ok()

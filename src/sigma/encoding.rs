@@ -29,6 +29,16 @@ pub(super) fn utf16(parts: Vec<Part>, encoding: Utf16) -> Vec<Part> {
     parts.into_iter().map(recode).collect()
 }
 
+/// The same with the byte order mark as the character that it is to a reader of UTF-16; `None` if there is no mark.
+pub(super) fn decoded_mark(parts: &[Part]) -> Option<Vec<Part>> {
+    let at = parts.iter().position(|part| matches!(part, Part::Bytes(_)))?;
+    let (before, rest) = parts.split_at(at);
+    let [Part::Bytes(bytes), after @ ..] = rest else { return None };
+    let unmarked = bytes.strip_prefix(&[0xFF, 0xFE])?;
+    let mark = [Part::Text('\u{FEFF}'.into()), Part::Bytes(unmarked.to_vec())];
+    Some([before, &mark, after].concat())
+}
+
 /// Base64 with padding (RFC 4648, 4).
 pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -46,8 +56,9 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 
 /// What of `bytes` is certain in base64 of a text that holds them, for each of the three places in a group of three.
 ///
-/// Digits that also depend on a neighbour are cut. `None` if nothing would remain of one, which would match anything.
-pub(super) fn base64_offsets(bytes: &[u8]) -> Option<[String; 3]> {
+/// Digits that also depend on a neighbour are cut. Of a single byte at the second place none is left, and of no bytes
+/// none at any place: such an empty text would be in any other, and is left out.
+pub(super) fn base64_offsets(bytes: &[u8]) -> Vec<String> {
     let variant = |offset: usize| {
         let mut padded = vec![b' '; offset];
         padded.extend_from_slice(bytes);
@@ -56,7 +67,7 @@ pub(super) fn base64_offsets(bytes: &[u8]) -> Option<[String; 3]> {
         let end = text.len() - [0, 3, 2][padded.len() % 3];
         text.get(start..end).filter(|text| !text.is_empty()).map(str::to_owned)
     };
-    Some([variant(0)?, variant(1)?, variant(2)?])
+    (0..3).filter_map(variant).collect()
 }
 
 #[cfg(test)]
@@ -83,7 +94,7 @@ mod tests {
     #[test]
     fn an_offset_variant_is_in_the_encoding_of_any_text_around() {
         let value = b"http://";
-        let variants = base64_offsets(value).unwrap();
+        let variants = base64_offsets(value);
         assert_eq!(variants, ["aHR0cDovL", "h0dHA6Ly", "odHRwOi8v"]);
         for (offset, variant) in variants.iter().enumerate() {
             for around in [&b"xyz"[..], b"\x00\xff\x7f"] {
@@ -91,8 +102,12 @@ mod tests {
                 assert!(base64(&text).contains(variant));
             }
         }
-        assert_eq!(base64_offsets(b"a"), None);
-        assert_eq!(base64_offsets(b""), None);
+    }
+
+    #[test]
+    fn an_offset_variant_without_a_certain_digit_is_left_out() {
+        assert_eq!(base64_offsets(b"a"), ["Y", "h"]);
+        assert!(base64_offsets(b"").is_empty());
     }
 
     #[test]
@@ -101,5 +116,8 @@ mod tests {
         assert_eq!(encoded(Utf16::Little), [Part::Bytes(vec![0x61, 0, 0xE9, 0]), Part::Many]);
         assert_eq!(encoded(Utf16::Big), [Part::Bytes(vec![0, 0x61, 0, 0xE9]), Part::Many]);
         assert_eq!(encoded(Utf16::Marked), [Part::Bytes(vec![0xFF, 0xFE, 0x61, 0, 0xE9, 0]), Part::Many]);
+        let read = [Part::Text("\u{FEFF}".into()), Part::Bytes(vec![0x61, 0, 0xE9, 0]), Part::Many];
+        assert_eq!(decoded_mark(&encoded(Utf16::Marked)), Some(read.to_vec()));
+        assert_eq!(decoded_mark(&encoded(Utf16::Little)), None);
     }
 }

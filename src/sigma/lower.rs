@@ -151,6 +151,13 @@ pub(super) fn lower_item(context: &mut Context<'_>, item: &Item<'_>) -> Result<E
     if plan.how == How::Exists {
         return exists(target, item);
     }
+    if item.values.is_empty() && target == Target::AnyValue {
+        return Err(Problem::error("bad-value", item.key.span, "an empty list of keywords").hint("add a keyword"));
+    }
+    if item.values.is_empty() {
+        let absent = Expr::Test(Predicate { target, test: Test::Null });
+        return Ok(if plan.neq { Expr::Not(Box::new(absent)) } else { absent });
+    }
     let groups: Vec<_> =
         item.values.iter().map(|given| group(context, &plan, &target, *given)).collect::<Result<_, _>>()?;
     // One value may have become several: those stay alternatives, also under `all`.

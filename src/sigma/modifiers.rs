@@ -225,10 +225,8 @@ impl<'t> Plan<'t> {
                     Step::End => Place::End,
                     _ => return Err(self.misplaced(word)),
                 };
-                if *place != Place::Whole && *place != lies {
-                    return Err(self.misplaced(word));
-                }
-                *place = lies;
+                // As with texts, where each adds its wildcard: open on both sides is anywhere.
+                *place = if *place == Place::Whole || *place == lies { lies } else { Place::Contains };
             }
             _ => return Err(self.misplaced(word)),
         }
@@ -283,7 +281,7 @@ impl<'t> Plan<'t> {
             }
             How::Cidr => "an address is compared with a network and not as a text",
             How::Compare(_) | How::Part(..) => "numbers are compared here and not texts",
-            How::Reference(_) => "one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`",
+            How::Reference(_) => "only `contains`, `startswith`, `endswith` and `cased` go with `fieldref`",
             How::Exists => "`exists` stands alone",
         })
     }
@@ -390,7 +388,6 @@ mod tests {
             "F|contains|hour: 1",
             "F|hour|minute: 1",
             "F|contains|fieldref: G",
-            "F|fieldref|contains|endswith: G",
             "F|fieldref|base64: G",
             "F|fieldref|gt: G",
             "F|fieldref|re: G",
@@ -427,9 +424,8 @@ mod tests {
         F|contains|hour: 1  =>  bad-modifier: `hour` cannot follow `contains` AT hour (it takes the value as written; the modifiers before it make texts)
         F|hour|minute: 1  =>  bad-modifier: `minute` cannot follow `hour` AT minute (numbers are compared here and not texts)
         F|contains|fieldref: G  =>  bad-modifier: `fieldref` cannot follow `contains` AT fieldref (write `fieldref` before the modifiers that say where it lies)
-        F|fieldref|contains|endswith: G  =>  bad-modifier: `endswith` cannot follow `contains` AT endswith (one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`)
-        F|fieldref|base64: G  =>  bad-modifier: `base64` cannot follow `fieldref` AT base64 (one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`)
-        F|fieldref|gt: G  =>  bad-modifier: `gt` cannot follow `fieldref` AT gt (one of `contains`, `startswith`, `endswith` goes with `fieldref`, and `cased`)
+        F|fieldref|base64: G  =>  bad-modifier: `base64` cannot follow `fieldref` AT base64 (only `contains`, `startswith`, `endswith` and `cased` go with `fieldref`)
+        F|fieldref|gt: G  =>  bad-modifier: `gt` cannot follow `fieldref` AT gt (only `contains`, `startswith`, `endswith` and `cased` go with `fieldref`)
         F|fieldref|re: G  =>  bad-modifier: `re` must be the first modifier AT re (`re` takes the value as written)
         ");
     }

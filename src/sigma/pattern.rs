@@ -54,6 +54,18 @@ pub(super) fn parse(text: &str) -> Vec<Part> {
     parts
 }
 
+/// Neighbouring texts as one.
+pub(super) fn joined(parts: Vec<Part>) -> Vec<Part> {
+    let mut joined: Vec<Part> = Vec::with_capacity(parts.len());
+    for part in parts {
+        match (joined.last_mut(), part) {
+            (Some(Part::Text(text)), Part::Text(more)) => text.push_str(&more),
+            (_, part) => joined.push(part),
+        }
+    }
+    joined
+}
+
 /// `windash`: a `-` at the start of a word, or another of the five, becomes [`Part::Dash`].
 ///
 /// Start of a word as the regex `\B[-/]\b` has it: no word character before, one behind.

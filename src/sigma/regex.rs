@@ -16,12 +16,14 @@ pub(super) struct Fault {
 }
 
 /// A pattern as the `regex` crate reads it. Elsewhere `\<` and `\>` are those characters and not the edges of a word,
-/// and a `{` that no number follows is a brace.
+/// a `{` that begins no `{n}`, `{n,}` or `{n,m}` is a brace, and in a class `[`, `&&` and `~~` are only characters.
 pub(super) fn adapt(pattern: &str) -> String {
     let mut adapted = String::with_capacity(pattern.len());
-    let mut classes = 0_usize;
     let mut characters = pattern.chars();
+    let mut in_class = false;
     while let Some(character) = characters.next() {
+        let rest = characters.as_str();
+        let mut taken = "";
         match character {
             '\\' => match characters.next() {
                 Some(edge @ ('<' | '>')) => adapted.push(edge),
@@ -34,20 +36,44 @@ pub(super) fn adapt(pattern: &str) -> String {
                     }
                 }
             },
-            '{' if classes == 0 && !characters.as_str().starts_with(|c: char| c.is_ascii_digit() || c == ',') => {
-                adapted.push_str("\\{");
+            '[' if in_class => {
+                taken = posix_class(rest);
+                adapted.push_str(if taken.is_empty() { "\\[" } else { "[" });
             }
-            _ => {
-                match character {
-                    '[' => classes += 1,
-                    ']' => classes = classes.saturating_sub(1),
-                    _ => {}
-                }
-                adapted.push(character);
+            '[' => {
+                in_class = true;
+                adapted.push('[');
+                // A `]` in front is a member.
+                taken = ["^]", "]", "^"].into_iter().find(|front| rest.starts_with(front)).unwrap_or("");
             }
+            ']' => {
+                in_class = false;
+                adapted.push(']');
+            }
+            '&' | '~' if in_class => adapted.extend(['\\', character]),
+            '{' if !in_class && !is_count(rest) => adapted.push_str("\\{"),
+            _ => adapted.push(character),
+        }
+        if !taken.is_empty() {
+            adapted.push_str(taken);
+            characters = rest.get(taken.len()..).unwrap_or("").chars();
         }
     }
     adapted
+}
+
+/// Whether this follows the `{` of a count.
+fn is_count(rest: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    let behind = rest.trim_start_matches(digit);
+    let end = behind.strip_prefix(',').map_or(behind, |most| most.trim_start_matches(digit));
+    behind.len() < rest.len() && end.starts_with('}')
+}
+
+/// What follows the `[` of `[:alpha:]`; nothing if it is none.
+fn posix_class(rest: &str) -> &str {
+    let Some(name) = rest.strip_prefix(':').and_then(|rest| rest.split(':').next()) else { return "" };
+    rest.get(..name.len() + 3).filter(|class| class.ends_with(":]")).unwrap_or("")
 }
 
 /// Checks regular expressions. One serves many files: its tables take longer to set up than a short pattern to check.
@@ -147,8 +173,12 @@ mod tests {
             (r"\\<a", r"\\<a"),
             (r"{a}|x{2,3}|${", r"\{a}|x{2,3}|$\{"),
             (r"\x{41}\p{Greek}\{[{a]\", r"\x{41}\p{Greek}\{[{a]\"),
+            ("[[(]{a[[x:]", r"[\[(]\{a[\[x:]"),
+            ("[]a[][^][]", r"[]a\[][^]\[]"),
+            ("[[:^digit:][:x]", r"[[:^digit:]\[:x]"),
+            ("[a&&b~~c]&&", r"[a\&\&b\~\~c]&&"),
             ("[[:alpha:]]{a", r"[[:alpha:]]\{a"),
-            ("ä{,3}", "ä{,3}"),
+            ("ä{,3}b{1,}c{2}d{3", r"ä\{,3}b{1,}c{2}d\{3"),
         ] {
             assert_eq!(adapt(written), adapted);
         }

@@ -61,6 +61,21 @@ pub(super) fn number(text: &str) -> Option<Number> {
     if unsigned.bytes().all(|b| b.is_ascii_digit()) {
         return integer(text, 10);
     }
+    float(text)
+}
+
+/// Reads a decimal number of any size: as a bound it makes sense beyond what records can hold. From 2^127 on it is the
+/// nearest float.
+pub(super) fn decimal(text: &str) -> Option<Number> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if let (true, Ok(value)) = (unsigned.bytes().all(|b| b.is_ascii_digit()), text.parse()) {
+        return Some(Number::Int(value));
+    }
+    float(text)
+}
+
+fn float(text: &str) -> Option<Number> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     is_float(unsigned).then(|| text.parse::<f64>().ok())?.filter(|value| value.is_finite()).map(Number::Float)
 }
 
@@ -112,6 +127,17 @@ mod tests {
             "1.2.3",
         ] {
             assert_eq!(plain(text), Value::Text(text));
+        }
+    }
+
+    #[test]
+    fn a_bound_is_decimal_and_of_any_size() {
+        assert_eq!(decimal("18446744073709551616"), Some(Number::Int(1 << 64)));
+        assert_eq!(decimal("-99999999999999999999"), Some(Number::Int(-99_999_999_999_999_999_999)));
+        assert_eq!(decimal(&format!("1{}", "0".repeat(40))), Some(Number::Float(1e40)));
+        assert_eq!(decimal("-1.5e3"), Some(Number::Float(-1500.0)));
+        for wrong in ["", "-", "0x10", "0o17", " 1", "1e999", ".inf", "1,5"] {
+            assert_eq!(decimal(wrong), None, "{wrong}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::ast::Given;
 use super::context::Context;
 use super::diagnostic::{Problem, Refusal, Span, short};
-use super::encoding::{base64, base64_offsets, utf16};
+use super::encoding::{Utf16, base64, base64_offsets, decoded_mark, utf16};
 use super::ir::{Number, Regex, Test};
 use super::limits::{MAX_ENCODED_DASHES, MAX_EXPANSIONS, MAX_VALUE_BYTES, MAX_WILDCARDS};
 use super::modifiers::{How, Plan, Step};
@@ -39,7 +39,7 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
         How::Compare(order) => Ok(vec![Test::Compare(*order, number(given)?)]),
         How::Part(part, order) => match number(given)? {
             Number::Int(value) => {
-                let value = i64::try_from(value).unwrap_or(i64::MAX);
+                let value = i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
                 Ok(vec![Test::TimePart { part: *part, order: *order, value }])
             }
             Number::Float(_) => {
@@ -47,11 +47,9 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
             }
         },
         How::Reference(place) => {
-            let Value::Text(field) = given.value else {
-                return Err(Problem::error("bad-value", given.span, "`fieldref` needs the name of a field"));
-            };
-            if field.is_empty() {
-                return Err(Problem::error("bad-value", given.span, "`fieldref` needs the name of a field"));
+            let Value::Text(field) = given.value else { return Err(no_field(given.span)) };
+            if !matches!(pattern::parse(field).as_slice(), [Part::Text(_)]) {
+                return Err(no_field(given.span));
             }
             context.check_field(field, given.span)?;
             Ok(vec![Test::FieldRef { field: context.name(field), place: *place, cased: plan.cased }])
@@ -90,6 +88,10 @@ fn texts(
             return Err(Problem::error("too-large", given.span, message).related(*span, "through this modifier"));
         }
     }
+    if steps.iter().any(|(step, _)| *step == Step::Utf16(Utf16::Marked)) {
+        let decoded: Vec<_> = variants.iter().filter_map(|parts| decoded_mark(parts)).collect();
+        variants.extend(decoded);
+    }
     let mut tests = Vec::with_capacity(variants.len());
     for mut parts in variants {
         if anywhere {
@@ -122,7 +124,7 @@ fn number_tests(number: Number, written: &str) -> Vec<Test> {
 
 /// Applies one modifier to one value, which may become several.
 fn apply(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     step: Step,
     span: Span,
     mut parts: Vec<Part>,
@@ -144,9 +146,15 @@ fn apply(
             parts.insert(0, Part::Many);
             out.push(parts);
         }
-        Step::Windash | Step::Expand | Step::Utf16(_) if encoded => {
+        Step::Expand | Step::Utf16(_) if encoded => {
             let message = "this modifier changes texts, and an earlier one left bytes";
             return Err(Problem::error("bad-modifier", span, message).hint("write it before the UTF-16 modifier"));
+        }
+        Step::Windash if encoded => {
+            let message = "no dash starts a word in UTF-16, so this modifier changes nothing";
+            let problem = Problem::warning("idle-modifier", span, message);
+            context.problems.push_first(problem.hint("write it before the UTF-16 modifier"));
+            out.push(parts);
         }
         Step::Windash => out.push(pattern::vary_dashes(parts)),
         Step::Expand => expand(context, parts, given, out)?,
@@ -160,12 +168,19 @@ fn apply(
         }
         Step::Base64Offset => {
             for parts in spelled(&parts, span)? {
-                let bytes = encodable(&parts, given, span)?;
-                let Some(variants) = base64_offsets(&bytes) else {
-                    return Err(Problem::error("bad-value", given, "too short for `base64offset`").hint(
-                        "with fewer than two bytes one of the three variants is empty and would match anything",
-                    ));
-                };
+                let variants = base64_offsets(&encodable(&parts, given, span)?);
+                match variants.len() {
+                    0 => {
+                        let problem = Problem::error("bad-value", given, "an empty text for `base64offset`");
+                        return Err(problem.hint("each of its three variants is empty and would be in any value"));
+                    }
+                    3 => {}
+                    _ => {
+                        let message = "of one byte `base64offset` finds two of three places";
+                        let problem = Problem::warning("short-value", given, message);
+                        context.problems.push_first(problem.hint("at the other place no digit belongs to it alone"));
+                    }
+                }
                 out.extend(variants.into_iter().map(|variant| vec![Part::Text(variant)]));
             }
         }
@@ -208,7 +223,7 @@ fn expand(context: &Context<'_>, parts: Vec<Part>, span: Span, out: &mut Vec<Vec
             };
         }
     }
-    out.extend(expanded);
+    out.extend(expanded.into_iter().map(pattern::joined));
     Ok(())
 }
 
@@ -276,11 +291,11 @@ fn text_form(given: Given<'_>) -> Result<&str, Refusal> {
     }
 }
 
-/// A number, also one in quotes.
+/// A number, also one in quotes or beyond 64 bits.
 fn number(given: Given<'_>) -> Result<Number, Refusal> {
     let number = match given.value {
         Value::Number(number) => Some(number),
-        Value::Text(text) => scalar::number(text),
+        Value::Text(text) => scalar::decimal(text),
         Value::Bool(_) | Value::Null => None,
     };
     number.ok_or_else(|| {
@@ -304,6 +319,10 @@ fn network(given: Given<'_>) -> Result<IpNet, Refusal> {
             .hint(format!("the network is {}", network.trunc())));
     }
     Ok(network)
+}
+
+fn no_field(span: Span) -> Refusal {
+    Problem::error("bad-value", span, "`fieldref` needs the name of a field").hint("names have no wildcards")
 }
 
 fn too_long(span: Span) -> Refusal {
@@ -334,6 +353,7 @@ mod tests {
             "F: 99999999999999999999",
             "F: [a, 1, null]",
             "F: []",
+            "F|contains|neq: []",
             "F: [[a]]",
             "F: {a: b}",
             r"F: 'C:\*\?\\*'",
@@ -355,6 +375,7 @@ mod tests {
         F: 99999999999999999999  =>  F = '99999999999999999999'
         F: [a, 1, null]  =>  (F = 'a' or F = 1 or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
         F: []  =>  F is null; empty-list: an empty list of values for `F` AT [] (it counts as `null`: the field is absent)
+        F|contains|neq: []  =>  not F is null; empty-list: an empty list of values for `F|contains|neq` AT [] (it counts as `null`: the field is absent)
         F: [[a]]  =>  wrong-type: a list as a value of `F` AT [a] (a value is a scalar, or a list of scalars)
         F: {a: b}  =>  wrong-type: a map as a value of `F` AT {a: b} (a value is a scalar, or a list of scalars)
         F: 'C:\*\?\\*'  =>  F = 'C:\*\?\\*'
@@ -447,7 +468,6 @@ mod tests {
             "F|wide: ab",
             "F|utf16le: 'a*'",
             "F|utf16be|contains: a",
-            "F|utf16: a",
             "F|wide|base64: ab",
             "F|utf16le|base64: ä",
             "F|utf16be|base64: ab",
@@ -466,12 +486,11 @@ mod tests {
         F|contains|base64: a  =>  bad-value: a wildcard in a value that is encoded in base64 AT a (write `\*` or `\?` for the character itself, and `contains` after the encoding)
         F|base64offset: http://  =>  (F = 'aHR0cDovL' or F = 'h0dHA6Ly' or F = 'odHRwOi8v')
         F|base64offset|contains: http://  =>  (F = '*aHR0cDovL*' or F = '*h0dHA6Ly*' or F = '*odHRwOi8v*')
-        F|base64offset: a  =>  bad-value: too short for `base64offset` AT a (with fewer than two bytes one of the three variants is empty and would match anything)
+        F|base64offset: a  =>  (F = 'Y' or F = 'h'); short-value: of one byte `base64offset` finds two of three places AT a (at the other place no digit belongs to it alone)
         F|base64offset: 'a?c'  =>  bad-value: a wildcard in a value that is encoded in base64 AT 'a?c' (write `\*` or `\?` for the character itself, and `contains` after the encoding)
         F|wide: ab  =>  F = 'a\u{0}b\u{0}'
         F|utf16le: 'a*'  =>  F = 'a\u{0}*'
         F|utf16be|contains: a  =>  F = '*\u{0}a*'
-        F|utf16: a  =>  F = 'ÿþa\u{0}'
         F|wide|base64: ab  =>  F = 'YQBiAA=='
         F|utf16le|base64: ä  =>  F = '5AA='
         F|utf16be|base64: ab  =>  F = 'AGEAYg=='
@@ -479,7 +498,7 @@ mod tests {
         F|wide|base64offset|contains: ping  =>  (F = '*cABpAG4AZw*' or F = '*AAaQBuAGcA*' or F = '*wAGkAbgBnA*')
         F|base64|wide: a  =>  F = 'Y\u{0}Q\u{0}=\u{0}=\u{0}'
         F|wide|wide: a  =>  bad-modifier: this modifier changes texts, and an earlier one left bytes AT wide (write it before the UTF-16 modifier)
-        F|wide|windash: -a  =>  bad-modifier: this modifier changes texts, and an earlier one left bytes AT windash (write it before the UTF-16 modifier)
+        F|wide|windash: -a  =>  F = '-\u{0}a\u{0}'; idle-modifier: no dash starts a word in UTF-16, so this modifier changes nothing AT windash (write it before the UTF-16 modifier)
         F|windash|base64: -a  =>  (F = 'LWE=' or F = 'L2E=' or F = '4oCTYQ==' or F = '4oCUYQ==' or F = '4oCVYQ==')
         F|windash|base64: -a -b -c -d  =>  too-large: more than 3 dashes to vary in a value that is encoded AT base64
         ");
@@ -529,6 +548,8 @@ mod tests {
             "F|gt: '5'",
             "F|gte: [5, 0x10]",
             "F|gt|neq: 5",
+            "F|lt: 99999999999999999999",
+            "F|gt: '0x10'",
             "F|gt: five",
             "F|gt: null",
             "F|gt: true",
@@ -545,6 +566,8 @@ mod tests {
         F|gt: '5'  =>  F > 5
         F|gte: [5, 0x10]  =>  (F >= 5 or F >= 16)
         F|gt|neq: 5  =>  not F > 5
+        F|lt: 99999999999999999999  =>  F < 99999999999999999999
+        F|gt: '0x10'  =>  bad-value: `0x10` is not a number AT '0x10' (comparisons and parts of times need numbers)
         F|gt: five  =>  bad-value: `five` is not a number AT five (comparisons and parts of times need numbers)
         F|gt: null  =>  bad-value: `null` is not a number AT null (comparisons and parts of times need numbers)
         F|gt: true  =>  bad-value: `true` is not a number AT true (comparisons and parts of times need numbers)
@@ -566,6 +589,8 @@ mod tests {
             "F|fieldref|startswith: G",
             "F|fieldref|endswith: G",
             "F|fieldref|contains|cased: G",
+            "F|fieldref|startswith|endswith: G",
+            "F|fieldref|contains|endswith: G",
             "F|cased|fieldref: G",
             "F|fieldref: ''",
             "F|fieldref: 1",
@@ -575,9 +600,11 @@ mod tests {
         F|fieldref|startswith: G  =>  F starts with field G
         F|fieldref|endswith: G  =>  F ends with field G
         F|fieldref|contains|cased: G  =>  F contains cased field G
+        F|fieldref|startswith|endswith: G  =>  F contains field G
+        F|fieldref|contains|endswith: G  =>  F contains field G
         F|cased|fieldref: G  =>  F = cased field G
-        F|fieldref: ''  =>  bad-value: `fieldref` needs the name of a field AT ''
-        F|fieldref: 1  =>  bad-value: `fieldref` needs the name of a field AT 1
+        F|fieldref: ''  =>  bad-value: `fieldref` needs the name of a field AT '' (names have no wildcards)
+        F|fieldref: 1  =>  bad-value: `fieldref` needs the name of a field AT 1 (names have no wildcards)
         ");
     }
 
@@ -637,6 +664,7 @@ mod tests {
             "F|contains|expand: 'a%admins%-%admins%'",
             "F|contains|expand|all: ['%admins%', x]",
             "F|expand: '100% of %admins%'",
+            "F|expand|windash: '-%admins%'",
             "F|expand: '%none%'",
             "F|expand: 'a%unknown%b'",
             "F: '%unknown%'",
@@ -647,6 +675,7 @@ mod tests {
         F|contains|expand: 'a%admins%-%admins%'  =>  (F = '*aalice-alice*' or F = '*aalice-b*b*' or F = '*ab*b-alice*' or F = '*ab*b-b*b*')
         F|contains|expand|all: ['%admins%', x]  =>  ((F = '*alice*' or F = '*b*b*') and F = '*x*')
         F|expand: '100% of %admins%'  =>  (F = '100% of alice' or F = '100% of b*b')
+        F|expand|windash: '-%admins%'  =>  (F = '<dash>alice' or F = '<dash>b*b')
         F|expand: '%none%'  =>  false
         F|expand: 'a%unknown%b'  =>  unresolved-placeholder: no values for `%unknown%` AT %unknown% (give values for this placeholder in the configuration)
         F: '%unknown%'  =>  F = '%unknown%'
