@@ -61,6 +61,8 @@ pub(super) struct Given<'t> {
     /// Its text as written, without quotes.
     pub(super) text: &'t str,
     pub(super) span: Span,
+    /// Whether it stands in a list of values; an empty list is one null.
+    pub(super) listed: bool,
 }
 
 /// The name of a rule or a field that is not looked up yet, and where it stands.
@@ -251,32 +253,35 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
             )
             .hint("it counts as `null`: the field is absent"),
         );
-        let value = Given { value: Value::Null, text: "", span: entry.value.span };
+        let value = Given { value: Value::Null, text: "", span: entry.value.span, listed: true };
         return Some(Item { key, values: vec![value] });
     }
     let mut values = Vec::with_capacity(nodes.len());
     for node in nodes {
-        let Some(value) = given(node) else {
+        let Some(given) = given(node) else {
             let message = format!("{} as a value of `{}`", node.noun(), short(&key.text));
             problems.push(
                 Problem::error("wrong-type", node.span, message).hint("a value is a scalar, or a list of scalars"),
             );
             return None;
         };
-        if value.value == Value::Null && matches!(entry.value.kind, Kind::Sequence(_)) {
+        let listed = matches!(entry.value.kind, Kind::Sequence(_));
+        if given.value == Value::Null && listed {
             problems.push(
                 Problem::warning("null-in-list", node.span, "`null` in a list of values")
                     .hint("it means: or the field is absent. Sigma asks to write that as a selection of its own"),
             );
         }
-        values.push(value);
+        values.push(Given { listed, ..given });
     }
     Some(Item { key, values })
 }
 
 fn given<'t>(node: &'t Node<'t>) -> Option<Given<'t>> {
     match &node.kind {
-        Kind::Scalar(scalar) => Some(Given { value: scalar::resolve(scalar), text: &scalar.text, span: node.span }),
+        Kind::Scalar(scalar) => {
+            Some(Given { value: scalar::resolve(scalar), text: &scalar.text, span: node.span, listed: false })
+        }
         _ => None,
     }
 }

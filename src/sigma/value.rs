@@ -68,12 +68,13 @@ fn texts(
     given: Given<'_>,
 ) -> Result<Vec<Test>, Refusal> {
     let keyword = plan.field.is_empty();
-    if steps.is_empty() && !keyword {
+    if !keyword {
         match given.value {
-            Value::Null => return Ok(vec![Test::Null]),
-            Value::Bool(value) => return Ok(vec![Test::Bool(value)]),
-            Value::Number(value) => return Ok(number_tests(value, given.text)),
-            Value::Text(_) => {}
+            // In a list it is an alternative to the texts beside it, whatever becomes of these.
+            Value::Null if steps.is_empty() || given.listed => return Ok(vec![Test::Null]),
+            Value::Bool(value) if steps.is_empty() => return Ok(vec![Test::Bool(value)]),
+            Value::Number(value) if steps.is_empty() => return Ok(number_tests(value, given.text)),
+            _ => {}
         }
     }
     let place = |step: &Step| matches!(step, Step::Contains | Step::Start | Step::End);
@@ -105,7 +106,18 @@ fn texts(
         }
         tests.push(Test::Text(pattern::finish(parts, plan.cased)));
     }
+    if steps.is_empty() && !keyword {
+        tests.extend(beyond_64_bits(given.text).map(Test::Number));
+    }
     Ok(tests)
+}
+
+/// The float as which a record holds an integer that is written so and needs more than 64 bits: the text form of that
+/// float is another one.
+fn beyond_64_bits(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_decimal = digits.len() > 18 && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    scalar::number(text).filter(|number| is_decimal && matches!(number, Number::Float(_)))
 }
 
 /// A number, and the text it was written as where that is another decimal form: `1.10` is also the version 1.10.
@@ -352,7 +364,7 @@ mod tests {
         F: null  =>  F is null
         F:  =>  F is null
         F: ''  =>  F = ''
-        F: 99999999999999999999  =>  F = '99999999999999999999'
+        F: 99999999999999999999  =>  (F = 100000000000000000000 or F = '99999999999999999999')
         F: [a, 1, null]  =>  (F = 'a' or F = 1 or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
         F: []  =>  F is null; empty-list: an empty list of values for `F` AT [] (it counts as `null`: the field is absent)
         F: [[a]]  =>  wrong-type: a list as a value of `F` AT [a] (a value is a scalar, or a list of scalars)
