@@ -51,6 +51,7 @@ pub(super) enum Body<'t> {
 #[derive(Debug)]
 pub(super) struct Item<'t> {
     pub(super) key: &'t Text<'t>,
+    /// None of an empty list, which counts as null.
     pub(super) values: Vec<Given<'t>>,
 }
 
@@ -61,7 +62,7 @@ pub(super) struct Given<'t> {
     /// Its text as written, without quotes.
     pub(super) text: &'t str,
     pub(super) span: Span,
-    /// Whether it stands in a list of values; an empty list is one null.
+    /// Whether it stands in a list of values.
     pub(super) listed: bool,
 }
 
@@ -253,8 +254,7 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
             )
             .hint("it counts as `null`: the field is absent"),
         );
-        let value = Given { value: Value::Null, text: "", span: entry.value.span, listed: true };
-        return Some(Item { key, values: vec![value] });
+        return Some(Item { key, values: Vec::new() });
     }
     let mut values = Vec::with_capacity(nodes.len());
     for node in nodes {

@@ -71,7 +71,7 @@ fn texts(
     if !keyword {
         match given.value {
             // In a list it is an alternative to the texts beside it, whatever becomes of these.
-            Value::Null if steps.is_empty() || given.listed => return Ok(vec![Test::Null]),
+            Value::Null if steps.is_empty() && !plan.cased || given.listed => return Ok(vec![Test::Null]),
             Value::Bool(value) if steps.is_empty() => return Ok(vec![Test::Bool(value)]),
             Value::Number(value) if steps.is_empty() => return Ok(number_tests(value, given.text)),
             _ => {}
