@@ -343,6 +343,12 @@ mod tests {
         assert!(is(int(2), Fact::Float(2.0)));
         assert!(is(Test::Number(Number::Float(2.0)), Fact::Int(2)));
         assert!(is(Test::Number(Number::Float(2.5)), Fact::Text("2.5")));
+        assert!(
+            is(text("2"), Fact::Float(2.0)) && is(text("2.0"), Fact::Float(2.0)) && is(text("*.0"), Fact::Float(-7.0))
+        );
+        assert!(
+            is(text("0.0"), Fact::Float(-0.0)) && !is(text("2.0"), Fact::Int(2)) && !is(text("2.50"), Fact::Float(2.5))
+        );
         assert!(!is(int(9_007_199_254_740_993), Fact::Float(9_007_199_254_740_992.0)));
         assert!(is(int(18_446_744_073_709_551_615), Fact::Uint(u64::MAX)));
         assert!(!is(int(1), Fact::Bool(true)));

@@ -344,8 +344,12 @@ mod tests {
             "F:",
             "F: ''",
             "F: 99999999999999999999",
+            "F: '99999999999999999999'",
             "F: [a, 1, null]",
+            "F|contains: [a, null]",
+            "F|contains: null",
             "F: []",
+            "F|cidr: []",
             "F: [[a]]",
             "F: {a: b}",
             r"F: 'C:\*\?\\*'",
@@ -365,8 +369,12 @@ mod tests {
         F:  =>  F is null
         F: ''  =>  F = ''
         F: 99999999999999999999  =>  (F = 100000000000000000000 or F = '99999999999999999999')
+        F: '99999999999999999999'  =>  (F = '99999999999999999999' or F = 100000000000000000000)
         F: [a, 1, null]  =>  (F = 'a' or F = 1 or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
+        F|contains: [a, null]  =>  (F = '*a*' or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
+        F|contains: null  =>  bad-value: `null` has no text to compare AT null (write it under a field's name without modifiers: there it matches an absent field)
         F: []  =>  F is null; empty-list: an empty list of values for `F` AT [] (it counts as `null`: the field is absent)
+        F|cidr: []  =>  F is null; empty-list: an empty list of values for `F|cidr` AT [] (it counts as `null`: the field is absent)
         F: [[a]]  =>  wrong-type: a list as a value of `F` AT [a] (a value is a scalar, or a list of scalars)
         F: {a: b}  =>  wrong-type: a map as a value of `F` AT {a: b} (a value is a scalar, or a list of scalars)
         F: 'C:\*\?\\*'  =>  F = 'C:\*\?\\*'
