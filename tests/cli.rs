@@ -295,13 +295,20 @@ fn lines_that_are_no_objects_are_counted_and_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_log_of_bad_bytes_only_is_no_log() {
+fn a_broken_character_hides_no_event() {
     let folder = folder();
-    let good = "{\"EventTime\":\"2024-01-01T00:00:00Z\",\"modbus.kind\":\"query\"}";
-    let log = [good.as_bytes(), b"\n{\"a\":\"\xFF\"}\n"].concat();
-    let ran = sigmabus(&["decode", text(&file(folder.path(), "log", log))]);
-    assert_eq!((ran.code, values(&ran.out).len()), (0, 1));
-    assert!(ran.err.contains("log:2: invalid utf-8"), "{}", ran.err);
+    let rule = "title: T\nlogsource: {product: windows}\ndetection: {s: {a|startswith: x}, condition: s}\n";
+    let rule = file(folder.path(), "rule.yml", rule);
+    let log = file(folder.path(), "log", &b"{\"a\":\"x\xFF\"}\n{\"a\":\"x\\uD83D\"}\n{\"a\":\"x\\uD83D\n"[..]);
+    let ran = sigmabus(&["scan", "-r", text(&rule), "--emit", "findings", "--format", "json", text(&log)]);
+    let found: Vec<_> = values(&ran.out).into_iter().map(|finding| finding["record"]["a"].clone()).collect();
+    assert_eq!(found, ["x\u{FFFD}", "x\u{FFFD}"]);
+    assert!(ran.err.contains("log:3: not a JSON object"), "{}", ran.err);
+}
+
+#[test]
+fn a_log_of_bad_lines_only_is_no_log() {
+    let folder = folder();
     let ran = sigmabus(&["decode", text(&file(folder.path(), "pretty.json", "{\n  \"a\": 1\n}\n"))]);
     assert_eq!(ran.code, 4);
     assert!(ran.err.contains("not one line is a JSON object"), "{}", ran.err);

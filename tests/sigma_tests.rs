@@ -10,7 +10,7 @@
 )]
 
 use sigmabus::detect::{Machine, Scratch, naive};
-use sigmabus::pipeline::{Case, Coverage, Plan, Test, read_tests, wanted_by_cases};
+use sigmabus::pipeline::{Case, Coverage, Plan, Test, read_tests};
 use sigmabus::record::{LogPlan, LogRecord, Slots};
 use sigmabus::sigma::ir::Rule;
 use sigmabus::sigma::{Loaded, Severity};
@@ -82,7 +82,7 @@ fn every_case_gives_its_findings_on_both_matchers_and_any_number_of_threads() {
                 wrong.push(format!("{name}: {why}"));
                 continue;
             }
-            let plan = Arc::new(Plan::compile(loaded.ruleset.clone(), wanted_by_cases()).unwrap());
+            let plan = Arc::new(Plan::compile(loaded.ruleset.clone(), test.wanted()).unwrap());
             let cases = test.cases(&loaded.ruleset);
             matchers_agree(&loaded.ruleset.rules, &cases.iter().map(Case::lines).collect::<String>(), &name);
             for case in cases {
@@ -126,7 +126,7 @@ fn every_built_in_rule_has_a_hit_and_a_near_miss() {
     for file in test_files(&root.join("sigma-tests/rules")) {
         for test in documents(&file) {
             let ruleset = test.load().unwrap().ruleset;
-            let plan = Arc::new(Plan::compile(ruleset.clone(), wanted_by_cases()).unwrap());
+            let plan = Arc::new(Plan::compile(ruleset.clone(), test.wanted()).unwrap());
             for case in test.cases(&ruleset) {
                 coverage.note(&ruleset, &case.run(&plan, 1).unwrap().rules);
             }

@@ -4,7 +4,7 @@ use super::args::TestFormat;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use super::{outcome, rule_files};
-use crate::pipeline::{Case, Coverage, Given, Plan, Test, TestError, looks_like_tests, read_tests, wanted_by_cases};
+use crate::pipeline::{Case, Coverage, Given, Plan, Test, TestError, looks_like_tests, read_tests};
 use crate::sigma::Severity;
 use crate::sink::plain;
 use serde_json::json;
@@ -121,7 +121,7 @@ impl Report {
         let ruleset = loaded.ruleset;
         let cases = test.cases(&ruleset);
         self.coverage.add(&ruleset);
-        match Plan::compile(ruleset, wanted_by_cases()) {
+        match Plan::compile(ruleset, test.wanted()) {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 cases.iter().for_each(|case| self.case(file, case, &plan));

@@ -168,6 +168,13 @@ impl Buffers {
         }
         (Reading { fact, text, folded: &self.folded }, Other(&mut self.other))
     }
+
+    /// The same with the other way to write a whole float, if it is one.
+    pub(super) fn read_with_point<'a>(&'a mut self, fact: Fact<'a>) -> Option<(Reading<'a>, Other<'a>)> {
+        let text = form::with_point(fact, &mut self.form)?;
+        // Digits are the same in any case.
+        Some((Reading { fact, text: Some(text), folded: text }, Other(&mut self.other)))
+    }
 }
 
 /// The address that a text is.
@@ -206,17 +213,19 @@ fn refers(reading: &Reading<'_>, other: Fact<'_>, place: Place, cased: bool, buf
     if let Fact::List(list) = other {
         return form::any(list, |fact| refers(reading, fact, place, cased, buffers));
     }
-    let Some(part) = form::text(other, &mut buffers.0.form) else { return false };
-    let (whole, part) = if cased {
-        (reading.text.unwrap_or_default(), part)
-    } else {
-        fold::fold_into(part, &mut buffers.0.folded);
-        (reading.folded, buffers.0.folded.as_str())
-    };
-    match place {
+    let Side { form, folded } = &mut *buffers.0;
+    let whole = if cased { reading.text.unwrap_or_default() } else { reading.folded };
+    let lies = |part: &str| match place {
         Place::Whole => whole == part,
         Place::Contains => whole.contains(part),
         Place::Start => whole.starts_with(part),
         Place::End => whole.ends_with(part),
+    };
+    let Some(part) = form::text(other, form) else { return false };
+    if cased {
+        lies(part) || form::with_point(other, form).is_some_and(lies)
+    } else {
+        fold::fold_into(part, folded);
+        lies(folded) || form::with_point(other, form).is_some_and(lies)
     }
 }

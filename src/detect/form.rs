@@ -35,6 +35,17 @@ pub(super) fn text<'a>(fact: Fact<'a>, buffer: &'a mut String) -> Option<&'a str
     Some(buffer)
 }
 
+/// The other way to write a whole float, `2.0`, written into `buffer`; `None` for all other facts. Logs hold both, and
+/// so do rules.
+pub(super) fn with_point<'a>(fact: Fact<'_>, buffer: &'a mut String) -> Option<&'a str> {
+    let Fact::Float(value) = fact else { return None };
+    number::whole(value)?;
+    buffer.clear();
+    float(value, buffer);
+    buffer.push_str(".0");
+    Some(buffer)
+}
+
 /// Appends the decimal form of a float.
 pub(super) fn float(value: f64, out: &mut String) {
     match number::whole(value) {

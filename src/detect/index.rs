@@ -191,6 +191,9 @@ impl FieldIndex {
             // Only texts are certain: the number 1 and the Boolean true do not equal their forms for every test.
             scan.search(folded, seen, |mark| found.mark(may(mark.predicate)));
         }
+        if let Some(text) = form::with_point(fact, form) {
+            scan.search(text, seen, |mark| found.mark(may(mark.predicate)));
+        }
     }
 
     fn text<M: Found>(&self, text: &str, room: &mut Room, found: &mut M) {

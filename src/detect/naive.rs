@@ -54,8 +54,8 @@ fn holds(test: &Test, fact: Fact<'_>, record: &dyn Facts, slots: &Slots) -> bool
             Some(is) => compare(is, *wanted) == Some(Ordering::Equal),
             None => !matches!(fact, Fact::Bool(_)) && text(fact).is_some_and(|is| is == decimal(*wanted)),
         },
-        Test::Text(pattern) => text(fact).is_some_and(|is| wild(pattern, &is)),
-        Test::Regex(regex) => text(fact).is_some_and(|is| found(regex, &is)),
+        Test::Text(pattern) => texts(fact).iter().any(|is| wild(pattern, is)),
+        Test::Regex(regex) => texts(fact).iter().any(|is| found(regex, is)),
         Test::Cidr(network) => address(fact).is_some_and(|is| network.contains(&is)),
         Test::Compare(order, bound) => {
             let is = number(fact).or_else(|| match fact {
@@ -66,10 +66,8 @@ fn holds(test: &Test, fact: Fact<'_>, record: &dyn Facts, slots: &Slots) -> bool
         }
         Test::FieldRef { field: other, place, cased } => {
             let others = elements(field(other, record, slots));
-            others.into_iter().any(|other| match (text(fact), text(other)) {
-                (Some(whole), Some(part)) => placed(&whole, &part, *place, *cased),
-                _ => false,
-            })
+            let parts: Vec<String> = others.into_iter().flat_map(texts).collect();
+            texts(fact).iter().any(|whole| parts.iter().any(|part| placed(whole, part, *place, *cased)))
         }
         Test::TimePart { part, order, value } => part_of(fact, *part).is_some_and(|is| match order {
             None => is == *value,
@@ -108,6 +106,18 @@ fn text(fact: Fact<'_>) -> Option<String> {
         Fact::Addr(is) => Some(is.to_string()),
         Fact::Time(is) => Some(is.to_string()),
     }
+}
+
+/// All text forms: a whole number that came as a float is also one with a point.
+fn texts(fact: Fact<'_>) -> Vec<String> {
+    let mut texts: Vec<String> = text(fact).into_iter().collect();
+    if let Fact::Float(is) = fact
+        && is.fract() == 0.0
+        && is.abs() < TOO_LARGE
+    {
+        texts.push(format!("{}.0", is as i128));
+    }
+    texts
 }
 
 fn number(fact: Fact<'_>) -> Option<Number> {
@@ -348,6 +358,12 @@ mod tests {
         assert!(is(int(2), Fact::Float(2.0)));
         assert!(is(Test::Number(Number::Float(2.0)), Fact::Int(2)));
         assert!(is(Test::Number(Number::Float(2.5)), Fact::Text("2.5")));
+        assert!(
+            is(text("2"), Fact::Float(2.0)) && is(text("2.0"), Fact::Float(2.0)) && is(text("*.0"), Fact::Float(-7.0))
+        );
+        assert!(
+            is(text("0.0"), Fact::Float(-0.0)) && !is(text("2.0"), Fact::Int(2)) && !is(text("2.50"), Fact::Float(2.5))
+        );
         assert!(!is(int(9_007_199_254_740_993), Fact::Float(9_007_199_254_740_992.0)));
         assert!(is(int(18_446_744_073_709_551_615), Fact::Uint(u64::MAX)));
         assert!(!is(int(1), Fact::Bool(true)));

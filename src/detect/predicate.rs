@@ -172,6 +172,10 @@ impl Predicate {
     #[inline(never)]
     fn tests<F: Facts + ?Sized>(&self, fact: Fact<'_>, record: &F, buffers: &mut Buffers) -> bool {
         let (reading, mut other) = buffers.read(fact, self.folds);
+        if self.asks.iter().any(|ask| ask.holds(&reading, record, &mut other)) {
+            return true;
+        }
+        let Some((reading, mut other)) = buffers.read_with_point(fact) else { return false };
         self.asks.iter().any(|ask| ask.holds(&reading, record, &mut other))
     }
 }

@@ -5,6 +5,7 @@
 
 use super::captures::Run;
 use super::engine::{Emits, Engine};
+use super::given::{self, Record, WrittenSource};
 use super::input::unit_of;
 use super::plan::Plan;
 use super::{RunError, Wanted};
@@ -55,9 +56,6 @@ fn in_key(key: &str) -> String {
     if key.is_empty() || key == "." { String::new() } else { format!(" (in `{key}`)") }
 }
 
-/// The fields of a record.
-pub type Fields = BTreeMap<String, serde_json::Value>;
-
 /// One document of a test file.
 #[derive(Clone, Debug)]
 pub struct Test {
@@ -76,12 +74,14 @@ struct Written {
     rule: Option<String>,
     #[serde(default)]
     placeholders: BTreeMap<String, Vec<String>>,
+    logsource: Option<WrittenSource>,
+    logsource_fields: Option<[String; 3]>,
     warns: Option<Vec<String>>,
     refused: Option<String>,
     #[serde(default)]
-    hits: Vec<Fields>,
+    hits: Vec<Record>,
     #[serde(default)]
-    misses: Vec<Fields>,
+    misses: Vec<Record>,
     #[serde(default)]
     cases: Vec<Case>,
 }
@@ -102,7 +102,7 @@ pub struct Case {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
     /// Records as they stand in the test file.
-    Records(Vec<Fields>),
+    Records(Vec<Record>),
     /// A capture or a stored log, relative to the test file.
     Capture(PathBuf),
 }
@@ -111,7 +111,7 @@ pub enum Given {
 #[serde(deny_unknown_fields)]
 struct WrittenCase {
     name: String,
-    records: Option<Vec<Fields>>,
+    records: Option<Vec<Record>>,
     capture: Option<PathBuf>,
     findings: Vec<String>,
 }
@@ -204,6 +204,11 @@ fn parse(file: &Path, before: usize, document: &str) -> Result<Test, TestError> 
         let problem = "expected either `rules`, a list of rule files, or `rule`, the text of rules";
         return Err(wrong(first.unwrap_or(0) + 1, 1, String::new(), problem.to_owned()));
     }
+    if written.logsource.is_some() && written.logsource_fields.is_some() {
+        let line = document.lines().position(|line| line.starts_with("logsource_fields:")).unwrap_or(0);
+        let problem = "expected either `logsource`, of all records, or `logsource_fields`, which tell it of each";
+        return Err(wrong(line + 1, 1, String::new(), problem.to_owned()));
+    }
     let key = document.lines().position(|line| line.starts_with("rule:")).unwrap_or(0);
     Ok(Test { file: file.to_owned(), rule_line: before + key + 2, written })
 }
@@ -246,6 +251,14 @@ impl Test {
         self.written.warns.as_deref()
     }
 
+    /// What its rules are to be compiled for.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        let Written { logsource, logsource_fields, .. } = &self.written;
+        let sources = given::sources(logsource.as_ref(), logsource_fields.as_ref());
+        Wanted { findings: true, sources, ..Wanted::default() }
+    }
+
     /// Whether its rules are read with the problems that it expects.
     #[must_use]
     pub fn is_read_as_said(&self, loaded: &Loaded) -> bool {
@@ -270,7 +283,7 @@ impl Test {
     #[must_use]
     pub fn cases(&self, ruleset: &Ruleset) -> Vec<Case> {
         let titles: Vec<String> = ruleset.rules.iter().map(|rule| rule.meta.title.to_string()).collect();
-        let alone = |kind: &str, at: usize, record: &Fields, findings: &[String]| Case {
+        let alone = |kind: &str, at: usize, record: &Record, findings: &[String]| Case {
             name: format!("{}, {kind} {}", titles.join(", "), at + 1),
             given: Given::Records(vec![record.clone()]),
             findings: findings.to_vec(),
@@ -292,11 +305,10 @@ impl Case {
     #[must_use]
     pub fn lines(&self) -> String {
         let Given::Records(records) = &self.given else { return String::new() };
-        // A map of JSON values can always be written.
-        records.iter().map(|record| serde_json::to_string(record).unwrap_or_default() + "\n").collect()
+        records.iter().map(|record| record.line() + "\n").collect()
     }
 
-    /// Runs it; `plan` must have been compiled for findings.
+    /// Runs it; `plan` must have been compiled for what its test wants.
     ///
     /// # Errors
     /// When its capture cannot be read.
@@ -320,12 +332,6 @@ impl Case {
         let warnings = engine.finish(&mut heard).map_err(RunError::Output)?.warnings;
         Ok(Found { rules: heard.0, warnings })
     }
-}
-
-/// What a plan is compiled for, that cases are run by.
-#[must_use]
-pub fn wanted_by_cases() -> Wanted {
-    Wanted { findings: true, ..Wanted::default() }
 }
 
 /// Keeps who reported.
@@ -444,6 +450,9 @@ mod tests {
             ("# none\nhits: []\n", "t.yml:2:1: expected either `rules`"),
             ("rule: x\nrules: [a]\n", "t.yml:1:1: expected either `rules`"),
             ("rule: x\ncases:\n  - name: n\n    records: 1\n    findings: []\n", "t.yml:4:14: invalid type"),
+            ("rule: x\nhits: [1]\n", "t.yml:2:8: invalid type: integer `1`, expected the fields of a record"),
+            ("rule: x\nhits: [\"{}\\n{}\"]\n", "a record in more than one line"),
+            ("rule: x\nlogsource: {product: a}\nlogsource_fields: [a, b, c]\n", "t.yml:3:1: expected either"),
             ("rule: [", "t.yml:1:"),
         ] {
             assert!(problem(text).contains(told), "{text}: {}", problem(text));

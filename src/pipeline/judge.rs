@@ -6,7 +6,7 @@ use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::Message;
 use crate::record::json::{write_fields, write_json};
-use crate::record::{Facts, LogRecord, Mask, Record, nxlog, schema};
+use crate::record::{Facts, LineError, LogRecord, Mask, Record, mend, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -58,24 +58,29 @@ impl Judge {
 
     /// Judges a line of a log. A line in NXLog's form is left to be joined; an unreadable one is a problem.
     pub(super) fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
+        let Err(error) = self.whole_line(line, order, evidence) else { return };
+        // Broken characters must not hide what else the line says.
+        let mended = mend(line).ok_or(error);
+        if let Err(error) = mended.and_then(|line| self.whole_line(line.as_bytes(), order, evidence)) {
+            evidence.problems.note(order.number, error);
+        }
+    }
+
+    fn whole_line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) -> Result<(), LineError> {
         self.arena.reset();
         let plan = &*self.plan;
         // A line may be printed again, and what we print is JSON: UTF-8 throughout.
-        if let Err(error) = std::str::from_utf8(line) {
-            return evidence.problems.note(order.number, error);
-        }
-        let record = match LogRecord::read(line, &plan.log, &self.arena) {
-            Ok(record) => record,
-            Err(error) => return evidence.problems.note(order.number, error),
-        };
+        std::str::from_utf8(line)?;
+        let record = LogRecord::read(line, &plan.log, &self.arena)?;
         if nxlog::is_form(line) {
             evidence.begin(order, None, order.number);
-            return evidence.leave_to_join(line);
+            evidence.leave_to_join(line);
+            return Ok(());
         }
         self.records.note(record.time(), None);
         let rules = plan.machine.matches(&record, &mut self.scratch);
         if rules.is_empty() && plan.records.is_none() {
-            return;
+            return Ok(());
         }
         evidence.begin(order, record.time(), order.number);
         if plan.records.is_some() {
@@ -90,6 +95,7 @@ impl Judge {
             let mask = plan.mask(rules);
             evidence.object(|out| write_masked(line, mask, out));
         }
+        Ok(())
     }
 
     /// Adds its figures.

@@ -196,11 +196,11 @@ impl Reader {
     }
 }
 
-/// Whether an input that starts so is a log of JSON lines.
+/// Whether an input that starts so is a log of JSON lines, perhaps of blank ones only.
 #[must_use]
 pub fn looks_like_json_lines(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    start.trim_ascii_start().first() == Some(&b'{')
+    matches!(start.trim_ascii_start().first(), Some(b'{') | None)
 }
 
 #[cfg(test)]

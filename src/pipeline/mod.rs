@@ -9,6 +9,7 @@ mod captures;
 mod cases;
 mod engine;
 mod evidence;
+mod given;
 mod input;
 mod join;
 mod judge;
@@ -21,8 +22,9 @@ mod spread;
 mod summary;
 
 pub use captures::{Filter, Run};
-pub use cases::{Case, Coverage, Fields, Found, Given, Test, TestError, looks_like_tests, read_tests, wanted_by_cases};
+pub use cases::{Case, Coverage, Found, Given, Test, TestError, looks_like_tests, read_tests};
 pub use engine::{Emits, Engine};
+pub use given::Record;
 pub use input::unit_of;
 pub use lines::looks_like_json_lines;
 pub use plan::{Naming, Plan, PlanError, Refused, Sources, Wanted, silence};

@@ -136,6 +136,6 @@ pub mod vocabulary;
 
 pub use json::Mask;
 pub use list::Elements;
-pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord};
+pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, mend};
 pub use message::Record;
 pub use slots::Slots;

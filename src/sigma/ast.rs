@@ -62,6 +62,8 @@ pub(super) struct Given<'t> {
     /// Its text as written, without quotes.
     pub(super) text: &'t str,
     pub(super) span: Span,
+    /// Whether it stands in a list of values.
+    pub(super) listed: bool,
 }
 
 /// The name of a rule or a field that is not looked up yet, and where it stands.
@@ -256,27 +258,30 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
     }
     let mut values = Vec::with_capacity(nodes.len());
     for node in nodes {
-        let Some(value) = given(node) else {
+        let Some(given) = given(node) else {
             let message = format!("{} as a value of `{}`", node.noun(), short(&key.text));
             problems.push(
                 Problem::error("wrong-type", node.span, message).hint("a value is a scalar, or a list of scalars"),
             );
             return None;
         };
-        if value.value == Value::Null && matches!(entry.value.kind, Kind::Sequence(_)) {
+        let listed = matches!(entry.value.kind, Kind::Sequence(_));
+        if given.value == Value::Null && listed {
             problems.push(
                 Problem::warning("null-in-list", node.span, "`null` in a list of values")
                     .hint("it means: or the field is absent. Sigma asks to write that as a selection of its own"),
             );
         }
-        values.push(value);
+        values.push(Given { listed, ..given });
     }
     Some(Item { key, values })
 }
 
 fn given<'t>(node: &'t Node<'t>) -> Option<Given<'t>> {
     match &node.kind {
-        Kind::Scalar(scalar) => Some(Given { value: scalar::resolve(scalar), text: &scalar.text, span: node.span }),
+        Kind::Scalar(scalar) => {
+            Some(Given { value: scalar::resolve(scalar), text: &scalar.text, span: node.span, listed: false })
+        }
         _ => None,
     }
 }

@@ -3,6 +3,8 @@
 use super::ast::Name;
 use super::diagnostic::{Problem, Refusal, nearest, short};
 use super::limits::MAX_PROBLEMS;
+use super::metadata::is_uuid;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,6 +27,11 @@ pub(super) struct Index {
     meanings: BTreeMap<Arc<str>, Meaning>,
 }
 
+/// What a name is looked up by: a UUID is the same in any case.
+fn key(name: &str) -> Cow<'_, str> {
+    if is_uuid(name) { name.to_ascii_lowercase().into() } else { name.into() }
+}
+
 impl Index {
     /// Notes an id or name of the rule at `index`. False if it was taken.
     pub(super) fn add_rule(&mut self, name: &Arc<str>, index: usize) -> bool {
@@ -38,16 +45,17 @@ impl Index {
 
     /// Notes an id or name of a rule that was left out. A good rule of the same name comes first.
     pub(super) fn add_broken(&mut self, name: &Arc<str>) {
-        self.meanings.entry(Arc::clone(name)).or_insert(Meaning::Broken);
+        self.meanings.entry(key(name).into()).or_insert(Meaning::Broken);
     }
 
     fn add(&mut self, name: &Arc<str>, meaning: Meaning) -> bool {
-        match self.meanings.insert(Arc::clone(name), meaning) {
+        let name = key(name);
+        match self.meanings.insert(name.clone().into(), meaning) {
             None | Some(Meaning::Broken) => true,
             // A rule may have the same text as id and name.
             Some(known) if known == meaning => true,
             Some(_) => {
-                self.meanings.insert(Arc::clone(name), Meaning::Several);
+                self.meanings.insert(name.into(), Meaning::Several);
                 false
             }
         }
@@ -55,7 +63,7 @@ impl Index {
 
     /// What this id or name stands for, if it is one.
     pub(super) fn get(&self, name: &str) -> Option<Meaning> {
-        self.meanings.get(name).copied()
+        self.meanings.get(&*key(name)).copied()
     }
 
     /// What `name` stands for. After `told` problems a suggestion for one more helps nobody and costs time.

@@ -13,6 +13,7 @@ use super::lint;
 use super::lower;
 use super::references::{self, Waiting};
 use super::regex::Checker;
+use super::scalar::is_null;
 use super::yaml::{self, Kind, Node};
 use super::{Loaded, Options, SourceText};
 use rayon::prelude::*;
@@ -166,7 +167,9 @@ fn read(source: &SourceText, options: &Options, checker: &Checker) -> FileRules 
         }
     };
     let mut context = Context::new(&source.name, text, options, Some(checker));
-    let documents = yaml::parse(text, &mut context.problems);
+    let mut documents = yaml::parse(text, &mut context.problems);
+    // As after a last `---`.
+    documents.retain(|root| !is_null(root));
     let documents = collection::expand(documents, &mut context.problems);
     let mut file = FileRules::default();
     for root in &documents {

@@ -151,18 +151,26 @@ pub(super) fn lower_item(context: &mut Context<'_>, item: &Item<'_>) -> Result<E
     if plan.how == How::Exists {
         return exists(target, item);
     }
-    if item.values.is_empty() && target == Target::AnyValue {
-        return Err(Problem::error("bad-value", item.key.span, "an empty list of keywords").hint("add a keyword"));
-    }
     if item.values.is_empty() {
-        let absent = Expr::Test(Predicate { target, test: Test::Null });
-        return Ok(if plan.neq { Expr::Not(Box::new(absent)) } else { absent });
+        return no_values(target, &plan, item);
     }
     let groups: Vec<_> =
         item.values.iter().map(|given| group(context, &plan, &target, *given)).collect::<Result<_, _>>()?;
     // One value may have become several: those stay alternatives, also under `all`.
     let whole = if plan.all { all(groups) } else { any(groups) };
-    Ok(if plan.neq { Expr::Not(Box::new(whole)) } else { whole })
+    Ok(negated(whole, &plan))
+}
+
+fn negated(whole: Expr, plan: &Plan<'_>) -> Expr {
+    if plan.neq { Expr::Not(Box::new(whole)) } else { whole }
+}
+
+/// An empty list of values: whatever the modifiers, it is null, which is no keyword.
+fn no_values(target: Target, plan: &Plan<'_>, item: &Item<'_>) -> Result<Expr, Refusal> {
+    if target == Target::AnyValue {
+        return Err(Problem::error("empty-selection", item.key.span, "no keywords to search for"));
+    }
+    Ok(negated(Expr::Test(Predicate { target, test: Test::Null }), plan))
 }
 
 fn exists(target: Target, item: &Item<'_>) -> Result<Expr, Refusal> {

@@ -4,7 +4,7 @@ use super::ast::{Map, wrong_type};
 use super::context::Context;
 use super::diagnostic::{Problem, Problems, Refusal, nearest, short};
 use super::ir::{Level, LogSource, Meta, Origin};
-use super::scalar::scalar_text;
+use super::scalar::{is_null, scalar_text};
 use super::yaml::{Entry, Kind, Node};
 use std::sync::Arc;
 
@@ -87,6 +87,8 @@ pub(super) fn log_source(map: Map<'_>, what: &str) -> Result<LogSource, Refusal>
         let Some(entry) = parts.entry(name) else { return Ok(None) };
         match scalar_text(&entry.value) {
             Some(text) if !text.is_empty() => Ok(Some(text.into())),
+            // Named and left open is the same as not named.
+            None if is_null(&entry.value) => Ok(None),
             _ => Err(wrong_type(&entry.value, &format!("`{name}`"), "a text")),
         }
     };
@@ -208,12 +210,16 @@ fn id(entry: &Entry<'_>, problems: &mut Problems) -> Option<Arc<str>> {
         problems.push(mistyped(entry, &entry.value, "a UUID"));
         return None;
     };
-    let groups =
-        scalar.text.split('-').map(|group| if group.bytes().all(|b| b.is_ascii_hexdigit()) { group.len() } else { 0 });
-    if !groups.eq([8, 4, 4, 4, 12]) {
+    if !is_uuid(&scalar.text) {
         problems.push(odd(entry, "an id that is no UUID"));
     }
     (!scalar.text.is_empty()).then(|| (&*scalar.text).into())
+}
+
+/// Whether a text has the form of a UUID.
+pub(super) fn is_uuid(text: &str) -> bool {
+    let digits = |group: &str| if group.bytes().all(|b| b.is_ascii_hexdigit()) { group.len() } else { 0 };
+    text.split('-').map(digits).eq([8, 4, 4, 4, 12])
 }
 
 fn tags(entry: &Entry<'_>, problems: &mut Problems) -> Vec<Arc<str>> {
@@ -233,11 +239,13 @@ fn tags(entry: &Entry<'_>, problems: &mut Problems) -> Vec<Arc<str>> {
 /// `2024-01-31`; `2024/01/31` is older usage.
 fn date(entry: &Entry<'_>, problems: &mut Problems) {
     let is_date = |text: &str| {
-        let mut numbers = text.split(['-', '/']).map(|part| part.parse::<u16>().ok());
-        let year = numbers.next().flatten().is_some_and(|year| year >= 1000);
-        let month = numbers.next().flatten().is_some_and(|month| (1..=12).contains(&month));
-        let day = numbers.next().flatten().is_some_and(|day| (1..=31).contains(&day));
-        year && month && day && numbers.next().is_none()
+        let separator = if text.contains('/') { '/' } else { '-' };
+        let numbers = text.split(separator).map(|part| part.parse::<i16>().ok()).collect::<Option<Vec<_>>>();
+        let Some([year @ 1000..=9999, month, day]) = numbers.as_deref() else { return false };
+        // Only the older form was ever written without zeros.
+        let is_padded = separator == '/' || text.len() == "2024-01-31".len();
+        let date = i8::try_from(*month).ok().zip(i8::try_from(*day).ok());
+        is_padded && date.is_some_and(|(month, day)| jiff::civil::Date::new(*year, month, day).is_ok())
     };
     if !scalar_text(&entry.value).is_some_and(is_date) {
         problems.push(odd(entry, format!("`{}` is not a date", entry.key.text)).hint("write it as 2024-01-31"));
@@ -252,7 +260,8 @@ fn related(entry: &Entry<'_>, problems: &mut Problems) {
     let is_related = |item: &Node<'_>| {
         Map::of(item, "").is_ok_and(|map| {
             let kind = map.value("type").and_then(scalar_text);
-            map.entry("id").is_some() && kind.is_some_and(|kind| RELATIONS.contains(&kind))
+            map.value("id").and_then(scalar_text).is_some_and(is_uuid)
+                && kind.is_some_and(|kind| RELATIONS.contains(&kind))
         })
     };
     if !items.iter().all(is_related) {
@@ -273,7 +282,8 @@ mod tests {
     fn what_a_rule_says_about_itself_is_kept() {
         let text = "\ntitle: Coil written\nid: 0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\nname: coil\nlevel: high\n\
             status: test\ntags: [attack.t0855, cve.2024-1]\ndescription: D\nfalsepositives: [None]\nreferences: [R]\n\
-            date: 2024-01-31\nmodified: 2024/02/01\nauthor: A\nlicense: MIT\nfields: [a]\nrelated: [{id: x, type: similar}]\n\
+            date: 2024-01-31\nmodified: 2024/02/01\nauthor: A\nlicense: MIT\nfields: [a]\n\
+            related: [{id: 7f1b0e7e-6a0c-4e4e-9c29-5f1d4c8f0003, type: similar}]\n\
             custom: {any: thing}\nsigmabus: {mask: [a, b]}\n\
             logsource: {category: c, product: p, service: s, definition: d, own: 1}\n";
         let loaded = load_text(&format!("{text}{REST}"));

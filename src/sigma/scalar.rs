@@ -30,6 +30,11 @@ pub(super) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
     }
 }
 
+/// Whether a node is null, be it said or left empty.
+pub(super) fn is_null(node: &Node<'_>) -> bool {
+    matches!(&node.kind, Kind::Scalar(scalar) if resolve(scalar) == Value::Null)
+}
+
 /// The meaning of a plain text.
 fn plain(text: &str) -> Value<'_> {
     match text {
@@ -40,8 +45,8 @@ fn plain(text: &str) -> Value<'_> {
     }
 }
 
-/// Reads a number. Infinities, NaN, and integers beyond 64 bits are none: no record holds such a value, and as texts
-/// they still equal what is written so.
+/// Reads a number. Infinities and NaN are none: no record holds such a value, and as texts they still equal what is
+/// written so. A decimal integer beyond 64 bits is a float, as which JSON is read, too.
 pub(super) fn number(text: &str) -> Option<Number> {
     let first = *text.as_bytes().first()?;
     if !(first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.')) {
@@ -59,7 +64,11 @@ pub(super) fn number(text: &str) -> Option<Number> {
     }
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if unsigned.bytes().all(|b| b.is_ascii_digit()) {
-        return integer(text, 10);
+        match integer(text, 10) {
+            Some(number) => return Some(number),
+            None if unsigned.is_empty() => return None,
+            None => {}
+        }
     }
     float(text)
 }
@@ -146,8 +155,10 @@ mod tests {
         let most = Value::Number(Number::Int(i128::from(u64::MAX)));
         assert_eq!(plain("18446744073709551615"), most);
         assert_eq!(plain("-9223372036854775808"), Value::Number(Number::Int(i128::from(i64::MIN))));
-        for text in ["18446744073709551616", "-9223372036854775809", ".inf", "-.inf", ".nan", "1e999"] {
+        for text in [".inf", "-.inf", ".nan", "1e999", "0xFFFFFFFFFFFFFFFFF"] {
             assert_eq!(plain(text), Value::Text(text));
         }
+        assert_eq!(plain("18446744073709551616"), Value::Number(Number::Float(18_446_744_073_709_551_616.0)));
+        assert_eq!(plain("-9223372036854775809"), Value::Number(Number::Float(-9_223_372_036_854_775_808.0)));
     }
 }

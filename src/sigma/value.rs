@@ -66,12 +66,13 @@ fn texts(
     given: Given<'_>,
 ) -> Result<Vec<Test>, Refusal> {
     let keyword = plan.field.is_empty();
-    if steps.is_empty() && !keyword {
+    if !keyword {
         match given.value {
-            Value::Null => return Ok(vec![Test::Null]),
-            Value::Bool(value) => return Ok(vec![Test::Bool(value)]),
-            Value::Number(value) => return Ok(number_tests(value, given.text)),
-            Value::Text(_) => {}
+            // In a list it is an alternative to the texts beside it, whatever becomes of these.
+            Value::Null if steps.is_empty() && !plan.cased || given.listed => return Ok(vec![Test::Null]),
+            Value::Bool(value) if steps.is_empty() => return Ok(vec![Test::Bool(value)]),
+            Value::Number(value) if steps.is_empty() => return Ok(number_tests(value, given.text)),
+            _ => {}
         }
     }
     let place = |step: &Step| matches!(step, Step::Contains | Step::Start | Step::End);
@@ -107,7 +108,18 @@ fn texts(
         }
         tests.push(Test::Text(pattern::finish(parts, plan.cased)));
     }
+    if steps.is_empty() && !keyword {
+        tests.extend(beyond_64_bits(given.text).map(Test::Number));
+    }
     Ok(tests)
+}
+
+/// The float as which a record holds an integer that is written so and needs more than 64 bits: the text form of that
+/// float is another one.
+fn beyond_64_bits(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_decimal = digits.len() > 18 && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    scalar::number(text).filter(|number| is_decimal && matches!(number, Number::Float(_)))
 }
 
 /// A number, and the text it was written as where that is another decimal form: `1.10` is also the version 1.10.
@@ -351,9 +363,13 @@ mod tests {
             "F:",
             "F: ''",
             "F: 99999999999999999999",
+            "F: '99999999999999999999'",
             "F: [a, 1, null]",
+            "F|contains: [a, null]",
+            "F|contains: null",
             "F: []",
             "F|contains|neq: []",
+            "F|cidr: []",
             "F: [[a]]",
             "F: {a: b}",
             r"F: 'C:\*\?\\*'",
@@ -372,10 +388,14 @@ mod tests {
         F: null  =>  F is null
         F:  =>  F is null
         F: ''  =>  F = ''
-        F: 99999999999999999999  =>  F = '99999999999999999999'
+        F: 99999999999999999999  =>  (F = 100000000000000000000 or F = '99999999999999999999')
+        F: '99999999999999999999'  =>  (F = '99999999999999999999' or F = 100000000000000000000)
         F: [a, 1, null]  =>  (F = 'a' or F = 1 or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
+        F|contains: [a, null]  =>  (F = '*a*' or F is null); null-in-list: `null` in a list of values AT null (it means: or the field is absent. Sigma asks to write that as a selection of its own)
+        F|contains: null  =>  bad-value: `null` has no text to compare AT null (write it under a field's name without modifiers: there it matches an absent field)
         F: []  =>  F is null; empty-list: an empty list of values for `F` AT [] (it counts as `null`: the field is absent)
         F|contains|neq: []  =>  not F is null; empty-list: an empty list of values for `F|contains|neq` AT [] (it counts as `null`: the field is absent)
+        F|cidr: []  =>  F is null; empty-list: an empty list of values for `F|cidr` AT [] (it counts as `null`: the field is absent)
         F: [[a]]  =>  wrong-type: a list as a value of `F` AT [a] (a value is a scalar, or a list of scalars)
         F: {a: b}  =>  wrong-type: a map as a value of `F` AT {a: b} (a value is a scalar, or a list of scalars)
         F: 'C:\*\?\\*'  =>  F = 'C:\*\?\\*'
@@ -566,7 +586,7 @@ mod tests {
         F|gt: '5'  =>  F > 5
         F|gte: [5, 0x10]  =>  (F >= 5 or F >= 16)
         F|gt|neq: 5  =>  not F > 5
-        F|lt: 99999999999999999999  =>  F < 99999999999999999999
+        F|lt: 99999999999999999999  =>  F < 100000000000000000000
         F|gt: '0x10'  =>  bad-value: `0x10` is not a number AT '0x10' (comparisons and parts of times need numbers)
         F|gt: five  =>  bad-value: `five` is not a number AT five (comparisons and parts of times need numbers)
         F|gt: null  =>  bad-value: `null` is not a number AT null (comparisons and parts of times need numbers)

@@ -67,7 +67,7 @@ pub(super) fn part_of(source: &str, span: Span, text: &str, part: Range<usize>) 
     }
 }
 
-/// Reads all documents of `text`; empty ones are left out, unreadable ones become problems.
+/// Reads all documents of `text`; unreadable ones become problems.
 pub(super) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
     let mut composer = Composer::new(text);
     let mut documents = Vec::new();
@@ -83,7 +83,6 @@ pub(super) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>>
             }
         }
     }
-    documents.retain(|root| !root.is_empty());
     documents
 }
 
@@ -284,11 +283,6 @@ impl<'a> OpenKind<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Whether the document holds nothing, as after a last `---`.
-    fn is_empty(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar(scalar) if scalar.plain && scalar.text.is_empty())
-    }
-
     /// Nodes and bytes of text in it.
     pub(super) fn size(&self) -> (usize, usize) {
         let sum = |(nodes, bytes): (usize, usize), (more, text): (usize, usize)| (nodes + more, bytes + text);
@@ -371,6 +365,7 @@ fn unknown_tag(span: Span) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sigma::scalar::is_null;
     use crate::sigma::scalar::{self, Value};
     use crate::sigma::testing::{brief, corpus, load_text, meaning, rule};
     use crate::sigma::{Options, SourceText, load};
@@ -409,7 +404,8 @@ mod tests {
         for source in corpus() {
             let text = source.lossy();
             let mut problems = Problems::default();
-            let documents = parse(&text, &mut problems);
+            let mut documents = parse(&text, &mut problems);
+            documents.retain(|document| !is_null(document));
             let others =
                 serde_yaml::Deserializer::from_str(&text).map(|one| serde_yaml::Value::deserialize(one).unwrap());
             let others: Vec<_> = others.filter(|one| !one.is_null()).collect();

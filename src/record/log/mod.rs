@@ -3,10 +3,12 @@
 //! A [`LogPlan`] says what to keep; [`LogRecord::read`] walks the line once and builds nothing else. A line of our own
 //! `decode` output gives the same facts as the message it was written from.
 
+mod mend;
 mod plan;
 mod read;
 mod typed;
 
+pub use mend::mend;
 pub use plan::LogPlan;
 
 use super::schema::{Guard, Side, Wording};
@@ -29,7 +31,10 @@ pub enum LineError {
     /// It holds nothing.
     #[error("empty line")]
     Empty,
-    /// It is no JSON object on one line, or nested deeper than 127 levels, or a wanted text is not UTF-8.
+    /// It is not UTF-8.
+    #[error(transparent)]
+    NotUtf8(#[from] std::str::Utf8Error),
+    /// It is no JSON object on one line, or nested deeper than 127 levels.
     #[error("not a JSON object: {0}")]
     NotAnObject(#[from] serde_json::Error),
 }
