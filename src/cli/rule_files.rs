@@ -6,7 +6,7 @@ use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
 use crate::pipeline::{self, Plan, PlanError, Wanted};
 use crate::sigma::ir::Ruleset;
-use crate::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{self, Diagnostic, Loaded, Mappings, Options, SchemaFields, Severity, SourceText};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
 use std::io::Read;
@@ -99,7 +99,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 #[must_use]
 pub fn understand(files: Vec<SourceText>, config: &Config) -> Loaded {
     let placeholders = config.placeholders.clone();
-    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders })
+    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders, mappings: Mappings::default() })
 }
 
 /// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.

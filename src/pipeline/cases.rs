@@ -12,7 +12,7 @@ use crate::alert::Alert;
 use crate::capture::{self, Opened};
 use crate::detect::{Catalogue, Finding, Input};
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
-use crate::sigma::{self, Loaded, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{self, Loaded, Mappings, Options, SchemaFields, Severity, SourceText};
 use crate::sink::Sink;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -225,7 +225,11 @@ impl Test {
             let text = "\n".repeat(self.rule_line - 1) + text;
             sources.push(SourceText::new(self.file.display().to_string(), text.into_bytes()));
         }
-        let options = Options { placeholders: self.written.placeholders.clone(), fields: Some(Arc::new(SchemaFields)) };
+        let options = Options {
+            placeholders: self.written.placeholders.clone(),
+            mappings: Mappings::default(),
+            fields: Some(Arc::new(SchemaFields)),
+        };
         Ok(sigma::load(sources, &options))
     }
 
