@@ -2,6 +2,7 @@
 
 use super::args::RuleArgs;
 use super::config::Config;
+use super::mapping_files;
 use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
 use crate::pipeline::{self, Plan, PlanError, Wanted};
@@ -98,8 +99,14 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 /// Understands rule files; fields of Modbus rules must be in the schema, placeholders have their configured values.
 #[must_use]
 pub fn understand(files: Vec<SourceText>, config: &Config) -> Loaded {
+    understand_by(files, config, Mappings::default())
+}
+
+/// The same for rules that go through mappings first.
+#[must_use]
+pub fn understand_by(files: Vec<SourceText>, config: &Config, mappings: Mappings) -> Loaded {
     let placeholders = config.placeholders.clone();
-    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders, mappings: Mappings::default() })
+    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders, mappings })
 }
 
 /// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.
@@ -132,7 +139,7 @@ pub fn load(args: &RuleArgs, config: &Config) -> Result<Ruleset, Failure> {
     } else if args.builtin {
         files.extend(builtin_beside(&files, config));
     }
-    let loaded = understand(files, config);
+    let loaded = understand_by(files, config, mapping_files::load(&args.mappings, config)?);
     let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     for found in &loaded.diagnostics {
         if found.severity == Severity::Error {

@@ -52,6 +52,12 @@ impl Mappings {
         Self { list: list.into(), sources: sources.into() }
     }
 
+    /// These and more, in the order of their priority.
+    #[must_use]
+    pub fn and(&self, more: Vec<Mapping>) -> Self {
+        Self::new(self.list.iter().cloned().chain(more).collect())
+    }
+
     /// Whether rules stay as they are.
     #[must_use]
     pub fn is_empty(&self) -> bool {
