@@ -187,7 +187,7 @@ fn was_made(mappings: &Mappings, made: &[bool], id: &Arc<str>) -> bool {
 }
 
 fn refusal(mapping: &Mapping, message: &str, span: Span) -> Refusal {
-    Problem::error("mapping", span, short(message)).hint(format!("the mapping `{}` refuses it", short(&mapping.name)))
+    Problem::error("mapping", span, message).hint(format!("the mapping `{}` refuses it", short(&mapping.name)))
 }
 
 fn renamed(step: &Step, rename: &Rename, field: Arc<str>) -> Vec<Arc<str>> {
