@@ -301,7 +301,8 @@ fn public_rules_go_through() {
         println!("{names:?}: {} of {} rules, {errors:?}", loaded.ruleset.rules.len(), sources.len());
         let odd = errors.keys().find(|(code, _)| !matches!(*code, "mapping" | "unresolved-placeholder"));
         assert_eq!(odd, None);
-        let placeholders = errors.iter().filter(|((code, _), _)| *code == "unresolved-placeholder").map(|(_, n)| n).sum::<usize>();
+        let placeholders =
+            errors.iter().filter(|((code, _), _)| *code == "unresolved-placeholder").map(|(_, n)| n).sum::<usize>();
         assert!(loaded.ruleset.rules.len() * 100 >= (sources.len() - placeholders) * least, "{names:?}: {errors:?}");
     }
 }

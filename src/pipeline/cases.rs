@@ -267,7 +267,8 @@ impl Test {
                 }
                 None => {
                     let path = self.beside(Path::new(mapping));
-                    let bytes = std::fs::read(&path).map_err(|reason| TestError::Read { path: path.clone(), reason })?;
+                    let bytes =
+                        std::fs::read(&path).map_err(|reason| TestError::Read { path: path.clone(), reason })?;
                     SourceText::new(path.display().to_string(), bytes)
                 }
             };

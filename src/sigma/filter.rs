@@ -15,8 +15,8 @@ use super::scalar::scalar_text;
 use super::yaml::{self, Node, Text};
 use super::{Options, SourceText, is_own, metadata};
 use bumpalo::Bump;
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::{iter, mem};
 
 /// A filter whose references are still names.

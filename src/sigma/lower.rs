@@ -5,6 +5,7 @@ use super::condition::{self, Condition, Names};
 use super::context::Context;
 use super::diagnostic::{Problem, Refusal, Span};
 use super::ir::{Expr, Piece, Predicate, Rule, Target, Test};
+use super::is_own;
 use super::limits::{Budget, MAX_FILE_WEIGHT};
 use super::mapping_rule::{self, Changes};
 use super::metadata;
@@ -12,7 +13,6 @@ use super::modifiers::{How, Plan};
 use super::scalar::Value;
 use super::value;
 use super::yaml::Node;
-use super::is_own;
 use bumpalo::Bump;
 use std::borrow::Cow;
 

@@ -133,8 +133,15 @@ pub(super) enum RuleIs {
 #[derive(Clone, Debug)]
 pub(super) enum ItemIs {
     /// Texts among its values that the expression is found at the start of, or is not.
-    Text { link: Link, regex: Regex, negated: bool },
-    Value { link: Link, value: Scalar<'static> },
+    Text {
+        link: Link,
+        regex: Regex,
+        negated: bool,
+    },
+    Value {
+        link: Link,
+        value: Scalar<'static>,
+    },
     Wildcard(Link),
     Null(Link),
     Changed(Arc<str>),

@@ -85,7 +85,11 @@ const ITEM_CONDITIONS: [Word; 5] = [
 ];
 
 const FIELD_CONDITIONS: [Word; 2] = [
-    ("include_fields", &["fields", "?mode"], "the name is one of these; with `mode: re`, one of these expressions fits its start"),
+    (
+        "include_fields",
+        &["fields", "?mode"],
+        "the name is one of these; with `mode: re`, one of these expressions fits its start",
+    ),
     ("exclude_fields", &["fields", "?mode"], "the name is none of these"),
 ];
 
@@ -319,7 +323,8 @@ impl Reader<'_, '_> {
         let mut read_one = |node: &Node<'_>| {
             let map = self.keep(Map::of(node, "a condition"))?;
             let (name, own) = self.word(map, "a condition", words)?;
-            let keys: Vec<&str> = ["type"].into_iter().chain(own.iter().map(|key| key.trim_start_matches('?'))).collect();
+            let keys: Vec<&str> =
+                ["type"].into_iter().chain(own.iter().map(|key| key.trim_start_matches('?'))).collect();
             map.entries.iter().for_each(|entry| self.known(entry, &keys, &format!("`{name}`")));
             if self.complete(map, name, own) { read(self, name, map) } else { None }
         };
@@ -462,8 +467,11 @@ impl Reader<'_, '_> {
     fn added(&mut self, map: Map<'_>) -> Option<Added> {
         let entry = map.entry("conditions")?;
         let name = Text { text: Cow::Borrowed("conditions"), span: entry.key.span };
-        if let Some(named) = map.entry("name").filter(|entry| !scalar_text(&entry.value).is_some_and(|n| n.starts_with('_'))) {
-            let problem = Problem::error("bad-value", named.value.span, "the name of an added condition starts with `_`");
+        if let Some(named) =
+            map.entry("name").filter(|entry| !scalar_text(&entry.value).is_some_and(|n| n.starts_with('_')))
+        {
+            let problem =
+                Problem::error("bad-value", named.value.span, "the name of an added condition starts with `_`");
             self.problems().push(problem.hint("so that `1 of them` does not mean it; or leave the name out"));
         }
         let Kind::Mapping(entries) = &entry.value.kind else {
@@ -482,13 +490,15 @@ impl Reader<'_, '_> {
     }
 
     fn handled(&mut self, map: Map<'_>) -> Option<Handled> {
-        let mut names = |entry: &Entry<'_>| self.keep(names(entry)).map(|names| names.into_iter().map(|name| name.text));
+        let mut names =
+            |entry: &Entry<'_>| self.keep(names(entry)).map(|names| names.into_iter().map(|name| name.text));
         match (map.entry("include"), map.entry("exclude")) {
             (None, None) => Some(Handled::All),
             (Some(only), None) => Some(Handled::Only(names(only)?.collect())),
             (None, Some(but)) => Some(Handled::AllBut(names(but)?.collect())),
             (Some(only), Some(but)) => {
-                let problem = Problem::error("bad-value", but.key.span, "`include` and `exclude` in one transformation");
+                let problem =
+                    Problem::error("bad-value", but.key.span, "`include` and `exclude` in one transformation");
                 self.problems().push(problem.related(only.key.span, "here"));
                 None
             }
@@ -511,7 +521,8 @@ impl Reader<'_, '_> {
     fn log_source(&mut self, map: Map<'_>) -> Option<LogSource> {
         let source = self.keep(metadata::log_source_parts(map))?;
         if source == LogSource::default() {
-            self.problems().push(map.missing("product", "a log source").hint("give `category`, `product` or `service`"));
+            self.problems()
+                .push(map.missing("product", "a log source").hint("give `category`, `product` or `service`"));
         }
         Some(source)
     }
@@ -548,7 +559,11 @@ impl Reader<'_, '_> {
 
     fn regex(&mut self, node: &Node<'_>, anchor: Anchor) -> Option<Regex> {
         let Some(pattern) = scalar_text(node).filter(|pattern| pattern.len() <= MAX_REGEX_BYTES) else {
-            self.problems().push(wrong_type(node, "a regular expression", &format!("a text of up to {MAX_REGEX_BYTES} bytes")));
+            self.problems().push(wrong_type(
+                node,
+                "a regular expression",
+                &format!("a text of up to {MAX_REGEX_BYTES} bytes"),
+            ));
             return None;
         };
         let anchored = match anchor {
@@ -571,7 +586,8 @@ impl Reader<'_, '_> {
         };
         let template = template(text, regex);
         if template.is_none() {
-            let problem = Problem::error("bad-value", entry.value.span, "no group of the expression, or no known escape");
+            let problem =
+                Problem::error("bad-value", entry.value.span, "no group of the expression, or no known escape");
             self.problems().push(problem.hint("`\\1` and `\\g<name>` are groups, `\\\\` is a backslash"));
         }
         template
@@ -650,4 +666,164 @@ fn scalars(node: &Node<'_>) -> Option<Vec<Scalar<'static>>> {
 
 fn owned(scalar: &Scalar<'_>) -> Scalar<'static> {
     Scalar { text: Cow::Owned(scalar.text.clone().into_owned()), plain: scalar.plain }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::{render, shipped_mappings};
+    use insta::assert_snapshot;
+    use proptest::prelude::*;
+
+    /// What is wrong with a file.
+    fn told(text: &str) -> String {
+        let source = SourceText::new("mapping.yml", text.as_bytes());
+        let drawn = |found: &Diagnostic| format!("{}\n\n", render(found, text, false));
+        read_mapping(&source).map_or_else(|found| found.iter().map(drawn).collect(), |_| "good".to_owned())
+    }
+
+    /// The same in a line each: `CODE: MESSAGE AT PLACE (HINT)`.
+    fn brief(step: &str) -> String {
+        let text = format!("transformations:\n- {{{step}}}\n");
+        let source = SourceText::new("mapping.yml", text.as_bytes());
+        let line = |found: &Diagnostic| {
+            let place = text.get(found.span.clone()).unwrap_or("?");
+            let hint = found.hint.iter().map(|hint| format!(" ({hint})")).collect::<String>();
+            format!("{}: {} AT {place}{hint}", found.code, found.message)
+        };
+        match read_mapping(&source) {
+            Ok(_) => "good".to_owned(),
+            Err(found) => found.iter().map(line).collect::<Vec<_>>().join("; "),
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        assert_snapshot!(told(
+            "nam: x\ntransformations:\n- type: field_name_maping\n- type: add_condition\n  conditions: {a|contans: x, b|re: '('}\n- type: rule_failure\n  message: no\n  field_name_conditions: [{type: include_fields, fields: [a]}]\nfinalizers: []\n"
+        ));
+    }
+
+    #[test]
+    fn what_is_not_in_the_format_is_refused() {
+        let wrong = [
+            "id: a",
+            "type: hashes_fields, valid_hash_algos: [MD5]",
+            "type: nest, items: []",
+            "type: field_name_mapping",
+            "type: field_name_mapping, mapping: [a, b]",
+            "type: field_name_mapping, mapping: {a: []}",
+            "type: field_name_mapping, mapping: {a: b|c}",
+            "type: field_name_mapping, mapping: {a: {b: c}}",
+            "type: field_name_mapping, mapping: {null: a}",
+            "type: field_name_prefix, prefix: 1",
+            "type: drop_detection_item, field_name_cond_op: or",
+            "type: drop_detection_item, field_name_cond_expr: a and b",
+            "type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: ['('], mode: re}]",
+            "type: drop_detection_item, field_name_conditions: [{type: include_fields, fields: [a], mode: glob}]",
+            "type: drop_detection_item, field_name_conditions: {x: {type: processing_item_applied, processing_item_id: a}}",
+            "type: drop_detection_item, detection_item_conditions: [{type: match_string, cond: some, pattern: a}]",
+            "type: drop_detection_item, detection_item_conditions: [{type: is_null}]",
+            "type: drop_detection_item, rule_conditions: [{type: logsource}]",
+            "type: drop_detection_item, rule_conditions: [{type: rule_attribute, attribute: level, value: high}]",
+            "type: drop_detection_item, rule_conditions: x",
+            "type: drop_detection_item, rule_conditions: [{type: is_sigma_rule}], rule_cond_op: xor, rule_cond_not: 1",
+            "type: add_condition, conditions: {a: {b: c}}",
+            "type: add_condition, conditions: {a: 1}, name: cond",
+            "type: add_condition, conditions: {a: 1}, negated: 'yes'",
+            "type: change_logsource",
+            "type: value_placeholders, include: [a], exclude: [b]",
+            "type: replace_string, regex: '(', replacement: a",
+            "type: replace_string, regex: a, replacement: '\\1'",
+            "type: replace_string, regex: a, replacement: '\\d'",
+            "type: map_string, mapping: {a: {b: c}}",
+            "type: set_value, value: a, force_type: num",
+            "type: set_value, value: [a]",
+            "type: rule_failure, message: ''",
+        ];
+        let told = |step: &&str| format!("{step}  =>  {}\n", brief(step));
+        assert_snapshot!(wrong.iter().map(told).collect::<String>());
+    }
+
+    #[test]
+    fn a_file_is_one_map() {
+        let files = [
+            "",
+            "a",
+            "[]",
+            "name: x",
+            "transformations: x",
+            "transformations: []\n---\ntransformations: []",
+            "priority: high\ntransformations: []",
+            "vars: {a: [[1]], b: true}\ntransformations: []",
+            "transformations: [",
+        ];
+        let told = |text: &&str| format!("{}\n", told(text).lines().next().unwrap_or(""));
+        assert_snapshot!(files.iter().map(told).collect::<String>());
+        assert_eq!(read_mapping(&SourceText::new("x", &b"\xff"[..])).unwrap_err()[0].code, "not-utf8");
+        let large = "#".repeat(MAX_FILE_BYTES + 1).into_bytes();
+        assert_eq!(read_mapping(&SourceText::new("x", large)).unwrap_err()[0].code, "too-large");
+        let many = format!("transformations:\n{}", "- {type: drop_detection_item}\n".repeat(MAX_STEPS + 1));
+        assert_eq!(read_mapping(&SourceText::new("x", many.into_bytes())).unwrap_err()[0].code, "too-large");
+    }
+
+    #[test]
+    fn replacements_are_those_of_re_sub() {
+        let regex = Regex::new("(?P<name>a)(b)").unwrap();
+        for (written, read) in [
+            (r"x\1y", Some("x${1}y")),
+            (r"\g<name>\g<2>", Some("${name}${2}")),
+            (r"$1", Some("$$1")),
+            (r"\\1", Some(r"\1")),
+            (r"C:\.", Some(r"C:\.")),
+            (r"\3", None),
+            (r"\g<other>", None),
+            (r"\n", None),
+            (r"a\", None),
+        ] {
+            assert_eq!(template(written, &regex).as_deref(), read, "{written}");
+        }
+    }
+
+    #[test]
+    fn every_shipped_mapping_is_good() {
+        for shipped in shipped_mappings() {
+            assert_eq!(told(shipped.text), "good", "{}", shipped.name);
+        }
+    }
+
+    /// The manual's page on mappings holds the words of the format.
+    #[test]
+    fn the_manual_has_every_word() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/mappings.md")).unwrap();
+        for under in ["transformations", "rule_conditions", "detection_item_conditions", "field_name_conditions"] {
+            let row = |(name, keys, meaning): Word| {
+                let key = |key: &&str| match key.strip_prefix('?') {
+                    Some(optional) => format!("`{optional}` (may be left out)"),
+                    None => format!("`{key}`"),
+                };
+                format!("| `{name}` | {} | {meaning} |\n", keys.iter().map(key).collect::<Vec<_>>().join(", "))
+            };
+            let rows: String = mapping_words().filter(|(key, _)| *key == under).map(|(_, word)| row(word)).collect();
+            let table = format!("| type | keys | meaning |\n|---|---|---|\n{rows}");
+            let (_, rest) = page.split_once(&format!("<!-- {under} -->\n")).expect("the place of the table");
+            let (written, _) = rest.split_once("<!-- end -->").expect("the end of the table");
+            assert_eq!(written.trim(), table.trim(), "docs/mappings.md should say\n{table}");
+        }
+        let rows = shipped_mappings().map(|shipped| format!("| `{}` | {} |\n", shipped.name, shipped.summary));
+        let table = format!("| name | for |\n|---|---|\n{}", rows.collect::<String>());
+        assert!(page.contains(&table), "docs/mappings.md should say\n{table}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_text_is_read_or_refused(text in "(transformations|type|mapping|: |\\{|\\}|\\[|\\]|- |\n|a|field_name_mapping|\\*|'){0,40}") {
+            let found = read_mapping(&SourceText::new("x", text.into_bytes()));
+            if let Err(found) = found {
+                prop_assert!(!found.is_empty());
+            }
+        }
+    }
 }

@@ -39,6 +39,9 @@ pub(super) fn change<'t>(
     let names = prepare(context, arena, detection);
     let mut made: Vec<bool> = Vec::new();
     for (number, (mapping, step)) in options.mappings.steps().enumerate() {
+        if context.problems.is_full() {
+            break;
+        }
         let holds = step.rule.hold(|is| match is {
             RuleIs::For(wanted) => wanted.covers(source),
             RuleIs::HasField(field) => any_item(detection, &mut |item| field_of(item) == Some(field)),
@@ -268,12 +271,7 @@ fn any_in(body: &Body<'_>, holds: &mut impl FnMut(&Item<'_>) -> bool) -> bool {
 }
 
 /// The selection that is added, for a rule of this log source.
-fn add<'t>(
-    arena: &'t Bump,
-    added: &mapping::Added,
-    source: &LogSource,
-    place: Span,
-) -> Result<Added<'t>, Refusal> {
+fn add<'t>(arena: &'t Bump, added: &mapping::Added, source: &LogSource, place: Span) -> Result<Added<'t>, Refusal> {
     let mut items = Vec::with_capacity(added.items.len());
     for (key, values) in &added.items {
         let key = &*arena.alloc(Text { text: Cow::Borrowed(arena.alloc_str(key)), span: place });
@@ -377,7 +375,8 @@ fn change_item<'t>(
     mapping: &Mapping,
     step: &Step,
 ) -> Vec<Item<'t>> {
-    if !is_meant(context, &item, step) {
+    // Nobody is told more than the file's share of problems, and what multiplies stops there.
+    if context.problems.is_full() || !is_meant(context, &item, step) {
         return vec![item];
     }
     let changed = match &step.transformation {
@@ -429,13 +428,16 @@ fn is_meant(context: &Context<'_>, item: &Item<'_>, step: &Step) -> bool {
         ItemIs::Null(link) => link.of(&item.values, |given| given.value == scalar::Value::Null),
         ItemIs::Changed(id) => {
             let steps = context.options.mappings.steps().enumerate();
-            steps.filter(|(number, _)| mapped.changed.contains(number)).any(|(_, (_, step))| step.id.as_ref() == Some(id))
+            steps
+                .filter(|(number, _)| mapped.changed.contains(number))
+                .any(|(_, (_, step))| step.id.as_ref() == Some(id))
         }
     });
-    meant && step.field.hold(|is| {
-        let refers = matches!(mapped.plan.how, How::Reference(_));
-        is.holds(field_of(item)) || (refers && item.values.iter().any(|given| is.holds(Some(given.text))))
-    })
+    meant
+        && step.field.hold(|is| {
+            let refers = matches!(mapped.plan.how, How::Reference(_));
+            is.holds(field_of(item)) || (refers && item.values.iter().any(|given| is.holds(Some(given.text))))
+        })
 }
 
 fn rename_item<'t>(
@@ -460,7 +462,11 @@ fn rename_item<'t>(
                 continue;
             };
             changed = true;
-            values.extend(names.into_iter().map(|text| Given { value: scalar::Value::Text(text), text, span: given.span }));
+            values.extend(names.into_iter().map(|text| Given {
+                value: scalar::Value::Text(text),
+                text,
+                span: given.span,
+            }));
         }
         item.values = values;
     }
@@ -483,4 +489,72 @@ fn rename_item<'t>(
         item
     };
     names.into_iter().map(with).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sigma::limits::MAX_STEPS;
+    use crate::sigma::testing::options;
+    use crate::sigma::{Loaded, Mappings, Options, SourceText, load, read_mapping};
+
+    fn by(mapping: &str, rules: &str) -> Loaded {
+        let mapping = read_mapping(&SourceText::new("mapping.yml", mapping.as_bytes())).unwrap();
+        let options = Options { mappings: Mappings::new(vec![mapping]), ..options() };
+        load([SourceText::new("rule.yml", rules.as_bytes())], &options)
+    }
+
+    const RULE: &str = "title: t\nname: t\nlogsource: {product: x}\ndetection: {s: {a: [1, 2]}, condition: s}\n";
+
+    #[test]
+    fn a_refusal_points_at_the_rule_and_names_the_mapping() {
+        let mapping = "name: mine\ntransformations:\n\
+            - {type: detection_item_failure, message: this log has no such field, field_name_conditions: [{type: include_fields, fields: [b, F]}]}\n\
+            - {type: rule_failure, message: this log is another, rule_conditions: [{type: logsource, product: y}]}\n";
+        let rules = "title: one\nlogsource: {product: x}\ndetection:\n  s:\n    a|contains: 1\n    b|contains: 2\n  t: {a|fieldref: b}\n  condition: s or t\n---\n\
+            title: two\nlogsource: {product: y}\ndetection: {s: {a: 1}, condition: s}\n---\n\
+            title: three\nname: three\nlogsource: {product: x}\ndetection: {s: {a: 1}, condition: s}\n---\n\
+            title: four\ncorrelation: {type: event_count, rules: [three], group-by: [F], timespan: 1m, condition: {gte: 2}}\n";
+        let loaded = by(mapping, rules);
+        assert_eq!(loaded.ruleset.rules.len(), 1);
+        insta::assert_snapshot!(loaded.render(false));
+    }
+
+    #[test]
+    fn masked_fields_stay_masked_under_their_new_names() {
+        let rule = format!("{RULE}sigmabus: {{mask: [a, other]}}\n");
+        let loaded = by("name: m\ntransformations: [{type: field_name_mapping, mapping: {a: [b, c]}}]", &rule);
+        let mask: Vec<&str> = loaded.ruleset.rules[0].meta.mask.iter().map(|field| &**field).collect();
+        assert_eq!(mask, ["b", "c", "other"]);
+    }
+
+    #[test]
+    fn the_log_source_is_that_of_the_mapping() {
+        let loaded = by("name: m\ntransformations: [{type: change_logsource, category: c, service: s}]", RULE);
+        let source = &loaded.ruleset.rules[0].source;
+        let parts = [&source.category, &source.product, &source.service].map(Option::as_deref);
+        assert_eq!(parts, [Some("c"), None, Some("s")]);
+    }
+
+    #[test]
+    fn a_mapping_that_multiplies_is_refused_soon() {
+        let double = "- {type: field_name_mapping, mapping: {a: [a, a]}}\n";
+        let mapping = format!("name: m\ntransformations:\n{}", double.repeat(64));
+        let correlation = "---\ntitle: c\ncorrelation: {type: event_count, rules: [t], group-by: [a], timespan: 1s, condition: {gte: 1}}\n";
+        let loaded = by(&mapping, &format!("{RULE}{correlation}"));
+        assert_eq!(loaded.diagnostics.first().map(|found| found.code), Some("too-large"));
+        assert!(loaded.ruleset.rules.is_empty());
+        let only_correlations = mapping.replace("]}}", "]}, rule_conditions: [{type: is_sigma_correlation_rule}]}");
+        let loaded = by(&only_correlations, &format!("{RULE}{correlation}"));
+        assert_eq!(loaded.diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), ["too-large"]);
+    }
+
+    #[test]
+    fn many_steps_need_no_stack() {
+        let step = |at: usize| format!("- {{type: field_name_mapping, mapping: {{a{at}: [a{}, b{at}]}}}}\n", at + 1);
+        let mapping = format!("name: m\ntransformations:\n{}", (0..MAX_STEPS).map(step).collect::<String>());
+        let loaded = by(&mapping, &RULE.replace("a:", "a0:"));
+        assert_eq!(loaded.render(false), "");
+        let condition = loaded.ruleset.rules[0].condition.to_string();
+        assert!(condition.contains("a1000 = 2") && condition.contains("b0 = 1"));
+    }
 }

@@ -54,7 +54,9 @@ pub(super) fn text(item: &Item<'_>, given: Given<'_>, counted: Counted) -> Optio
 /// Whether a value is this one: numbers as numbers, texts with case and wildcards.
 pub(super) fn equals(item: &Item<'_>, given: Given<'_>, wanted: &Scalar<'_>) -> bool {
     match (scalar::resolve(wanted), given.value) {
-        (Value::Text(wanted), _) => text(item, given, Counted::Texts).is_some_and(|text| text.0 == pattern::parse(wanted)),
+        (Value::Text(wanted), _) => {
+            text(item, given, Counted::Texts).is_some_and(|text| text.0 == pattern::parse(wanted))
+        }
         (wanted, value) => {
             let is_bare = item.mapped.as_ref().is_some_and(|mapped| mapped.plan.how == How::Text(Vec::new()));
             is_bare && wanted == value

@@ -7,7 +7,7 @@ use super::criteria::{self, Sought, When};
 use super::diagnostic::{Problem, Refusal, short};
 use super::index::{Index, Meaning};
 use super::ir::{
-    LogSource, Correlation, CorrelationKind, Criterion, GroupKey, Number, Relation, Rule, RuleExpr, RuleRef, Temporal,
+    Correlation, CorrelationKind, Criterion, GroupKey, LogSource, Number, Relation, Rule, RuleExpr, RuleRef, Temporal,
 };
 use super::limits::MAX_GROUP_KEYS;
 use super::mapping::Mappings;
@@ -183,8 +183,7 @@ impl Lookup<'_> {
             Meaning::Correlation(inner) => Some(RuleRef::Correlation(*inner)),
             Meaning::Broken | Meaning::Several => None,
         };
-        let mut fields =
-            pending.fields.iter().map(|key| self.only_key(key, listed)).collect::<Result<Vec<_>, _>>()?;
+        let mut fields = pending.fields.iter().map(|key| self.only_key(key, listed)).collect::<Result<Vec<_>, _>>()?;
         let mut group_by = Vec::with_capacity(pending.group_by.len());
         for key in &pending.group_by {
             group_by.extend(self.keys(key, listed)?);
