@@ -195,12 +195,12 @@ impl Filter {
         let mut context = Context::new(&source.name, &text, given.options, given.checker);
         // What is wrong with the file was told when it was first read.
         let documents = collection::expand(yaml::parse(&text, &mut Problems::default()), &mut Problems::default());
-        let sections = documents.iter().filter_map(|root| match ast::classify(root) {
+        let mut sections = documents.iter().filter_map(|root| match ast::classify(root) {
             Ok(Document::Filter(_, key, section)) if key.span == self.span => Map::of(section, "`filter`").ok(),
             _ => None,
         });
         let arena = Bump::new();
-        let section = sections.last().and_then(|section| ast::filter(section, &mut Problems::default()));
+        let section = sections.next().and_then(|section| ast::filter(section, &mut Problems::default()));
         context.own = is_own(&rule.source);
         let condition = section.and_then(|mut detection| {
             mapping_rule::follow(&mut context, &arena, &mut detection, &changes.steps);

@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// A word of the format: its name, the keys that go with it (one that starts with `?` may be left out), and what it means.
 type Word = (&'static str, &'static [&'static str], &'static str);
 
+/// Names or starts of names, each with what comes in its place.
+type Renames = Vec<(Arc<str>, Vec<Arc<str>>)>;
+
 /// The types of transformations.
 const TRANSFORMATIONS: [Word; 14] = [
     ("field_name_mapping", &["mapping"], "fields of these names get others; of a list of names, any may hold"),
@@ -423,7 +426,7 @@ impl Reader<'_, '_> {
     }
 
     /// `mapping: {NAME: NAME or [NAME, ...]}`
-    fn renames(&mut self, node: &Node<'_>) -> Option<Vec<(Arc<str>, Vec<Arc<str>>)>> {
+    fn renames(&mut self, node: &Node<'_>) -> Option<Renames> {
         let map = self.keep(Map::of(node, "`mapping`"))?;
         let mut renames = Vec::with_capacity(map.entries.len());
         for entry in map.entries {

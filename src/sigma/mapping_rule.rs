@@ -120,10 +120,12 @@ pub(super) fn follow_name(
                     return Err(Problem::error("too-large", span, message));
                 }
             }
-            Transformation::RefuseItem(message) if step.item.list.is_empty() && !step.field.list.is_empty() => {
-                if names.iter().any(|name| step.field.hold(|is| is.holds(Some(name)))) {
-                    return Err(refusal(mapping, message, span));
-                }
+            Transformation::RefuseItem(message)
+                if step.item.list.is_empty()
+                    && !step.field.list.is_empty()
+                    && names.iter().any(|name| step.field.hold(|is| is.holds(Some(name)))) =>
+            {
+                return Err(refusal(mapping, message, span));
             }
             _ => {}
         }
