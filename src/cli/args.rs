@@ -39,7 +39,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// List the interfaces that can be watched
     Interfaces(FormatArgs),
-    /// Look at rules, and test them: check, explain, test, new, list, fields
+    /// Look at rules, and test them: check, explain, test, new, list, fields, mappings
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Print a completion script for a shell
@@ -92,6 +92,12 @@ Examples:
   sigmabus rules explain my-rule.yml --capture plant.pcap --frame 17  or the message in this frame
   sigmabus rules explain \"Force listen only mode\"                   a built-in rule";
 
+const MAPPINGS_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules mappings                          a line each
+  sigmabus rules mappings zeek > my-zeek.yml       one to change
+  sigmabus scan --mapping zeek modbus.log.json     the built-in rules on a log of Zeek";
+
 /// `sigmabus rules explain`
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
@@ -99,6 +105,9 @@ pub struct ExplainArgs {
     pub rule: PathBuf,
     /// A file that holds one event as a JSON object, or - for standard input
     pub event: Option<PathBuf>,
+    /// Mappings
+    #[command(flatten)]
+    pub mappings: MappingArgs,
     /// Take the event from this capture
     #[arg(long, value_name = "FILE", requires = "frame", conflicts_with = "event")]
     pub capture: Option<PathBuf>,
@@ -136,9 +145,21 @@ pub struct RuleArgs {
     /// Leave rules with errors out instead of stopping
     #[arg(long)]
     pub skip_bad_rules: bool,
+    /// Mappings
+    #[command(flatten)]
+    pub mappings: MappingArgs,
     /// Scores, scoreboards and ports [default: sigmabus.yml here, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Which mappings rules go through.
+#[derive(Debug, Clone, Default, Args)]
+pub struct MappingArgs {
+    /// Change rules for another kind of log: a shipped mapping (see `sigmabus rules mappings`) or the file of one; may
+    /// be given several times [default: those of the configuration]
+    #[arg(long = "mapping", value_name = "NAME|FILE")]
+    pub mappings: Vec<String>,
 }
 
 /// What is Modbus in a capture.
@@ -302,6 +323,9 @@ pub enum RulesCommand {
     Check {
         /// Rule files or directories [default: the built-in rules]
         paths: Vec<PathBuf>,
+        /// Mappings
+        #[command(flatten)]
+        mappings: MappingArgs,
         /// How to print them: text goes to standard error, the others to standard output
         #[arg(long, value_enum, default_value = "text")]
         format: CheckFormat,
@@ -317,6 +341,9 @@ pub enum RulesCommand {
     Test {
         /// Test files or directories of them [default: sigma-tests here, if there is one]
         paths: Vec<PathBuf>,
+        /// Mappings that all rules of all tests go through, before those that a test names
+        #[command(flatten)]
+        mappings: MappingArgs,
         /// How to print the results
         #[arg(long, value_enum, default_value = "text")]
         format: TestFormat,
@@ -332,9 +359,18 @@ pub enum RulesCommand {
     List {
         /// Rule files or directories [default: the built-in rules]
         paths: Vec<PathBuf>,
+        /// Mappings
+        #[command(flatten)]
+        mappings: MappingArgs,
         /// Output
         #[command(flatten)]
         format: FormatArgs,
+    },
+    /// List the mappings that sigmabus brings along, or print one
+    #[command(after_help = MAPPINGS_EXAMPLES)]
+    Mappings {
+        /// The one to print
+        name: Option<String>,
     },
     /// Print the fields that rules on Modbus records can use
     #[command(after_help = "Example:\n  sigmabus rules fields | less")]

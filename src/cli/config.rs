@@ -27,6 +27,8 @@ pub struct Config {
     pub scoreboards: Vec<Scoreboard>,
     /// Values for the placeholders of rules (`expand`), by name.
     pub placeholders: BTreeMap<String, Vec<String>>,
+    /// The mappings that rules go through, where the command line names none: names of shipped ones, or files.
+    pub mappings: Vec<String>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -38,6 +40,7 @@ impl Default for Config {
             points: Points::default(),
             scoreboards: vec![Scoreboard::default()],
             placeholders: BTreeMap::new(),
+            mappings: Vec::new(),
             origin: None,
         }
     }
@@ -126,6 +129,8 @@ struct Written {
     #[serde(default)]
     placeholders: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    mappings: Vec<String>,
+    #[serde(default)]
     scores: WrittenScores,
     scoreboards: Option<Vec<WrittenScoreboard>>,
 }
@@ -179,6 +184,7 @@ impl Written {
             config.ports = ports;
         }
         config.placeholders = self.placeholders;
+        config.mappings = self.mappings;
         config.points = self.scores.check()?;
         if let Some(boards) = self.scoreboards {
             config.scoreboards =

@@ -1,10 +1,10 @@
 //! `sigmabus rules explain`: what does a rule mean, and why did it match an event or not?
 
-use super::args::{ExplainArgs, Format};
+use super::args::{ExplainArgs, Format, MappingArgs};
 use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome, reason};
-use super::rule_files;
+use super::{mapping_files, rule_files};
 use crate::capture::Opened;
 use crate::detect::{Catalogue, Explained, Explainer, Finding, Input, Unit};
 use crate::pipeline::{Emits, Engine, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
@@ -27,7 +27,7 @@ const SHOWN: usize = 120;
 
 /// Prints each rule that was asked for, with its answers for each event.
 pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
-    let asked = Asked::read(&args.rule)?;
+    let asked = Asked::read(&args.rule, &args.mappings)?;
     let events = events(args)?;
     let mut text = String::new();
     for rule in asked.ruleset.rules.iter().filter(|rule| asked.means(&rule.meta)) {
@@ -61,18 +61,20 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(asked: &Path) -> Result<Self, Failure> {
+    fn read(asked: &Path, mappings: &MappingArgs) -> Result<Self, Failure> {
         let config = Config::load(None).map_err(Failure::rules)?;
+        let mappings = mapping_files::load(mappings, &config)?;
         if !asked.exists() {
             let name = asked.to_string_lossy().into_owned();
-            let ruleset = rule_files::understand(rule_files::builtin(), &config).ruleset;
+            let loaded = rule_files::understand_by(rule_files::builtin(), &config, mappings);
+            let ruleset = loaded.ruleset;
             let told = format!("{name}: no such file, and no built-in rule of this id, name or title");
             let asked = Self { ruleset, name: Some(name) };
             let rules = asked.ruleset.rules.iter().map(|rule| &rule.meta);
             let mut all = rules.chain(asked.ruleset.correlations.iter().map(|rule| &rule.meta));
             return if all.any(|meta| asked.means(meta)) { Ok(asked) } else { Err(Failure::usage(told)) };
         }
-        let loaded = rule_files::understand(rule_files::read(&[asked.to_owned()])?, &config);
+        let loaded = rule_files::understand_by(rule_files::read(&[asked.to_owned()])?, &config, mappings);
         let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
         if errors.inspect(|found| rule_files::tell(found, &loaded)).count() > 0 {
             return Err(Failure::rules("correct the errors first"));

@@ -8,6 +8,7 @@ pub mod config;
 mod explain;
 mod inputs;
 mod manual;
+mod mapping_files;
 pub mod outcome;
 mod piped;
 mod printer;

@@ -2,11 +2,12 @@
 
 use super::args::RuleArgs;
 use super::config::Config;
+use super::mapping_files;
 use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
 use crate::pipeline::{self, Plan, PlanError, Wanted};
 use crate::sigma::ir::Ruleset;
-use crate::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{self, Diagnostic, Loaded, Mappings, Options, SchemaFields, Severity, SourceText};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
 use std::io::Read;
@@ -99,17 +100,23 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 /// Understands rule files; fields of Modbus rules must be in the schema, placeholders have their configured values.
 #[must_use]
 pub fn understand(files: Vec<SourceText>, config: &Config) -> Loaded {
-    sigma::load(files, &options(config))
+    understand_by(files, config, Mappings::default())
 }
 
-/// Understands rule files likewise, and looks for what their authors did not mean.
+/// The same for rules that go through mappings first.
 #[must_use]
-pub(super) fn check(files: Vec<SourceText>, config: &Config) -> Loaded {
-    sigma::check(files, &options(config))
+pub fn understand_by(files: Vec<SourceText>, config: &Config, mappings: Mappings) -> Loaded {
+    sigma::load(files, &options(config, mappings))
 }
 
-fn options(config: &Config) -> Options {
-    Options { fields: Some(Arc::new(SchemaFields)), placeholders: config.placeholders.clone() }
+/// The same, and looks for what the authors of the rules did not mean.
+#[must_use]
+pub(super) fn check(files: Vec<SourceText>, config: &Config, mappings: Mappings) -> Loaded {
+    sigma::check(files, &options(config, mappings))
+}
+
+fn options(config: &Config, mappings: Mappings) -> Options {
+    Options { fields: Some(Arc::new(SchemaFields)), placeholders: config.placeholders.clone(), mappings }
 }
 
 /// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.
@@ -142,7 +149,7 @@ pub fn load(args: &RuleArgs, config: &Config) -> Result<Ruleset, Failure> {
     } else if args.builtin {
         files.extend(builtin_beside(&files, config));
     }
-    let loaded = understand(files, config);
+    let loaded = understand_by(files, config, mapping_files::load(&args.mappings, config)?);
     let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
     for found in &loaded.diagnostics {
         if found.severity == Severity::Error {

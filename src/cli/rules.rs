@@ -1,12 +1,12 @@
 //! `sigmabus rules`: look at rules without running them.
 
-use super::args::{Format, FormatArgs, RulesCommand};
+use super::args::{Format, FormatArgs, MappingArgs, RulesCommand};
 use super::config::Config;
 use super::outcome::{Failure, Outcome};
-use super::{explain, format_for_stdout, rule_files, rules_check, rules_test, skeleton};
+use super::{explain, format_for_stdout, mapping_files, rule_files, rules_check, rules_test, skeleton};
 use crate::record::schema;
 use crate::sigma::ir::Meta;
-use crate::sigma::{Loaded, SourceText};
+use crate::sigma::{Loaded, Mappings, SourceText, shipped_mappings};
 use crate::sink::{painted, plain};
 use serde_json::json;
 use std::io::{self, Write};
@@ -15,25 +15,48 @@ use std::path::PathBuf;
 /// Runs a subcommand.
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
-        RulesCommand::Check { paths, format, fail_on } => {
-            rules_check::run(&loaded(&paths, rule_files::check)?, format, fail_on)
+        RulesCommand::Check { paths, mappings, format, fail_on } => {
+            rules_check::run(&loaded(&paths, &mappings, rule_files::check)?, format, fail_on)
         }
         RulesCommand::Explain(args) => explain::run(&args),
         RulesCommand::New { correlation } => skeleton::run(correlation),
-        RulesCommand::Test { paths, format } => rules_test::run(&paths, format),
-        RulesCommand::List { paths, format } => list(&paths, &format),
+        RulesCommand::Test { paths, mappings, format } => rules_test::run(&paths, &mappings, format),
+        RulesCommand::List { paths, mappings, format } => list(&paths, &mappings, &format),
+        RulesCommand::Mappings { name } => shipped(name.as_deref()),
         RulesCommand::Fields { format } => fields(&format),
     }
 }
 
-fn loaded(paths: &[PathBuf], read: fn(Vec<SourceText>, &Config) -> Loaded) -> Result<Loaded, Failure> {
+fn loaded(
+    paths: &[PathBuf],
+    mappings: &MappingArgs,
+    read: fn(Vec<SourceText>, &Config, Mappings) -> Loaded,
+) -> Result<Loaded, Failure> {
     let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
     let config = Config::load(None).map_err(Failure::rules)?;
-    Ok(read(files, &config))
+    let mappings = mapping_files::load(mappings, &config)?;
+    Ok(read(files, &config, mappings))
 }
 
-fn list(paths: &[PathBuf], format: &FormatArgs) -> Result<Outcome, Failure> {
-    let loaded = loaded(paths, rule_files::understand)?;
+/// A line for each shipped mapping, or the file of one.
+fn shipped(name: Option<&str>) -> Result<Outcome, Failure> {
+    let text = match name {
+        None => {
+            let width = shipped_mappings().map(|shipped| shipped.name.len()).max().unwrap_or(0);
+            shipped_mappings().map(|shipped| format!("{:width$}  {}\n", shipped.name, shipped.summary)).collect()
+        }
+        Some(name) => match shipped_mappings().find(|shipped| shipped.name == name) {
+            Some(shipped) => shipped.text.to_owned(),
+            None => return Err(mapping_files::unknown(name)),
+        },
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))?;
+    Ok(Outcome::Done)
+}
+
+fn list(paths: &[PathBuf], mappings: &MappingArgs, format: &FormatArgs) -> Result<Outcome, Failure> {
+    let loaded = loaded(paths, mappings, rule_files::understand_by)?;
     let rules = loaded.ruleset.rules.iter().map(|rule| (&rule.meta, "detection"));
     let correlations = loaded.ruleset.correlations.iter().map(|rule| (&rule.meta, "correlation"));
     let mut all: Vec<(&Meta, &str)> = rules.chain(correlations).collect();

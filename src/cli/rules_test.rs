@@ -1,11 +1,12 @@
 //! `sigmabus rules test`: do rules find what they should, and nothing else?
 
-use super::args::TestFormat;
+use super::args::{MappingArgs, TestFormat};
+use super::config::Config;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
-use super::{outcome, rule_files};
+use super::{mapping_files, outcome, rule_files};
 use crate::pipeline::{Case, Coverage, Given, Plan, Test, TestError, looks_like_tests, read_tests};
-use crate::sigma::Severity;
+use crate::sigma::{Mappings, Severity};
 use crate::sink::plain;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -17,8 +18,10 @@ use std::sync::Arc;
 const DEFAULT_FOLDER: &str = "sigma-tests";
 
 /// Runs every case of the test files.
-pub(super) fn run(paths: &[PathBuf], format: TestFormat) -> Result<Outcome, Failure> {
-    let mut report = Report::default();
+pub(super) fn run(paths: &[PathBuf], mappings: &MappingArgs, format: TestFormat) -> Result<Outcome, Failure> {
+    // Tests say themselves what they need: they mean the same with every configuration.
+    let mappings = mapping_files::load(mappings, &Config::default())?;
+    let mut report = Report { mappings, ..Report::default() };
     for file in test_files(paths)? {
         report.file(&file);
     }
@@ -82,6 +85,7 @@ enum Verdict {
 /// What all files came to.
 #[derive(Default)]
 struct Report {
+    mappings: Mappings,
     tried: Vec<Tried>,
     coverage: Coverage,
 }
@@ -100,7 +104,7 @@ impl Report {
     }
 
     fn test(&mut self, file: &str, test: &Test) {
-        let loaded = match test.load() {
+        let loaded = match test.load_by(&self.mappings) {
             Ok(loaded) => loaded,
             Err(error) => return self.note(file, "rules", unreadable(&error)),
         };
@@ -268,7 +272,7 @@ impl Verdict {
 fn unreadable(error: &TestError) -> Verdict {
     Verdict::Unreadable(match error {
         TestError::Read { path, reason } => format!("cannot read {}: {}", path.display(), outcome::reason(reason)),
-        TestError::Wrong { .. } => error.to_string(),
+        TestError::Wrong { .. } | TestError::Mapping(_) => error.to_string(),
     })
 }
 

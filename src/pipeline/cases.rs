@@ -13,7 +13,7 @@ use crate::alert::Alert;
 use crate::capture::{self, Opened};
 use crate::detect::{Catalogue, Finding, Input};
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
-use crate::sigma::{self, Loaded, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{self, Loaded, Mapping, Mappings, Options, SchemaFields, Severity, SourceText};
 use crate::sink::Sink;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,9 @@ pub enum TestError {
         /// The system's reason.
         reason: io::Error,
     },
+    /// A mapping that it names cannot be used: all that is wrong with it.
+    #[error("a mapping cannot be used\n{0}")]
+    Mapping(String),
     /// It is not written as a test.
     #[error("{}:{line}:{column}: {problem}{}", path.display(), in_key(key))]
     Wrong {
@@ -76,6 +79,7 @@ struct Written {
     placeholders: BTreeMap<String, Vec<String>>,
     logsource: Option<WrittenSource>,
     logsource_fields: Option<[String; 3]>,
+    mapping: Option<OneOrMore>,
     warns: Option<Vec<String>>,
     refused: Option<String>,
     #[serde(default)]
@@ -84,6 +88,14 @@ struct Written {
     misses: Vec<Record>,
     #[serde(default)]
     cases: Vec<Case>,
+}
+
+/// A text or a list of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
 }
 
 /// Records and the findings that are expected of them.
@@ -219,6 +231,14 @@ impl Test {
     /// # Errors
     /// When a rule file cannot be read.
     pub fn load(&self) -> Result<Loaded, TestError> {
+        self.load_by(&Mappings::default())
+    }
+
+    /// Reads its rules, which go through these mappings and those that it names.
+    ///
+    /// # Errors
+    /// When a rule file cannot be read, or a mapping cannot be used.
+    pub fn load_by(&self, mappings: &Mappings) -> Result<Loaded, TestError> {
         let mut sources = Vec::new();
         for path in &self.written.rules {
             let path = self.beside(path);
@@ -230,8 +250,39 @@ impl Test {
             let text = "\n".repeat(self.rule_line - 1) + text;
             sources.push(SourceText::new(self.file.display().to_string(), text.into_bytes()));
         }
-        let options = Options { placeholders: self.written.placeholders.clone(), fields: Some(Arc::new(SchemaFields)) };
+        let options = Options {
+            placeholders: self.written.placeholders.clone(),
+            mappings: mappings.and(self.mappings()?),
+            fields: Some(Arc::new(SchemaFields)),
+        };
         Ok(sigma::load(sources, &options))
+    }
+
+    /// The mappings that it names or holds.
+    fn mappings(&self) -> Result<Vec<Mapping>, TestError> {
+        let named = self.written.mapping.iter().flat_map(|mapping| match mapping {
+            OneOrMore::One(mapping) => std::slice::from_ref(mapping),
+            OneOrMore::More(mappings) => mappings,
+        });
+        let read = |mapping: &String| {
+            let source = match sigma::shipped_mapping(mapping) {
+                Some(shipped) => shipped,
+                None if mapping.contains('\n') => {
+                    SourceText::new(self.file.display().to_string(), mapping.clone().into_bytes())
+                }
+                None => {
+                    let path = self.beside(Path::new(mapping));
+                    let bytes =
+                        std::fs::read(&path).map_err(|reason| TestError::Read { path: path.clone(), reason })?;
+                    SourceText::new(path.display().to_string(), bytes)
+                }
+            };
+            sigma::read_mapping(&source).map_err(|found| {
+                let text = source.lossy();
+                TestError::Mapping(found.iter().map(|found| sigma::render(found, &text, false) + "\n").collect())
+            })
+        };
+        named.map(read).collect()
     }
 
     /// A path as the test file names it.

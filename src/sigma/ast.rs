@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Problem, Problems, Refusal, Span, nearest, short};
 use super::limits::MAX_IDENTIFIERS;
+use super::modifiers::Plan;
 use super::scalar::{self, Value, scalar_text};
 use super::yaml::{Entry, Kind, Node, Text};
 use std::sync::Arc;
@@ -26,6 +27,15 @@ pub(super) struct Map<'t> {
 pub(super) struct Detection<'t> {
     pub(super) selections: Vec<Selection<'t>>,
     pub(super) conditions: Vec<(&'t str, Span)>,
+    /// What mappings ask for besides.
+    pub(super) added: Vec<Added<'t>>,
+}
+
+/// A selection that every condition holds only together with.
+#[derive(Debug)]
+pub(super) struct Added<'t> {
+    pub(super) body: Body<'t>,
+    pub(super) negated: bool,
 }
 
 /// A search identifier.
@@ -41,18 +51,43 @@ pub(super) struct Selection<'t> {
 pub(super) enum Body<'t> {
     /// All items must hold.
     Map(Vec<Item<'t>>),
+    /// All of these must hold; mappings write so where an item has become several.
+    All(Vec<Self>),
     /// Any of these must hold.
     List(Vec<Self>),
     /// This value must occur.
     Keyword(Given<'t>),
 }
 
+impl Body<'_> {
+    /// Whether mappings left nothing of it.
+    pub(super) const fn is_empty(&self) -> bool {
+        match self {
+            Self::Map(items) => items.is_empty(),
+            Self::All(parts) | Self::List(parts) => parts.is_empty(),
+            Self::Keyword(_) => false,
+        }
+    }
+}
+
 /// A key with modifiers, and its values.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Item<'t> {
     pub(super) key: &'t Text<'t>,
     /// None at all count as `null`.
     pub(super) values: Vec<Given<'t>>,
+    /// What mappings made of the key; without any, it is read as it stands.
+    pub(super) mapped: Option<Mapped<'t>>,
+}
+
+/// What mappings made of a key.
+#[derive(Clone, Debug)]
+pub(super) struct Mapped<'t> {
+    pub(super) plan: Plan<'t>,
+    /// The steps that replace its placeholders, by number.
+    pub(super) placeholders: Vec<usize>,
+    /// The steps that changed it, by number.
+    pub(super) changed: Vec<usize>,
 }
 
 /// A value as given.
@@ -175,7 +210,7 @@ pub(super) fn filter<'t>(map: Map<'t>, problems: &mut Problems) -> Option<Detect
 
 /// Search identifiers and conditions; the key `other` is neither.
 fn selections<'t>(map: Map<'t>, what: &str, other: &str, problems: &mut Problems) -> Detection<'t> {
-    let mut detection = Detection { selections: Vec::new(), conditions: Vec::new() };
+    let mut detection = Detection { selections: Vec::new(), conditions: Vec::new(), added: Vec::new() };
     match map.value("condition") {
         Some(node) => detection.conditions = problems.keep(conditions(node)).unwrap_or_default(),
         None => problems.push(map.missing("condition", what)),
@@ -214,7 +249,7 @@ fn conditions<'t>(node: &'t Node<'t>) -> Result<Vec<(&'t str, Span)>, Refusal> {
 }
 
 /// What a search identifier holds, or an element of its list.
-fn body<'t>(node: &'t Node<'t>, name: &Text<'_>, problems: &mut Problems) -> Option<Body<'t>> {
+pub(super) fn body<'t>(node: &'t Node<'t>, name: &Text<'_>, problems: &mut Problems) -> Option<Body<'t>> {
     let empty = |what: &str| {
         Problem::error("empty-selection", node.span, format!("{what} in `{}`", short(&name.text)))
             .hint("a search identifier needs at least one item, list element or keyword")
@@ -254,7 +289,7 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
             )
             .hint("it counts as `null`: the field is absent"),
         );
-        return Some(Item { key, values: Vec::new() });
+        return Some(Item { key, values: Vec::new(), mapped: None });
     }
     let mut values = Vec::with_capacity(nodes.len());
     for node in nodes {
@@ -274,7 +309,7 @@ fn item<'t>(entry: &'t Entry<'t>, problems: &mut Problems) -> Option<Item<'t>> {
         }
         values.push(Given { listed, ..given });
     }
-    Some(Item { key, values })
+    Some(Item { key, values, mapped: None })
 }
 
 fn given<'t>(node: &'t Node<'t>) -> Option<Given<'t>> {

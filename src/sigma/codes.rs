@@ -48,10 +48,12 @@ static CODES: &[Code] = codes! {
     "empty-list" [Warning] "A list of values is empty, which reads as `null`.", "Write the values, or `null`.";
     "empty-selection" [Error] "A search identifier asks nothing.", "Give it a line, an element or a keyword.";
     "filter-without-not" [Warning] "A filter keeps what it matches.", "Write `not` to leave out what it matches.";
+    "idle-modifier" [Warning] "A modifier changes nothing where it stands.", "Write it before the encoding.";
     "idle-selection" [Warning] "A search identifier is in the condition and can never decide it.",
         "Look at `and`, `or` and the brackets: `a or (a and b)` is `a`.";
     "impossible-value" [Warning] "A field of Modbus records never has such a value.",
         "`sigmabus rules fields` tells the values of each field.";
+    "mapping" [Error] "A mapping refuses the rule, or leaves nothing of it.", "Use another mapping, or leave the rule out.";
     "merge-key" [Error] "`<<` is not part of YAML 1.2.", "Write the merged keys out.";
     "metadata" [Warning] "What a rule says about itself is not as Sigma has it.", "The rule runs; correct it for other tools.";
     "missing-field" [Error] "A key that must be there is not.", "Add it.";
@@ -67,6 +69,7 @@ static CODES: &[Code] = codes! {
     "retired-technique" [Warning] "A tag names a technique that ATT&CK has no more.", "Write the one that took its place.";
     "same-selection" [Warning] "Two search identifiers ask the same.", "Delete one, or write what was meant.";
     "shadowed-value" [Hint] "A value of a list is covered by another one.", "It can be left out, unless it is there to be read.";
+    "short-value" [Warning] "One byte shows at two of the three places in base64 only.", "Write more of the text, if more is known.";
     "silent-rule" [Hint] "A rule that only feeds correlations has a level, which has no effect.",
         "Such a rule is neither told nor scored; write `generate: true` in the correlation if it should be.";
     "tag-namespace" [Hint] "A tag is in a namespace that Sigma does not have.", "Use attack, car, cve, d3fend, detection, stp or tlp.";
@@ -83,6 +86,7 @@ static CODES: &[Code] = codes! {
     "unresolved-placeholder" [Error] "A placeholder of `expand` has no values.", "Give its values in the configuration.";
     "unresolved-reference" [Error] "A correlation or filter refers to a rule that is not there, has an error, or is not the only one.",
         "Correct the id or name, and load the files together.";
+    "unsupported" [Error] "A mapping asks for what is not supported.", "See [mappings.md](mappings.md) for what is.";
     "unused-alias" [Warning] "Nothing uses an alias.", "Name it in `group-by`, or delete it.";
     "unused-filter" [Warning] "A filter is for no rule, or not for this one.", "Compare its `logsource` with that of the rule.";
     "unused-selection" [Warning] "A search identifier is not in the condition.",

@@ -22,6 +22,22 @@ pub(super) enum Condition {
     Named(usize),
 }
 
+impl Condition {
+    /// What is left without what `gone` says of each number; `None` if nothing is.
+    pub(super) fn without(self, gone: &[bool]) -> Option<Self> {
+        let each = |parts: Vec<Self>| {
+            let left: Vec<_> = parts.into_iter().filter_map(|part| part.without(gone)).collect();
+            (!left.is_empty()).then_some(left)
+        };
+        match self {
+            Self::Any(parts) => each(parts).map(|parts| one_or(parts, Self::Any)),
+            Self::All(parts) => each(parts).map(|parts| one_or(parts, Self::All)),
+            Self::Not(inner) => inner.without(gone).map(|inner| Self::Not(Box::new(inner))),
+            Self::Named(at) => (gone.get(at) != Some(&true)).then_some(self),
+        }
+    }
+}
+
 /// The search identifiers there are, each with its number. Sorted, so that no choice of names is slow to look up.
 pub(super) type Names<'t> = BTreeMap<&'t str, usize>;
 

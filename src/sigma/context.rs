@@ -10,6 +10,15 @@ use super::yaml::part_of;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
+/// What a placeholder stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Placeholder<'a> {
+    /// Any of these, which may hold wildcards.
+    Values(&'a [String]),
+    /// Any text.
+    Anything,
+}
+
 /// What lowering a file needs to know and keeps count of.
 pub(super) struct Context<'a> {
     pub(super) file: &'a Arc<str>,
@@ -21,6 +30,8 @@ pub(super) struct Context<'a> {
     checker: Option<&'a Checker>,
     /// Whether the rule at hand is for our own records, whose fields are known.
     pub(super) own: bool,
+    /// The steps of mappings that replace the placeholders of the item at hand, by number.
+    pub(super) placeholder_steps: Vec<usize>,
     /// Field names met so far: the same few are used again and again.
     names: FxHashSet<Arc<str>>,
     /// A byte and its line, counted from 1, so that lines are counted once and not for each rule from the start.
@@ -37,6 +48,7 @@ impl<'a> Context<'a> {
             budget: Budget::new(),
             checker,
             own: false,
+            placeholder_steps: Vec::new(),
             names: FxHashSet::default(),
             line: (0, 1),
         }
@@ -82,9 +94,15 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The values of a placeholder.
-    pub(super) fn placeholder(&self, name: &str, span: Span) -> Result<&'a [String], Refusal> {
-        match self.options.placeholders.get(name) {
+    /// The values of a placeholder: those that mappings say, or else the configuration.
+    pub(super) fn placeholder(&self, name: &str, span: Span) -> Result<Placeholder<'a>, Refusal> {
+        let configured = self.options.placeholders.get(name).map(|values| Placeholder::Values(values));
+        let mapped = if self.placeholder_steps.is_empty() {
+            None
+        } else {
+            self.options.mappings.placeholder(&self.placeholder_steps, name, configured)
+        };
+        match mapped.or(configured) {
             Some(values) => Ok(values),
             None => {
                 let written = format!("%{name}%");

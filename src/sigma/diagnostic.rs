@@ -208,6 +208,11 @@ impl Problems {
         self.list.len() >= MAX_PROBLEMS
     }
 
+    /// The errors alone.
+    pub(super) fn into_errors(self) -> Vec<Refusal> {
+        self.list.into_iter().filter(|problem| problem.severity == Severity::Error).collect()
+    }
+
     /// All of them with their places, as a reader of the file meets them.
     pub(super) fn locate(mut self, file: &Arc<str>, text: &str) -> Vec<Diagnostic> {
         if self.is_full() {

@@ -1,17 +1,22 @@
 //! Filters: exceptions that are kept apart from the rules they are for. `C` of such a rule becomes `C and F`.
 
-use super::ast::{self, Map, Name};
+use super::ast::{self, Document, Map, Name};
+use super::collection;
 use super::context::Context;
 use super::correlation::references;
-use super::diagnostic::{Problem, Refusal, Span, short};
+use super::diagnostic::{Problem, Problems, Refusal, Span, short};
 use super::index::{Index, Meaning};
 use super::ir::{Expr, LogSource, Predicate, Rule, Target, Test};
 use super::limits::{Budget, MAX_FILTER_WEIGHT};
 use super::lower;
+use super::mapping_rule::{self, Changes};
+use super::regex::Checker;
 use super::scalar::scalar_text;
-use super::yaml::{Node, Text};
-use super::{Options, is_own, metadata};
+use super::yaml::{self, Node, Text};
+use super::{Options, SourceText, is_own, metadata};
+use bumpalo::Bump;
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::{iter, mem};
 
 /// A filter whose references are still names.
@@ -75,13 +80,23 @@ fn has_not(expr: &Expr) -> bool {
     }
 }
 
+/// What filters are added with.
+pub(super) struct Given<'a> {
+    pub(super) options: &'a Options,
+    /// All files: a filter is read again for rules that mappings have changed.
+    pub(super) sources: &'a [SourceText],
+    pub(super) checker: &'a Checker,
+    /// What mappings did with each rule.
+    pub(super) changes: &'a [Changes],
+}
+
 /// Adds each filter, with the number of its file, to the conditions of its rules; one with an error is added to none.
 /// Gives what is wrong, by file.
 pub(super) fn apply(
     filters: &[(Filter, usize)],
     rules: &mut [Rule],
     index: &Index,
-    options: &Options,
+    given: &Given<'_>,
 ) -> Vec<(usize, Refusal)> {
     let mut problems = Vec::new();
     let mut added: Vec<Vec<Expr>> = rules.iter().map(|_| Vec::new()).collect();
@@ -89,12 +104,15 @@ pub(super) fn apply(
     for (filter, file) in filters {
         let mut found = Vec::new();
         if let Some(targets) = filter.targets(rules, index, problems.len(), &mut found) {
-            match filter.check(&targets, rules, options, &mut budget) {
-                Ok(()) => {
-                    for target in targets {
-                        added.iter_mut().skip(target).take(1).for_each(|one| one.push(filter.condition.clone()));
+            match filter.check(&targets, rules, given, &mut budget) {
+                Ok(()) => match filter.mapped(*file, &targets, rules, given) {
+                    Ok(conditions) => {
+                        for (target, condition) in conditions {
+                            added.iter_mut().skip(target).take(1).for_each(|one| one.push(condition.clone()));
+                        }
                     }
-                }
+                    Err(refusals) => found.extend(refusals),
+                },
                 Err(refusal) => found.push(refusal),
             }
         }
@@ -145,17 +163,72 @@ impl Filter {
         resolved.then_some(targets)
     }
 
+    /// Its condition for each target. Mappings change it as they have changed the rule.
+    fn mapped(
+        &self,
+        file: usize,
+        targets: &BTreeSet<usize>,
+        rules: &[Rule],
+        given: &Given<'_>,
+    ) -> Result<Vec<(usize, Expr)>, Vec<Refusal>> {
+        let mut known: BTreeMap<(&[bool], bool), Expr> = BTreeMap::new();
+        let mut mapped = Vec::with_capacity(targets.len());
+        for target in targets {
+            let (Some(rule), Some(changes)) = (rules.get(*target), given.changes.get(*target)) else { continue };
+            let condition = if changes.steps.contains(&true) {
+                match known.entry((&changes.steps, is_own(&rule.source))) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(free) => free.insert(self.changed(file, changes, rule, given)?).clone(),
+                }
+            } else {
+                self.condition.clone()
+            };
+            mapped.push((*target, condition));
+        }
+        Ok(mapped)
+    }
+
+    /// Its condition as mappings change it for one rule, read again from its file.
+    fn changed(&self, file: usize, changes: &Changes, rule: &Rule, given: &Given<'_>) -> Result<Expr, Vec<Refusal>> {
+        let Some(source) = given.sources.get(file) else { return Ok(self.condition.clone()) };
+        let text = source.lossy();
+        let mut context = Context::new(&source.name, &text, given.options, Some(given.checker));
+        // What is wrong with the file was told when it was first read.
+        let documents = collection::expand(yaml::parse(&text, &mut Problems::default()), &mut Problems::default());
+        let mut sections = documents.iter().filter_map(|root| match ast::classify(root) {
+            Ok(Document::Filter(_, key, section)) if key.span == self.span => Map::of(section, "`filter`").ok(),
+            _ => None,
+        });
+        let arena = Bump::new();
+        let section = sections.next().and_then(|section| ast::filter(section, &mut Problems::default()));
+        context.own = is_own(&rule.source);
+        let condition = section.and_then(|mut detection| {
+            mapping_rule::follow(&mut context, &arena, &mut detection, &changes.steps);
+            lower::detection(&mut context, &detection)
+        });
+        let refusals = context.problems.into_errors();
+        match condition {
+            Some(condition) if refusals.is_empty() => Ok(condition),
+            _ => Err(refusals),
+        }
+    }
+
     /// Whether it can be added to all of `targets`.
     fn check(
         &self,
         targets: &BTreeSet<usize>,
         rules: &[Rule],
-        options: &Options,
+        given: &Given<'_>,
         budget: &mut Budget,
     ) -> Result<(), Refusal> {
-        let is_own_rule = |rule: &usize| rules.get(*rule).is_some_and(|rule| is_own(&rule.source));
+        let is_own_rule = |rule: &usize| {
+            let was_own = given.changes.get(*rule).is_some_and(|changes| changes.was_own);
+            // Where mappings have changed the names of one that stays ours, the new ones are checked.
+            let changed = given.changes.get(*rule).is_some_and(|changes| changes.steps.contains(&true));
+            was_own && !(changed && rules.get(*rule).is_some_and(|rule| is_own(&rule.source)))
+        };
         if targets.iter().any(is_own_rule) {
-            check_fields(&self.condition, options, self.span)?;
+            check_fields(&self.condition, given.options, self.span)?;
         }
         if budget.take(lower::weight(&self.condition).saturating_mul(targets.len())) {
             return Ok(());

@@ -54,6 +54,10 @@ pub const MAX_REFERENCES: usize = 1_000;
 pub const MAX_GROUP_KEYS: usize = 16;
 /// Aliases of one correlation: one for each field that may have one.
 pub const MAX_GROUP_ALIASES: usize = 2 * MAX_GROUP_KEYS;
+/// Transformations of one mapping.
+pub const MAX_STEPS: usize = 1_000;
+/// Names that a mapping may give one field.
+pub const MAX_MAPPED_NAMES: usize = 100;
 /// What all copies of filters in all rules may weigh: see [`Budget`].
 pub const MAX_FILTER_WEIGHT: usize = 500_000;
 

@@ -11,6 +11,7 @@ use super::ir::{Meta, Rule, Ruleset};
 use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
 use super::lint;
 use super::lower;
+use super::mapping_rule::Changes;
 use super::references::{self, Waiting};
 use super::regex::Checker;
 use super::scalar::is_null;
@@ -31,12 +32,14 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
     let mut index = Index::default();
     let mut filters = Vec::new();
     let mut broken = Vec::new();
+    let mut changes = Vec::new();
     for (file, (rules, source)) in files.into_iter().zip(&sources).enumerate() {
         let mut found = rules.diagnostics;
-        for (rule, span) in rules.rules {
+        for (rule, span, changed) in rules.rules {
             let at = ruleset.rules.len();
             warn_if_taken(&rule.meta, span, source, &mut found, |name| index.add_rule(name, at));
             ruleset.rules.push(rule);
+            changes.push(changed);
         }
         for pending in rules.correlations {
             let at = waiting.len();
@@ -48,8 +51,10 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
         diagnostics.push(found);
     }
     broken.iter().for_each(|name| index.add_broken(name));
-    let mut refusals = filter::apply(&filters, &mut ruleset.rules, &index, options);
-    let (correlations, others) = references::resolve(waiting, &ruleset.rules, &index, options);
+    let checker = Checker::new();
+    let given = filter::Given { options, sources: &sources, checker: &checker, changes: &changes };
+    let mut refusals = filter::apply(&filters, &mut ruleset.rules, &index, &given);
+    let (correlations, others) = references::resolve(waiting, &ruleset.rules, &changes, &index, options);
     ruleset.correlations = correlations;
     refusals.extend(others);
     for (file, refusal) in refusals {
@@ -137,7 +142,7 @@ fn warn_if_taken(
 /// What one file gives, apart from all others.
 #[derive(Debug, Default)]
 struct FileRules {
-    rules: Vec<(Rule, Span)>,
+    rules: Vec<(Rule, Span, Changes)>,
     correlations: Vec<Pending>,
     filters: Vec<Filter>,
     /// Ids and names of what was left out.
@@ -191,7 +196,7 @@ impl FileRules {
         };
         match document {
             Document::Detection(map, section) => match lower::rule(context, map, section) {
-                Some(rule) => self.rules.push((rule, first_key(map))),
+                Some((rule, changes)) => self.rules.push((rule, first_key(map), changes)),
                 None => self.add_broken(root),
             },
             Document::Correlation(map, key, section) => match correlation::lower(context, map, key, section) {

@@ -1,29 +1,43 @@
 //! A detection rule's shape to its meaning.
 
-use super::ast::{self, Body, Detection, Given, Item, Map, Selection};
+use super::ast::{self, Added, Body, Detection, Given, Item, Map, Selection};
 use super::condition::{self, Condition, Names};
 use super::context::Context;
 use super::diagnostic::{Problem, Refusal, Span};
 use super::ir::{Expr, Piece, Predicate, Rule, Target, Test};
 use super::is_own;
 use super::limits::{Budget, MAX_FILE_WEIGHT};
+use super::mapping_rule::{self, Changes};
 use super::metadata;
 use super::modifiers::{How, Plan};
 use super::scalar::Value;
 use super::value;
 use super::yaml::Node;
+use bumpalo::Bump;
+use std::borrow::Cow;
 
-/// Lowers one detection rule. `None` if it has an error; all its problems are in the context.
-pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Node<'t>) -> Option<Rule> {
+/// Lowers one detection rule, and tells what mappings did with it. `None` if it has an error; all its problems are in
+/// the context.
+pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Node<'t>) -> Option<(Rule, Changes)> {
     let before = context.problems.errors();
-    let source = context.problems.keep(metadata::log_source(map, "a rule"));
+    let mut source = context.problems.keep(metadata::log_source(map, "a rule"));
     context.own = source.as_ref().is_some_and(is_own);
-    let meta = metadata::read(context, map, "a rule");
-    let condition = ast::detection(section, &mut context.problems).and_then(|given| detection(context, &given));
+    let mut meta = metadata::read(context, map, "a rule");
+    let mut given = ast::detection(section, &mut context.problems);
+    let mut changes = Changes { was_own: context.own, steps: Vec::new() };
+    let arena = Bump::new();
+    if let (Some(given), Some(source), Some(meta)) = (&mut given, &mut source, &mut meta)
+        && !context.options.mappings.is_empty()
+    {
+        let place = map.entry("logsource").map_or(map.span, |entry| entry.key.span);
+        changes.steps = mapping_rule::change(context, &arena, given, source, meta, place);
+        context.own = is_own(source);
+    }
+    let condition = given.and_then(|given| detection(context, &given));
     if context.problems.errors() > before {
         return None;
     }
-    Some(Rule { meta: meta?, source: source?, condition: condition? })
+    Some((Rule { meta: meta?, source: source?, condition: condition? }, changes))
 }
 
 /// The condition of a rule or a filter, with the selections in their places.
@@ -43,11 +57,38 @@ pub(super) fn detection(context: &mut Context<'_>, detection: &Detection<'_>) ->
     if conditions.len() < detection.conditions.len() {
         return None;
     }
-    let condition = Condition::Any(conditions);
-    let mut selections = Selections::new(bodies, &condition)?;
     let span = detection.conditions.first().map_or_else(Span::default, |(_, span)| *span);
+    let Some(conditions) = left(conditions, &detection.selections) else {
+        let problem = Problem::error("mapping", span, "the mapping leaves nothing of this condition");
+        context.problems.push(problem.hint("it drops all lines of the selections that the condition names"));
+        return None;
+    };
+    let condition = Condition::Any(conditions);
+    let added: Vec<_> = detection.added.iter().map(|added| lower_added(context, added)).collect();
+    let mut selections = Selections::new(bodies, &condition)?;
     let expr = selections.build(&condition, &mut context.budget).ok_or_else(|| too_heavy(span));
-    context.problems.keep(expr)
+    let expr = context.problems.keep(expr)?;
+    let mut parts = added.into_iter().collect::<Option<Vec<_>>>()?;
+    match expr {
+        Expr::All(more) if !parts.is_empty() => parts.extend(more),
+        expr => parts.push(expr),
+    }
+    Some(all(parts))
+}
+
+fn lower_added(context: &mut Context<'_>, added: &Added<'_>) -> Option<Expr> {
+    let expr = body(context, &added.body)?;
+    Some(if added.negated { Expr::Not(Box::new(expr)) } else { expr })
+}
+
+/// The conditions without the selections of which mappings left nothing; `None` if nothing is left of one.
+fn left(conditions: Vec<Condition>, selections: &[Selection<'_>]) -> Option<Vec<Condition>> {
+    let gone: Vec<bool> =
+        selections.iter().map(|selection| selection.body.as_ref().is_some_and(Body::is_empty)).collect();
+    if !gone.contains(&true) {
+        return Some(conditions);
+    }
+    conditions.into_iter().map(|condition| condition.without(&gone)).collect()
 }
 
 /// The lowered search identifiers, and how often the condition still names each.
@@ -116,10 +157,8 @@ pub(super) fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
                 .collect();
             parts.into_iter().collect::<Option<_>>().map(all)
         }
-        Body::List(bodies) => {
-            let parts: Vec<_> = bodies.iter().map(|part| self::body(context, part)).collect();
-            parts.into_iter().collect::<Option<_>>().map(any)
-        }
+        Body::List(bodies) => each(context, bodies).map(any),
+        Body::All(bodies) => each(context, bodies).map(all),
         Body::Keyword(given) => {
             let plan = Plan {
                 field: "",
@@ -135,9 +174,23 @@ pub(super) fn body(context: &mut Context<'_>, body: &Body<'_>) -> Option<Expr> {
     }
 }
 
+fn each(context: &mut Context<'_>, bodies: &[Body<'_>]) -> Option<Vec<Expr>> {
+    let parts: Vec<_> = bodies.iter().map(|part| body(context, part)).collect();
+    parts.into_iter().collect()
+}
+
 /// What a line of a selection asks.
 pub(super) fn lower_item(context: &mut Context<'_>, item: &Item<'_>) -> Result<Expr, Refusal> {
-    let plan = Plan::read(item.key, context.text)?;
+    let plan = match &item.mapped {
+        Some(mapped) => {
+            context.placeholder_steps.clone_from(&mapped.placeholders);
+            Cow::Borrowed(&mapped.plan)
+        }
+        None => {
+            context.placeholder_steps.clear();
+            Cow::Owned(Plan::read(item.key, context.text)?)
+        }
+    };
     let target = if plan.field.is_empty() {
         if !matches!(plan.how, How::Text(_) | How::Regex { .. } | How::Cidr) {
             let problem = Problem::error("bad-modifier", item.key.span, "this modifier needs a field");

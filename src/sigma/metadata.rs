@@ -83,6 +83,15 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>, what: &str) -> Optio
 pub(super) fn log_source(map: Map<'_>, what: &str) -> Result<LogSource, Refusal> {
     let Some(node) = map.value("logsource") else { return Err(map.missing("logsource", what)) };
     let parts = Map::of(node, "`logsource`")?;
+    let source = log_source_parts(parts)?;
+    if source == LogSource::default() {
+        return Err(parts.missing("product", "`logsource`").hint("give `category`, `product` or `service`"));
+    }
+    Ok(source)
+}
+
+/// The log source that a map says, which may be nothing.
+pub(super) fn log_source_parts(parts: Map<'_>) -> Result<LogSource, Refusal> {
     let part = |name: &str| -> Result<Option<Arc<str>>, Refusal> {
         let Some(entry) = parts.entry(name) else { return Ok(None) };
         match scalar_text(&entry.value) {
@@ -92,11 +101,7 @@ pub(super) fn log_source(map: Map<'_>, what: &str) -> Result<LogSource, Refusal>
             _ => Err(wrong_type(&entry.value, &format!("`{name}`"), "a text")),
         }
     };
-    let source = LogSource { category: part("category")?, product: part("product")?, service: part("service")? };
-    if source == LogSource::default() {
-        return Err(parts.missing("product", "`logsource`").hint("give `category`, `product` or `service`"));
-    }
-    Ok(source)
+    Ok(LogSource { category: part("category")?, product: part("product")?, service: part("service")? })
 }
 
 fn title(map: Map<'_>, what: &str) -> Result<Arc<str>, Refusal> {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bytes -> yaml (tree with spans) -> collection -> ast (documents) -> lower, filter, correlation -> references -> ir
+//!                                                                     |  mapping (shape to shape)
 //!                                                                     |  modifiers, value, pattern, encoding, regex
 //!                                                                     |  condition, criteria
 //! ```
@@ -30,6 +31,11 @@ pub mod limits;
 mod lint;
 mod load;
 mod lower;
+mod mapping;
+mod mapping_file;
+mod mapping_rule;
+mod mapping_shipped;
+mod mapping_value;
 mod metadata;
 mod modifiers;
 mod pattern;
@@ -47,6 +53,9 @@ pub use diagnostic::{Diagnostic, Severity, render};
 pub use fields::SchemaFields;
 pub use limits::MAX_FILE_BYTES;
 pub use load::{check, load};
+pub use mapping::{Mapping, Mappings};
+pub use mapping_file::{mapping_words, read_mapping};
+pub use mapping_shipped::{Shipped, shipped_mapping, shipped_mappings};
 pub use modifiers::modifiers;
 
 use diagnostic::{Problem, Refusal, Span, short};
@@ -107,6 +116,8 @@ pub trait FieldCheck: fmt::Debug + Send + Sync {
 pub struct Options {
     /// Values for the placeholders of `expand`: `%name%`. They may hold wildcards.
     pub placeholders: BTreeMap<String, Vec<String>>,
+    /// The mappings that rules go through before they are given a meaning.
+    pub mappings: Mappings,
     /// The fields of our own records: rules for [`OWN_PRODUCT`] may name no others. Without it all names are taken.
     pub fields: Option<Arc<dyn FieldCheck>>,
 }

@@ -7,8 +7,11 @@ use super::criteria::{self, Sought, When};
 use super::diagnostic::{Problem, Refusal, short};
 use super::index::{Index, Meaning};
 use super::ir::{
-    Correlation, CorrelationKind, Criterion, GroupKey, Number, Relation, Rule, RuleExpr, RuleRef, Temporal,
+    Correlation, CorrelationKind, Criterion, GroupKey, LogSource, Number, Relation, Rule, RuleExpr, RuleRef, Temporal,
 };
+use super::limits::MAX_GROUP_KEYS;
+use super::mapping::Mappings;
+use super::mapping_rule::{Changes, change_correlation, follow_name};
 use super::{Options, is_own};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,6 +26,7 @@ pub(super) struct Waiting {
 pub(super) fn resolve(
     waiting: Vec<Waiting>,
     rules: &[Rule],
+    changes: &[Changes],
     index: &Index,
     options: &Options,
 ) -> (Vec<Correlation>, Vec<(usize, Refusal)>) {
@@ -42,6 +46,7 @@ pub(super) fn resolve(
     let order = order(&waiting, &meanings, &mut refusals);
     let mut lowered: Vec<Option<Correlation>> = Vec::new();
     lowered.resize_with(waiting.len(), || None);
+    let mut covered = vec![Vec::new(); waiting.len()];
     // Final indices leave the refused ones out, so they are known only after all are lowered: until then a
     // `RuleRef::Correlation` holds the index among the waiting.
     for at in order {
@@ -57,10 +62,15 @@ pub(super) fn resolve(
                 Err(Problem::error("unresolved-reference", name.span, message))
             }
             None => {
-                let lookup = Lookup { rules, index, options, told: refusals.len() };
+                let of_rules = covers(meanings, rules, &covered, &options.mappings);
+                let made = change_correlation(&options.mappings, &of_rules, &pending.meta.tags, pending.span);
+                covered.iter_mut().skip(at).take(1).for_each(|slot| slot.clone_from(&of_rules));
                 let mut warnings = Vec::new();
-                let correlation = Listed::of(pending, meanings, &mut warnings)
-                    .and_then(|listed| lookup.correlation(pending, &listed));
+                let correlation = made.and_then(|made| {
+                    let lookup = Lookup { rules, changes, made: &made, index, options, told: refusals.len() };
+                    let listed = Listed::of(pending, meanings, &mut warnings)?;
+                    lookup.correlation(pending, &listed)
+                });
                 refusals.extend(warnings.into_iter().map(|warning| (*file, warning)));
                 correlation
             }
@@ -113,9 +123,26 @@ fn order(waiting: &[Waiting], meanings: &[Option<Vec<Meaning>>], refusals: &mut 
     order
 }
 
+/// Of each log source that mappings ask for, whether a rule behind `meanings` is for it. `known` says it of the
+/// correlations among them.
+fn covers(meanings: &[Meaning], rules: &[Rule], known: &[Vec<bool>], mappings: &Mappings) -> Vec<bool> {
+    let covers = |(number, source): (usize, &LogSource)| {
+        meanings.iter().any(|meaning| match meaning {
+            Meaning::Rule(rule) => rules.get(*rule).is_some_and(|rule| source.covers(&rule.source)),
+            Meaning::Correlation(inner) => known.get(*inner).and_then(|known| known.get(number)) == Some(&true),
+            Meaning::Broken | Meaning::Several => false,
+        })
+    };
+    mappings.sources().iter().enumerate().map(covers).collect()
+}
+
 /// What the references of one correlation are resolved with.
 struct Lookup<'a> {
     rules: &'a [Rule],
+    /// What mappings did with each rule.
+    changes: &'a [Changes],
+    /// Of each step of the mappings whether it is made for this correlation.
+    made: &'a [bool],
     index: &'a Index,
     options: &'a Options,
     /// How many problems were told before.
@@ -156,8 +183,15 @@ impl Lookup<'_> {
             Meaning::Correlation(inner) => Some(RuleRef::Correlation(*inner)),
             Meaning::Broken | Meaning::Several => None,
         };
-        let keys = |keys: &[Key]| keys.iter().map(|key| self.key(key, listed)).collect::<Result<Vec<_>, _>>();
-        let mut fields = keys(&pending.fields)?;
+        let mut fields = pending.fields.iter().map(|key| self.only_key(key, listed)).collect::<Result<Vec<_>, _>>()?;
+        let mut group_by = Vec::with_capacity(pending.group_by.len());
+        for key in &pending.group_by {
+            group_by.extend(self.keys(key, listed)?);
+            if group_by.len() > MAX_GROUP_KEYS {
+                let message = format!("more than {MAX_GROUP_KEYS} fields in one `group-by`");
+                return Err(Problem::error("too-large", key.name.span, message).hint("mappings have made more of them"));
+            }
+        }
         let kind = match &pending.sought {
             Sought::EventCount(criteria) => CorrelationKind::EventCount(criteria.clone()),
             Sought::ValueCount(_, criteria) => CorrelationKind::ValueCount { fields, criteria: criteria.clone() },
@@ -173,7 +207,7 @@ impl Lookup<'_> {
             meta: pending.meta.clone(),
             kind,
             rules: listed.rules.iter().filter_map(refer).collect(),
-            group_by: keys(&pending.group_by)?,
+            group_by,
             timespan: pending.timespan,
             generate: pending.generate,
         })
@@ -223,31 +257,67 @@ impl Lookup<'_> {
         }
     }
 
-    /// The field to read for each rule.
-    fn key(&self, key: &Key, listed: &Listed<'_>) -> Result<GroupKey, Refusal> {
-        let aliases = key.alias.as_ref().map(|aliases| {
-            let meaning = |alias: &Alias| Some((self.index.get(&alias.rule.text)?, alias.field.clone()));
-            aliases.iter().filter_map(meaning).collect::<BTreeMap<_, _>>()
-        });
+    /// The field to read for each rule, where mappings make one of it.
+    fn only_key(&self, key: &Key, listed: &Listed<'_>) -> Result<GroupKey, Refusal> {
+        let mut keys = self.keys(key, listed)?;
+        match (keys.pop(), keys.is_empty()) {
+            (Some(only), true) => Ok(only),
+            _ => Err(several(&key.name)),
+        }
+    }
+
+    /// The fields to read for each rule: several where mappings make several of a name, all of which are grouped by.
+    fn keys(&self, key: &Key, listed: &Listed<'_>) -> Result<Vec<GroupKey>, Refusal> {
+        let Some(aliases) = &key.alias else {
+            let names = self.mapped(&key.name)?;
+            for (_, meaning) in &listed.rules {
+                names.iter().try_for_each(|name| self.check(&key.name, name, *meaning))?;
+            }
+            let of_all = |name: Arc<str>| GroupKey { fields: vec![Arc::clone(&name); listed.rules.len()], name };
+            return Ok(names.into_iter().map(of_all).collect());
+        };
+        let meaning = |alias: &Alias| Some((self.index.get(&alias.rule.text)?, alias.field.clone()));
+        let aliases = aliases.iter().filter_map(meaning).collect::<BTreeMap<_, _>>();
         let mut fields = Vec::with_capacity(listed.rules.len());
         for (name, meaning) in &listed.rules {
-            let field = match &aliases {
-                None => &key.name,
-                Some(aliases) => aliases.get(meaning).ok_or_else(|| {
-                    let message = format!("the alias `{}` has no field for this rule", short(&key.name.text));
-                    Problem::error("bad-alias", name.span, message)
-                        .related(key.name.span, "used here")
-                        .hint(format!("add `{}: FIELD` to the alias", short(&name.text)))
-                })?,
-            };
-            if matches!(meaning, Meaning::Rule(rule) if self.rules.get(*rule).is_some_and(|rule| is_own(&rule.source)))
-            {
-                self.options.check_field(&field.text, field.span)?;
+            let field = aliases.get(meaning).ok_or_else(|| {
+                let message = format!("the alias `{}` has no field for this rule", short(&key.name.text));
+                Problem::error("bad-alias", name.span, message)
+                    .related(key.name.span, "used here")
+                    .hint(format!("add `{}: FIELD` to the alias", short(&name.text)))
+            })?;
+            let mut mapped = self.mapped(field)?;
+            match (mapped.pop(), mapped.is_empty()) {
+                (Some(only), true) => {
+                    self.check(field, &only, *meaning)?;
+                    fields.push(only);
+                }
+                _ => return Err(several(field)),
             }
-            fields.push(Arc::clone(&field.text));
         }
-        Ok(GroupKey { name: Arc::clone(&key.name.text), fields })
+        Ok(vec![GroupKey { name: Arc::clone(&key.name.text), fields }])
     }
+
+    fn mapped(&self, field: &Name) -> Result<Vec<Arc<str>>, Refusal> {
+        follow_name(&self.options.mappings, self.made, &field.text, field.span)
+    }
+
+    /// Refuses a field that our own records do not have: `field` as written, which mappings have made `mapped`.
+    fn check(&self, field: &Name, mapped: &str, meaning: Meaning) -> Result<(), Refusal> {
+        let Meaning::Rule(rule) = meaning else { return Ok(()) };
+        let is_own = self.rules.get(rule).is_some_and(|rule| is_own(&rule.source));
+        let was_own = self.changes.get(rule).is_some_and(|changes| changes.was_own);
+        match (is_own, was_own) {
+            (true, _) => self.options.check_field(mapped, field.span),
+            (false, true) => self.options.check_field(&field.text, field.span),
+            (false, false) => Ok(()),
+        }
+    }
+}
+
+fn several(name: &Name) -> Refusal {
+    let message = format!("mappings make several fields of `{}`, and only one can stand here", short(&name.text));
+    Problem::error("mapping", name.span, message)
 }
 
 /// The condition over the places of [`Correlation::rules`] instead of the order in which it names them.

@@ -1,6 +1,6 @@
 //! What the tests of this room share.
 
-use super::{FieldCheck, Loaded, Options, SourceText, load};
+use super::{FieldCheck, Loaded, Mappings, Options, SourceText, load};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub(super) fn options() -> Options {
     let admins = vec!["alice".to_owned(), "b*b".to_owned()];
     Options {
         placeholders: [("admins".to_owned(), admins), ("none".to_owned(), Vec::new())].into(),
+        mappings: Mappings::default(),
         fields: Some(Arc::new(TwoFields)),
     }
 }

@@ -1,7 +1,7 @@
 //! A value and its modifiers as tests of one field.
 
 use super::ast::Given;
-use super::context::Context;
+use super::context::{Context, Placeholder};
 use super::diagnostic::{Problem, Refusal, Span, short};
 use super::encoding::{Utf16, base64, base64_offsets, decoded_mark, utf16};
 use super::ir::{Number, Regex, Test};
@@ -228,8 +228,10 @@ fn expand(context: &Context<'_>, parts: Vec<Part>, span: Span, out: &mut Vec<Vec
             expanded = match piece {
                 Found::Text(text) => extend(&expanded, &[vec![Part::Text(text.to_owned())]], span)?,
                 Found::Placeholder(name) => {
-                    let values: Vec<_> =
-                        context.placeholder(name, span)?.iter().map(|value| pattern::parse(value)).collect();
+                    let values: Vec<_> = match context.placeholder(name, span)? {
+                        Placeholder::Values(values) => values.iter().map(|value| pattern::parse(value)).collect(),
+                        Placeholder::Anything => vec![vec![Part::Many]],
+                    };
                     extend(&expanded, &values, span)?
                 }
             };
@@ -246,8 +248,10 @@ fn expand_regex(context: &Context<'_>, text: &str, span: Span) -> Result<Vec<Str
         expanded = match piece {
             Found::Text(text) => extend(&expanded, &[vec![text.to_owned()]], span)?,
             Found::Placeholder(name) => {
-                let values: Vec<_> =
-                    context.placeholder(name, span)?.iter().map(|value| vec![::regex::escape(value)]).collect();
+                let values: Vec<_> = match context.placeholder(name, span)? {
+                    Placeholder::Values(values) => values.iter().map(|value| vec![::regex::escape(value)]).collect(),
+                    Placeholder::Anything => vec![vec![".*".to_owned()]],
+                };
                 extend(&expanded, &values, span)?
             }
         };

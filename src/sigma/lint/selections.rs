@@ -114,7 +114,7 @@ fn body(lint: &mut Lint<'_>, given: &Body<'_>) -> bool {
             items.iter().for_each(|item| values::item(lint, item));
             lines(lint, items)
         }
-        Body::List(parts) => parts.iter().fold(false, |never, part| body(lint, part) | never),
+        Body::All(parts) | Body::List(parts) => parts.iter().fold(false, |never, part| body(lint, part) | never),
         Body::Keyword(_) => false,
     }
 }
