@@ -34,6 +34,7 @@ mod fold;
 mod form;
 mod groups;
 mod index;
+mod ladder;
 mod listener;
 mod machine;
 pub mod naive;
