@@ -124,11 +124,14 @@ impl Stored {
         if skipped.len() == self.inputs.len() && !skipped.is_empty() {
             outcome = Outcome::Failed;
         }
-        if self.stop.load(Ordering::Relaxed) {
+        let summary = if self.stop.load(Ordering::Relaxed) {
             note("sigmabus: interrupted; what was read so far follows");
             outcome = Outcome::Failed;
-        }
-        let mut summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
+            engine.stop(printer.sink())
+        } else {
+            engine.finish(printer.sink())
+        };
+        let mut summary = summary.map_err(|error| Failure::output(&error))?;
         summary.configuration = configuration.map(|path| path.display().to_string());
         hint_at_ports(&mut summary, &plan);
         if summary.records.timeless > 0 {
