@@ -28,9 +28,12 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
         (None, Some(fields)) => Sources::Told(fields.0),
         (None, None) => Sources::Unknown,
     };
+    let named = args.sources.timestamp_fields.into_iter().map(Arc::from);
+    wanted.times = named.chain(wanted.times).collect();
+    let times = wanted.times.clone();
     let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
-    inputs::sort_by_time(&mut stored.inputs);
+    inputs::sort_by_time(&mut stored.inputs, &times);
     let printer = Printer::open(&args.output, Pace::Report)?;
     let (summary, outcome) = stored.run(plan, emits(&args.output.emit), origin, printer)?;
     Ok(if outcome == Outcome::Done { judged(&summary, &args.output) } else { outcome })
@@ -61,6 +64,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         findings: emit.contains(&Emit::Findings),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
         sources: Sources::Unknown,
+        times: config.times,
     }
 }
 
