@@ -517,6 +517,19 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_is_late_but_in_an_open_window_counts() {
+        let few = correlation(CorrelationKind::EventCount(bound(Relation::Lt, 3)), rules([0]), &[], 10);
+        let mut bench = Bench::late(&[few], 5);
+        bench.hit(0, 0, &[]);
+        assert_eq!(bench.expire(15), []);
+        for second in [1, -1, 9] {
+            bench.hit(0, second, &[]);
+        }
+        assert_eq!(bench.correlator.losses().late, 1);
+        assert_eq!(bench.expire(16), [], "there were three");
+    }
+
+    #[test]
     fn of_an_input_that_was_cut_only_windows_that_were_over_are_told() {
         let few = || correlation(CorrelationKind::EventCount(bound(Relation::Lt, 3)), rules([0]), &["ip"], 10);
         for (now, due) in [(None, vec![]), (Some(10), vec![]), (Some(11), vec!["a"]), (Some(16), vec!["a", "b"])] {

@@ -91,7 +91,10 @@ impl Counter {
                 self.held = self.held + weight(counted.key, window.len(), window.bytes()) - before;
             }
             Keep::Closing { groups, ends } => {
-                if self.watermark.is_some_and(|watermark| counted.event.time < watermark.minus(self.lateness)) {
+                let time = counted.event.time;
+                let is_late = self.watermark.is_some_and(|watermark| time < watermark.minus(self.lateness));
+                // Only an event after the start of an open window is known to be in none that was asked already.
+                if is_late && groups.find(counted.key).and_then(Pending::opened).is_none_or(|opened| time < opened) {
                     losses.late += 1;
                     return;
                 }
