@@ -161,7 +161,11 @@ impl Engine {
         if self.emits.findings {
             sink.finding(finding, &self.summary.catalogue)?;
         }
-        let subject = self.plan.subject(said.values);
+        let mut subject = self.plan.subject(said.values);
+        if subject.is_empty() {
+            // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
+            subject.extend_from_slice(finding.group);
+        }
         if let Some(alert) = self.raiser.finding(finding, subject, &self.summary.catalogue) {
             self.alert(&alert, sink)?;
         }

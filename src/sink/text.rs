@@ -3,7 +3,7 @@
 use super::Sink;
 use crate::alert::{Alert, Counted, Kind, Window, sums_by_rule};
 use crate::detect::{Catalogue, Finding, Named, Place};
-use crate::sigma::ir::{Level, RuleRef};
+use crate::sigma::ir::{CorrelationKind, Level, RuleRef};
 use crate::time::Timestamp;
 use anstyle::{AnsiColor, Style};
 use hashbrown::HashMap;
@@ -144,13 +144,18 @@ fn row(alert: &Alert, catalogue: &Catalogue) -> Row {
     }
 }
 
-/// What a correlation measured: `events >= 3: 4 in 4 events from 2026-01-01 00:00:00.000 to 2026-01-01 00:00:09.000`.
+/// What a correlation measured: `sum of n > 3: 4 in 2 events from 2026-01-01 00:00:00.000 to 2026-01-01 00:00:09.000`.
 fn measured(rule: RuleRef, window: &Window, catalogue: &Catalogue) -> Option<String> {
     let RuleRef::Correlation(index) = rule else { return None };
     let Counted { events, figure } = window.counted?;
-    let kind = plain(&catalogue.ruleset.correlations.get(index)?.kind.to_string());
+    let kind = &catalogue.ruleset.correlations.get(index)?.kind;
     let noun = if events == 1 { "event" } else { "events" };
-    Some(format!("{kind}: {figure} in {events} {noun} from {} to {}", short(window.from), short(window.to)))
+    let events = match kind {
+        CorrelationKind::EventCount(_) => String::new(),
+        _ => format!(" in {events} {noun}"),
+    };
+    let kind = plain(&kind.to_string());
+    Some(format!("{kind}: {figure}{events} from {} to {}", short(window.from), short(window.to)))
 }
 
 /// Values without their names, as an analyst writes them: `10.0.0.1 > 10.0.0.2`.
