@@ -42,34 +42,7 @@ pub(super) fn read_text(text: &str) -> Option<Timestamp> {
 /// `2020-09-23T08:55:39.978090+03:00`, or in ISO 8601's basic format `20200923T085539.978090+0300`; a blank for the T or
 /// before the zone, no fraction and no zone are allowed, decimals after the ninth are dropped.
 fn calendar(text: &[u8]) -> Option<Timestamp> {
-    let (y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1, rest) = match *text {
-        [
-            y0,
-            y1,
-            y2,
-            y3,
-            b'-',
-            m0,
-            m1,
-            b'-',
-            d0,
-            d1,
-            b'T' | b't' | b' ',
-            h0,
-            h1,
-            b':',
-            n0,
-            n1,
-            b':',
-            s0,
-            s1,
-            ref rest @ ..,
-        ]
-        | [y0, y1, y2, y3, m0, m1, d0, d1, b'T' | b't', h0, h1, n0, n1, s0, s1, ref rest @ ..] => {
-            (y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1, rest)
-        }
-        _ => return None,
-    };
+    let ([y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1], rest) = extended(text).or_else(|| basic(text))?;
     let year = number(&[y0, y1, y2, y3])?;
     let month = number(&[m0, m1]).filter(|month| (1..=12).contains(month))?;
     let day = number(&[d0, d1]).filter(|day| (1..=days_in_month(year, month)).contains(day))?;
@@ -80,6 +53,27 @@ fn calendar(text: &[u8]) -> Option<Timestamp> {
     let (nanos, zone) = fraction(rest)?;
     let seconds = days_before(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset(zone)?;
     moment(i128::from(seconds) * 1_000_000_000 + i128::from(nanos))
+}
+
+/// What should be the digits of `2020-09-23T08:55:39`, and what follows them.
+fn extended(text: &[u8]) -> Option<([u8; 14], &[u8])> {
+    let (date_and_clock, rest) = text.split_at_checked(19)?;
+    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', n0, n1, b':', s0, s1] =
+        date_and_clock
+    else {
+        return None;
+    };
+    Some(([y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1], rest))
+}
+
+/// Likewise of `20200923T085539`.
+fn basic(text: &[u8]) -> Option<([u8; 14], &[u8])> {
+    let (date, clock) = text.split_at_checked(8)?;
+    let (b'T' | b't' | b' ', clock) = clock.split_first()? else { return None };
+    let (clock, rest) = clock.split_at_checked(6)?;
+    let mut digits = [0; 14];
+    digits.iter_mut().zip(date.iter().chain(clock)).for_each(|(to, from)| *to = *from);
+    Some((digits, rest))
 }
 
 /// The nanoseconds of `.978090+03:00`, and what follows them.
