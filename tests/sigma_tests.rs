@@ -46,10 +46,9 @@ fn misread(test: &Test, loaded: &Loaded) -> Option<String> {
     })
 }
 
-/// The titles of a case's findings through the whole pipeline.
+/// What a case finds through the whole pipeline.
 fn found(plan: &Arc<Plan>, case: &Case, threads: usize) -> Vec<String> {
-    let found = case.run(plan, threads).unwrap();
-    found.rules.iter().map(|rule| plan.title(*rule).to_owned()).collect()
+    case.told(&case.run(plan, threads).unwrap(), plan)
 }
 
 /// Both matchers on every record of a text of JSON lines.
@@ -90,10 +89,10 @@ fn every_case_gives_its_findings_on_both_matchers_and_any_number_of_threads() {
                 let at = format!("{name}: {}: {}", case.name, case.lines());
                 for threads in [1, 3] {
                     let found = found(&plan, &case, threads);
-                    if found != case.findings {
+                    if found != case.expected() {
                         wrong.push(format!(
                             "{at}  expected {:?}\n  found    {found:?} ({threads} threads)",
-                            case.findings
+                            case.expected()
                         ));
                     }
                 }

@@ -1,10 +1,11 @@
 //! The JSON lines of findings and alerts, as `docs/json-lines.md` promises them.
 
-use super::{Alert, Cause};
+use super::{Alert, Cause, Counted, Window};
 use crate::detect::{Catalogue, Finding, Named, Place};
-use crate::sigma::ir::{Meta, RuleRef};
+use crate::sigma::ir::{Meta, Number, RuleRef};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many findings an alert lists; the counts by rule cover all.
 const LISTED: usize = 100;
@@ -12,7 +13,7 @@ const LISTED: usize = 100;
 /// Appends a finding as one line.
 pub fn write_finding(finding: &Finding<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"finding\",");
-    finding_fields(finding, catalogue, out);
+    finding_fields(finding, Window::of(finding, catalogue).as_ref(), catalogue, out);
     out.extend_from_slice(b"}\n");
 }
 
@@ -41,17 +42,9 @@ pub fn write_alert(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
         }
     }
     key(out, "window");
-    match alert.window {
+    match &alert.window {
         None => text(out, "null"),
-        Some(window) => {
-            text(out, "{\"from\":");
-            time(out, window.from);
-            key(out, "to");
-            time(out, window.to);
-            key(out, "span");
-            string(out, &window.span.to_string());
-            out.push(b'}');
-        }
+        Some(it) => window(out, it),
     }
     points_by_rule(alert, catalogue, out);
     key(out, "findings");
@@ -117,13 +110,14 @@ fn cause_fields(alert: &Alert, cause: &Cause, catalogue: &Catalogue, out: &mut V
         time: cause.time,
         points: cause.points,
         group: if raised_it { &alert.group } else { &[] },
+        window: None,
         record: if raised_it { &alert.record } else { &[] },
         place: cause.place,
     };
-    finding_fields(&finding, catalogue, out);
+    finding_fields(&finding, alert.window.as_ref().filter(|_| raised_it), catalogue, out);
 }
 
-fn finding_fields(finding: &Finding<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
+fn finding_fields(finding: &Finding<'_>, window: Option<&Window>, catalogue: &Catalogue, out: &mut Vec<u8>) {
     text(
         out,
         match finding.rule {
@@ -138,6 +132,10 @@ fn finding_fields(finding: &Finding<'_>, catalogue: &Catalogue, out: &mut Vec<u8
     text(out, &finding.points.to_string());
     key(out, "group");
     object(out, finding.group);
+    if let Some(window) = window {
+        key(out, "window");
+        self::window(out, window);
+    }
     if !finding.record.is_empty() {
         key(out, "record");
         out.extend_from_slice(finding.record);
@@ -157,14 +155,50 @@ fn rule(out: &mut Vec<u8>, meta: &Meta) {
     key(out, "level");
     string(out, meta.level.word());
     key(out, "tags");
+    list(out, &meta.tags);
+    // Who wrote it has to be named wherever it goes, as the Detection Rule License asks.
+    for (name, value) in [("author", &meta.author), ("license", &meta.license)] {
+        if let Some(value) = value {
+            key(out, name);
+            string(out, value);
+        }
+    }
+    if !meta.references.is_empty() {
+        key(out, "references");
+        list(out, &meta.references);
+    }
+    out.push(b'}');
+}
+
+fn list(out: &mut Vec<u8>, texts: &[Arc<str>]) {
     out.push(b'[');
-    for (index, tag) in meta.tags.iter().enumerate() {
+    for (index, text) in texts.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        string(out, tag);
+        string(out, text);
     }
-    out.extend_from_slice(b"]}");
+    out.push(b']');
+}
+
+fn window(out: &mut Vec<u8>, window: &Window) {
+    text(out, "{\"from\":");
+    time(out, window.from);
+    key(out, "to");
+    time(out, window.to);
+    key(out, "span");
+    string(out, &window.span.to_string());
+    if let Some(Counted { events, figure }) = window.counted {
+        key(out, "events");
+        text(out, &events.to_string());
+        key(out, "figure");
+        match figure {
+            // Sums of the largest floats have no number in JSON.
+            Number::Float(value) if !value.is_finite() => text(out, "null"),
+            figure => text(out, &figure.to_string()),
+        }
+    }
+    out.push(b'}');
 }
 
 fn source(out: &mut Vec<u8>, place: Place, catalogue: &Catalogue) {

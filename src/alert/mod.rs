@@ -12,11 +12,11 @@ pub use json::{RuleSum, sums_by_rule, write_alert, write_finding};
 
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::score::{Scoreboard, Scored, Threat, Threshold};
-use crate::sigma::ir::{Level, RuleRef};
+use crate::sigma::ir::{Level, Number, RuleRef};
 use crate::time::{Span, Timestamp};
 
 /// What a person should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Alert {
     /// Tells alerts apart; the same input gives the same ids.
     pub id: AlertId,
@@ -66,8 +66,8 @@ impl Kind {
     }
 }
 
-/// A closed stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A closed stretch of time: of a correlation, from its first to its last event.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {
     /// Its first moment.
     pub from: Timestamp,
@@ -75,6 +75,31 @@ pub struct Window {
     pub to: Timestamp,
     /// How long the rule or scoreboard looks back.
     pub span: Span,
+    /// What a correlation counted in it.
+    pub counted: Option<Counted>,
+}
+
+/// What a correlation counted in its window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Counted {
+    /// Events.
+    pub events: usize,
+    /// What its condition is about: events, different values, rules, or a sum, mean, median or percentile.
+    pub figure: Number,
+}
+
+impl Window {
+    /// The window of a correlation's finding.
+    #[must_use]
+    pub fn of(finding: &Finding<'_>, catalogue: &Catalogue) -> Option<Self> {
+        let measured = finding.window?;
+        Some(Self {
+            from: measured.first,
+            to: measured.last,
+            span: catalogue.timespan(finding.rule)?,
+            counted: Some(Counted { events: measured.events, figure: measured.figure }),
+        })
+    }
 }
 
 /// A finding that made an alert.
@@ -106,13 +131,6 @@ impl Raiser {
         if meta.level < ALERT_LEVEL {
             return None;
         }
-        let window = match finding.rule {
-            RuleRef::Rule(_) => None,
-            RuleRef::Correlation(index) => {
-                let span = catalogue.ruleset.correlations[index].timespan;
-                Some(Window { from: finding.time.minus(span), to: finding.time, span })
-            }
-        };
         let subject = meta.id.as_ref().unwrap_or(&meta.title);
         Some(Alert {
             id: self.numbering.id(Kind::Rule, subject, finding.time, &entity),
@@ -123,7 +141,7 @@ impl Raiser {
             entity,
             score: i64::from(finding.points),
             threshold: None,
-            window,
+            window: Window::of(finding, catalogue),
             causes: vec![Cause {
                 rule: finding.rule,
                 time: finding.time,
@@ -162,7 +180,7 @@ impl Raiser {
             entity,
             score: threat.score,
             threshold: Some(board.threshold),
-            window: Some(Window { from: threat.from, to: threat.to, span: board.window }),
+            window: Some(Window { from: threat.from, to: threat.to, span: board.window, counted: None }),
             causes: threat.findings.iter().map(cause).collect(),
             group: Vec::new(),
             record: Box::default(),

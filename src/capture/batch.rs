@@ -107,7 +107,7 @@ impl Batch {
     }
 
     /// Its frames in order.
-    pub fn frames(&self) -> impl ExactSizeIterator<Item = Frame<'_>> {
+    pub fn frames(&self) -> impl DoubleEndedIterator<Item = Frame<'_>> + ExactSizeIterator {
         self.placed.iter().enumerate().map(|(index, placed)| Frame {
             number: self.first + index as u64,
             time: placed.time,

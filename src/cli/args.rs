@@ -190,7 +190,7 @@ pub struct OutputArgs {
     pub fail_on: Option<LevelArg>,
 }
 
-/// Where log lines come from.
+/// Where log lines come from, and when.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SourceArgs {
     /// What all log lines come from: rules with a conflicting log source are not evaluated on them
@@ -208,6 +208,15 @@ pub struct SourceArgs {
         conflicts_with = "logsource"
     )]
     pub logsource_fields: Option<SourceFields>,
+    /// Fields that tell the time of a log line, separated by commas; looked at before EventTime, @timestamp and other usual
+    /// names
+    #[arg(
+        long = "timestamp-field",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
+    pub timestamp_fields: Vec<String>,
 }
 
 /// The names of the fields for product, category and service.

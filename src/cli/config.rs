@@ -29,6 +29,8 @@ pub struct Config {
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// The mappings that rules go through, where the command line names none: names of shipped ones, or files.
     pub mappings: Vec<String>,
+    /// Fields that tell the time of log lines, before those of the usual names.
+    pub times: Vec<Arc<str>>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Default for Config {
             scoreboards: vec![Scoreboard::default()],
             placeholders: BTreeMap::new(),
             mappings: Vec::new(),
+            times: Vec::new(),
             origin: None,
         }
     }
@@ -127,6 +130,8 @@ impl Config {
 struct Written {
     ports: Option<Vec<u16>>,
     #[serde(default)]
+    timestamp_fields: Vec<String>,
+    #[serde(default)]
     placeholders: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     mappings: Vec<String>,
@@ -185,6 +190,10 @@ impl Written {
         }
         config.placeholders = self.placeholders;
         config.mappings = self.mappings;
+        if self.timestamp_fields.iter().any(String::is_empty) {
+            return Err(("timestamp_fields".into(), "expected names of fields, not an empty one".into()));
+        }
+        config.times = self.timestamp_fields.into_iter().map(Arc::from).collect();
         config.points = self.scores.check()?;
         if let Some(boards) = self.scoreboards {
             config.scoreboards =
@@ -263,12 +272,13 @@ mod tests {
     #[test]
     fn what_is_written_replaces_the_default() {
         let config = parse(
-            "ports: [502, 1502]\n\
+            "ports: [502, 1502]\ntimestamp_fields: [when]\n\
              scores:\n  levels: {low: 1}\n  rules: {r1: 40}\n  tags: {attack.t0846: 7}\n\
              scoreboards:\n- {name: pair, entity: [modbus.client, modbus.server], window: 5m, gte: 50, cool_down: 1h}\n",
         )
         .unwrap();
         assert_eq!(config.ports, [502, 1502]);
+        assert_eq!(config.times, ["when".into()]);
         assert_eq!(config.points.levels, [5, 1, 40, 70, 100]);
         assert_eq!(config.points.rules.get("r1"), Some(&40));
         let board = &config.scoreboards[0];
@@ -293,6 +303,8 @@ mod tests {
             "scoreboards: [{name: a, entity: [modbus.klient], window: 10m, gt: 5}]",
             "scoreboards: [{name: a, entity: [x], window: 1m, gt: 5}, {name: a, entity: [y], window: 1m, gt: 5}]",
             "placeholders: {writers: 10.0.0.1}",
+            "timestamp_fields: when",
+            "timestamp_fields: ['']",
             "just text",
         ];
         let told: Vec<String> = all.iter().map(|text| format!("{text}\n  {}", parse(text).unwrap_err())).collect();

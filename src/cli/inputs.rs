@@ -92,8 +92,8 @@ impl Named {
         capture::open(counted).map_err(|error| Failure::failed(format!("{}: {error}", self.name)))
     }
 
-    /// The time of its first frame or line, if it is a file that tells one.
-    fn first_time(&self) -> Option<Timestamp> {
+    /// The time of its first frame or line, if it is a file that tells one; of a line, in these fields first.
+    fn first_time(&self, times: &[Arc<str>]) -> Option<Timestamp> {
         self.path.as_ref()?;
         match self.open(&Arc::default(), &Arc::default()).ok()? {
             Opened::Capture(mut source) => {
@@ -104,7 +104,7 @@ impl Named {
             Opened::Other { reader, .. } => {
                 let mut line = Vec::new();
                 reader.take(LONGEST_LINE as u64).read_until(b'\n', &mut line).ok()?;
-                let (plan, arena) = (LogPlan::new(&Slots::new(), false), Bump::new());
+                let (plan, arena) = (LogPlan::with_times(&Slots::new(), false, times), Bump::new());
                 LogRecord::read(line.trim_ascii(), &plan, &arena).ok()?.time()
             }
         }
@@ -130,14 +130,14 @@ pub(super) fn spare_output(inputs: &mut Vec<Named>, output: Option<&Path>) -> Re
     Ok(())
 }
 
-/// Puts files in the order of their first frames or lines, so that what happened first is seen first; what tells no
+/// Puts files in the order of their first frames or lines (in which `times` are tried first), so that what happened first is seen first; what tells no
 /// time keeps its place.
-pub(super) fn sort_by_time(inputs: &mut [Named]) {
+pub(super) fn sort_by_time(inputs: &mut [Named], times: &[Arc<str>]) {
     if inputs.len() < 2 {
         return;
     }
     let timed: Vec<(usize, Timestamp)> =
-        inputs.iter().enumerate().filter_map(|(place, input)| Some((place, input.first_time()?))).collect();
+        inputs.iter().enumerate().filter_map(|(place, input)| Some((place, input.first_time(times)?))).collect();
     let mut sorted = timed.clone();
     sorted.sort_by_key(|(_, time)| *time);
     let sorted: Vec<Named> = sorted.into_iter().map(|(place, _)| inputs[place].clone()).collect();

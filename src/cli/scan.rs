@@ -28,9 +28,12 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
         (None, Some(fields)) => Sources::Told(fields.0),
         (None, None) => Sources::Unknown,
     };
+    let named = args.sources.timestamp_fields.into_iter().map(Arc::from);
+    wanted.times = named.chain(wanted.times).collect();
+    let times = wanted.times.clone();
     let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
-    inputs::sort_by_time(&mut stored.inputs);
+    inputs::sort_by_time(&mut stored.inputs, &times);
     let printer = Printer::open(&args.output, Pace::Report)?;
     let (summary, outcome) = stored.run(plan, emits(&args.output.emit), origin, printer)?;
     Ok(if outcome == Outcome::Done { judged(&summary, &args.output) } else { outcome })
@@ -61,6 +64,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         findings: emit.contains(&Emit::Findings),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
         sources: Sources::Unknown,
+        times: config.times,
     }
 }
 
@@ -124,11 +128,14 @@ impl Stored {
         if skipped.len() == self.inputs.len() && !skipped.is_empty() {
             outcome = Outcome::Failed;
         }
-        if self.stop.load(Ordering::Relaxed) {
+        let summary = if self.stop.load(Ordering::Relaxed) {
             note("sigmabus: interrupted; what was read so far follows");
             outcome = Outcome::Failed;
-        }
-        let mut summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
+            engine.stop(printer.sink())
+        } else {
+            engine.finish(printer.sink())
+        };
+        let mut summary = summary.map_err(|error| Failure::output(&error))?;
         summary.configuration = configuration.map(|path| path.display().to_string());
         hint_at_ports(&mut summary, &plan);
         if summary.records.timeless > 0 {

@@ -36,7 +36,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
 
     let stop = Stop(stop_flag());
     let ran = pipeline::live::watch(live, input, &plan, &mut engine, printer.sink(), &stop);
-    let mut summary = engine.finish(printer.sink()).map_err(|error| Failure::output(&error))?;
+    let mut summary = engine.stop(printer.sink()).map_err(|error| Failure::output(&error))?;
     summary.configuration = configuration;
     let mut words = Vec::new();
     let told = report::overview(&mut words, &summary);

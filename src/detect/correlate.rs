@@ -13,14 +13,15 @@
 //! an event, and there is one alert each time the condition comes true in a group. A condition that needs the end of a
 //! window (see `question`) is asked once for each closing window: the first opens with the group's first
 //! event and closes a `timespan` later, the next opens with the first event after that. It is closed when the caller's time has
-//! passed its end by the lateness; the end of the input closes those that are open, with what they hold.
+//! passed its end by the lateness; at the end of the input nothing more can come, and all close. Where an input is cut off,
+//! those that are not over are not asked: they might have held more.
 //!
 //! A correlation that refers to another one takes its alerts as events, at the time they tell; of such an event
 //! it can read the inner group's fields and fields of the hit that raised the alert.
 
 use super::carry::Carry;
 use super::chain::Chain;
-use super::correlated::{Correlated, Losses};
+use super::correlated::{Correlated, Ending, Losses};
 use super::counter::{Counted, Counter};
 use super::listener::{Listener, Missing, Origin, Trigger, inner_of};
 use super::question::Question;
@@ -156,13 +157,16 @@ impl Correlator {
         self.each_in_order(|counter, raised| counter.expire(watermark, raised), out);
     }
 
-    /// Ends the input: every window that is open closes and is asked for what it holds.
-    pub fn finish(&mut self, out: &mut Vec<Correlated>) {
-        self.each_in_order(Counter::finish, out);
+    /// Ends the input: every window that is over by then closes and is asked for what it holds; the others are counted as
+    /// lost.
+    pub fn finish(&mut self, ending: Ending, out: &mut Vec<Correlated>) {
+        let mut unclosed = 0;
+        self.each_in_order(|counter, raised| unclosed += counter.finish(ending, raised), out);
+        self.losses.unclosed += unclosed;
     }
 
     /// Inner alerts are counted before the outer correlation's own time moves on.
-    fn each_in_order(&mut self, close: impl Fn(&mut Counter, &mut Vec<Correlated>), out: &mut Vec<Correlated>) {
+    fn each_in_order(&mut self, mut close: impl FnMut(&mut Counter, &mut Vec<Correlated>), out: &mut Vec<Correlated>) {
         let before = out.len();
         for index in 0..self.order.len() {
             let Some(counter) = self.order.get(index).and_then(|at| self.counters.get_mut(*at)) else { continue };
@@ -349,8 +353,12 @@ mod tests {
         }
 
         fn finish(&mut self) -> Vec<Told> {
+            self.end(Ending::Complete)
+        }
+
+        fn end(&mut self, ending: Ending) -> Vec<Told> {
             let mut out = Vec::new();
-            self.correlator.finish(&mut out);
+            self.correlator.finish(ending, &mut out);
             out.iter().map(told).collect()
         }
     }
@@ -504,8 +512,35 @@ mod tests {
         assert_eq!(bench.hit(0, 494, &[("ip", Fact::Text("a"))]), []);
         assert_eq!(bench.correlator.losses().late, 1);
         assert_eq!(bench.hit(0, 495, &[("ip", Fact::Text("a"))]), []);
-        assert_eq!(bench.finish(), [(0, "a".to_owned(), 495, Number::Int(1))], "the end of the input closes it");
+        assert_eq!(bench.finish(), [(0, "a".to_owned(), 505, Number::Int(1))], "the end of the input closes it");
         assert_eq!(bench.finish(), []);
+    }
+
+    #[test]
+    fn an_event_that_is_late_but_in_an_open_window_counts() {
+        let few = correlation(CorrelationKind::EventCount(bound(Relation::Lt, 3)), rules([0]), &[], 10);
+        let mut bench = Bench::late(&[few], 5);
+        bench.hit(0, 0, &[]);
+        assert_eq!(bench.expire(15), []);
+        for second in [1, -1, 9] {
+            bench.hit(0, second, &[]);
+        }
+        assert_eq!(bench.correlator.losses().late, 1);
+        assert_eq!(bench.expire(16), [], "there were three");
+    }
+
+    #[test]
+    fn of_an_input_that_was_cut_only_windows_that_were_over_are_told() {
+        let few = || correlation(CorrelationKind::EventCount(bound(Relation::Lt, 3)), rules([0]), &["ip"], 10);
+        for (now, due) in [(None, vec![]), (Some(10), vec![]), (Some(11), vec!["a"]), (Some(16), vec!["a", "b"])] {
+            let mut bench = Bench::late(&[few()], 5);
+            bench.hit(0, 0, &[("ip", Fact::Text("a"))]);
+            bench.hit(0, 5, &[("ip", Fact::Text("b"))]);
+            let told = bench.end(Ending::Cut(now.map(|second| Timestamp::from_parts(second, 0))));
+            assert_eq!(told.iter().map(|(_, group, ..)| &**group).collect::<Vec<_>>(), due, "{now:?}");
+            assert_eq!(bench.correlator.losses().unclosed, 2 - due.len() as u64);
+            assert_eq!(bench.correlator.groups(), 0);
+        }
     }
 
     #[test]
@@ -516,7 +551,7 @@ mod tests {
         for second in [0, 1, 2, 3, 20, 21, 40] {
             assert_eq!(bench.hit(0, second, &[]), []);
         }
-        assert_eq!(bench.finish(), [(0, String::new(), 21, Number::Int(2))]);
+        assert_eq!(bench.finish(), [(0, String::new(), 30, Number::Int(2))]);
     }
 
     #[test]

@@ -42,6 +42,16 @@ pub struct Measured {
 /// Events told with an alert.
 pub(super) const MAX_PLACES: usize = 32;
 
+/// How the input ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All of it was read: nothing more can come into any window.
+    Complete,
+    /// Somebody stopped it, or it broke off, at this time, if any is known: of windows that were open, nobody knows what they
+    /// would have held.
+    Cut(Option<Timestamp>),
+}
+
 /// What went uncounted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -55,4 +65,6 @@ pub struct Losses {
     pub evicted_groups: u64,
     /// Events given up for lack of room.
     pub dropped_events: u64,
+    /// Windows that were open when the input was cut, and so were not asked.
+    pub unclosed: u64,
 }

@@ -1,7 +1,7 @@
 //! One correlation at work: its groups, each with a window, within a budget of memory.
 
 use super::RuleIx;
-use super::correlated::{Correlated, Losses, Measured};
+use super::correlated::{Correlated, Ending, Losses, Measured};
 use super::groups::Groups;
 use super::pending::{Pending, Waiting};
 use super::question::Question;
@@ -91,7 +91,10 @@ impl Counter {
                 self.held = self.held + weight(counted.key, window.len(), window.bytes()) - before;
             }
             Keep::Closing { groups, ends } => {
-                if self.watermark.is_some_and(|watermark| counted.event.time < watermark.minus(self.lateness)) {
+                let time = counted.event.time;
+                let is_late = self.watermark.is_some_and(|watermark| time < watermark.minus(self.lateness));
+                // Only an event after the start of an open window is known to be in none that was asked already.
+                if is_late && groups.find(counted.key).and_then(Pending::opened).is_none_or(|opened| time < opened) {
                     losses.late += 1;
                     return;
                 }
@@ -152,22 +155,29 @@ impl Counter {
                     keep
                 });
             }
-            Keep::Closing { .. } => self.close(|end| end < limit, |end, _| end, out),
+            Keep::Closing { .. } => self.close(|end| end < limit, out),
         }
     }
 
-    /// The end of the input closes all windows that are open, each with its last event.
-    pub(super) fn finish(&mut self, out: &mut Vec<Correlated>) {
-        self.close(|_| true, |_, last| last, out);
+    /// Ends: closes the windows that are over by `ending`; returns how many were not, which nobody is told of.
+    pub(super) fn finish(&mut self, ending: Ending, out: &mut Vec<Correlated>) -> u64 {
+        self.close(
+            |end| match ending {
+                Ending::Complete => true,
+                Ending::Cut(now) => now.is_some_and(|now| end < now),
+            },
+            out,
+        );
+        let Keep::Closing { groups, ends } = &mut self.keep else { return 0 };
+        let open = ends.len() as u64;
+        ends.clear();
+        *groups = Groups::new();
+        self.held = 0;
+        open
     }
 
-    /// Closes the windows whose end is `due`; `time` chooses between the end and the last event for when that was.
-    fn close(
-        &mut self,
-        due: impl Fn(Timestamp) -> bool,
-        time: impl Fn(Timestamp, Timestamp) -> Timestamp,
-        out: &mut Vec<Correlated>,
-    ) {
+    /// Closes the windows whose end is `due`.
+    fn close(&mut self, due: impl Fn(Timestamp) -> bool, out: &mut Vec<Correlated>) {
         let Keep::Closing { groups, ends } = &mut self.keep else { return };
         while let Some((end, at)) = ends.first().copied().filter(|(end, _)| due(*end)) {
             ends.pop_first();
@@ -176,7 +186,7 @@ impl Counter {
             let Some((last, measured)) = pending.close(self.timespan, &self.question) else { continue };
             out.extend(measured.map(|window: Measured| Correlated {
                 correlation: self.correlation,
-                time: time(end, window.last),
+                time: end,
                 window,
                 group: key.into(),
                 rule: last.rule,

@@ -1,7 +1,8 @@
 //! A finding: a rule or correlation was satisfied, by this record, at this place.
 
+use super::correlated::Measured;
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use std::sync::Arc;
 
 /// Where in the inputs something was found.
@@ -27,12 +28,14 @@ pub struct Named {
 pub struct Finding<'a> {
     /// Which one.
     pub rule: RuleRef,
-    /// When: the time of the record, or of the record that completed the group.
+    /// When: the time of the record, or of the record that completed the group, or the end of a window that had to close.
     pub time: Timestamp,
     /// What it is worth.
     pub points: u32,
     /// For a correlation, what its events have in common.
     pub group: &'a [Named],
+    /// For a correlation, what was measured.
+    pub window: Option<&'a Measured>,
     /// The record as a JSON object, masked; empty when nobody wants to see it.
     pub record: &'a [u8],
     /// Where it was found.
@@ -78,6 +81,15 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// How far back a correlation looks; `None` for a rule.
+    #[must_use]
+    pub fn timespan(&self, rule: RuleRef) -> Option<Span> {
+        match rule {
+            RuleRef::Rule(_) => None,
+            RuleRef::Correlation(index) => self.ruleset.correlations.get(index).map(|it| it.timespan),
+        }
+    }
+
     /// What a rule or correlation says about itself.
     #[must_use]
     pub fn meta(&self, rule: RuleRef) -> &Meta {

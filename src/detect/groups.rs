@@ -61,6 +61,13 @@ impl<S: Default> Groups<S> {
         (at, &mut self.places[at as usize].state)
     }
 
+    /// The state of `key`, if there is one.
+    pub(super) fn find(&self, key: &[u8]) -> Option<&S> {
+        let hash = self.hasher.hash_one(key);
+        let at = self.table.find(hash, |at| self.places[*at as usize].key[..] == *key)?;
+        Some(&self.places[*at as usize].state)
+    }
+
     /// The key and the state at a place that [`touch`](Self::touch) told, unless removed since.
     pub(super) fn at(&mut self, at: u32) -> (&[u8], &mut S) {
         let place = &mut self.places[at as usize];

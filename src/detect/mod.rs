@@ -34,6 +34,7 @@ mod fold;
 mod form;
 mod groups;
 mod index;
+mod ladder;
 mod listener;
 mod machine;
 pub mod naive;
@@ -62,7 +63,7 @@ mod fixture;
 
 pub use carry::{Carry, Values};
 pub use correlate::Correlator;
-pub use correlated::{Correlated, Losses, Measured};
+pub use correlated::{Correlated, Ending, Losses, Measured};
 pub use error::{CompileError, Problem};
 pub use explain::{Explained, Explainer};
 pub use finding::{Catalogue, Finding, Input, Named, Place, Unit};

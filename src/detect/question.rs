@@ -3,6 +3,7 @@
 //! A condition that can become true by *less* happening (`lt`, `lte`, `neq`, a count of 0, `not`) would be true before anything
 //! happened. It is asked once, when the window closes.
 
+use super::ladder::{Ladder, MAX_RUNGS};
 use super::number;
 use super::order::Ways;
 use super::ranks::Ranks;
@@ -84,7 +85,12 @@ impl Question {
     fn ordered(temporal: &Temporal, rules: usize) -> Result<Self, Reason> {
         let blank = |ways: Ways| Tally::Order(Arc::new(ways.clone()), ways.begin());
         match temporal {
-            Temporal::Count(criteria) => Ok(Self::within(blank(Ways::all(rules)), criteria)),
+            // To the end of the list there is one way, which costs a step a hit.
+            Temporal::Count(criteria) if wants_all(criteria, rules) => {
+                Ok(Self::within(blank(Ways::all(rules)), criteria))
+            }
+            Temporal::Count(_) if rules > MAX_RUNGS => Err(Reason::Rungs { limit: MAX_RUNGS }),
+            Temporal::Count(criteria) => Ok(Self::within(Tally::Ladder(Ladder::new(rules)), criteria)),
             Temporal::Expr(expr) => {
                 let blank = blank(Ways::of(expr, rules)?);
                 let at_close = has_not(expr) || is_true(expr, &|_| false);
@@ -94,7 +100,11 @@ impl Question {
     }
 
     fn within(blank: Tally, criteria: &[Criterion]) -> Self {
-        let falls = |criterion: &Criterion| matches!(criterion.relation, Relation::Lt | Relation::Lte | Relation::Neq);
+        let falls = |criterion: &Criterion| match criterion.relation {
+            Relation::Lt | Relation::Lte | Relation::Neq => true,
+            Relation::Eq => number::compare(criterion.value, Number::Int(0)) == Some(Ordering::Equal),
+            Relation::Gt | Relation::Gte => false,
+        };
         let mut question = Self { blank, condition: Condition::Within(criteria.to_vec()), at_close: false };
         question.at_close = criteria.iter().any(falls) || question.answer(&question.blank, Timestamp::MAX).is_some();
         question
@@ -120,6 +130,12 @@ impl Question {
         };
         holds.then_some(figure)
     }
+}
+
+/// Whether nothing less than all of so many rules satisfies the criteria.
+fn wants_all(criteria: &[Criterion], rules: usize) -> bool {
+    let enough = |count: usize| criteria.iter().all(|criterion| satisfies(Number::Int(count as i128), criterion));
+    enough(rules) && !(0..rules).any(enough)
 }
 
 fn satisfies(figure: Number, criterion: &Criterion) -> bool {

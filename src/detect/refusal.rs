@@ -32,6 +32,12 @@ pub enum Reason {
         /// The bound.
         limit: usize,
     },
+    /// An order of too many rules, of which fewer than all may be enough.
+    #[error("in an order of more than {limit} rules, all of them must be asked for")]
+    Rungs {
+        /// The bound.
+        limit: usize,
+    },
     /// An order names a rule twice.
     #[error("rule {0:?} stands twice in the order")]
     Repeated(RuleRef),

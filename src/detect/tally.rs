@@ -1,5 +1,6 @@
 //! What is known of the events in a window, kept up while events come and go.
 
+use super::ladder::Ladder;
 use super::order::{Chains, Ways};
 use super::ranks::Ranks;
 use super::sum::{Figure, Sum};
@@ -67,6 +68,8 @@ pub(super) enum Tally {
     Rules(Vec<u32>, usize),
     /// How far the rules were hit in order.
     Order(Arc<Ways>, Chains),
+    /// How many rules were hit in order, whichever they are.
+    Ladder(Ladder),
     /// The figures' sum.
     Sum(Sum),
     /// Likewise, for their mean.
@@ -94,6 +97,7 @@ impl Tally {
                 }
             }
             (Self::Order(ways, chains), Datum::Rule(place)) => chains.add(ways, place as usize, event.time),
+            (Self::Ladder(ladder), Datum::Rule(place)) => ladder.add(place as usize, event.time),
             (Self::Sum(sum) | Self::Mean(sum), Datum::Figure(figure)) => sum.add(figure),
             (Self::Percentile(_, ranks), Datum::Figure(figure)) => ranks.add(figure.float()),
             _ => {}
@@ -126,7 +130,7 @@ impl Tally {
 
     /// Whether it can go back in time.
     pub(super) fn is_reversible(&self) -> bool {
-        !matches!(self, Self::Order(..))
+        !matches!(self, Self::Order(..) | Self::Ladder(_))
     }
 
     /// What is measured of the window that begins at `from`; `None` where there is nothing to measure.
@@ -135,6 +139,7 @@ impl Tally {
             Self::Events(count) | Self::Rules(_, count) => Some(Number::Int(*count as i128)),
             Self::Distinct(counts) => Some(Number::Int(counts.len() as i128)),
             Self::Order(ways, chains) => Some(Number::Int(chains.longest(ways, from) as i128)),
+            Self::Ladder(ladder) => Some(Number::Int(ladder.longest(from) as i128)),
             Self::Sum(sum) => sum.total().map(number::normal),
             Self::Mean(sum) => sum.mean().map(number::normal),
             Self::Percentile(percentile, ranks) => ranks.percentile(*percentile).map(Number::Float).map(number::normal),
@@ -151,6 +156,7 @@ impl Tally {
         match self {
             Self::Rules(hits, _) => size_of_val(&hits[..]),
             Self::Order(ways, _) => ways.bytes(),
+            Self::Ladder(ladder) => ladder.bytes(),
             _ => 0,
         }
     }

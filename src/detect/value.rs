@@ -8,10 +8,12 @@ use super::form;
 use super::number;
 use crate::record::Fact;
 use crate::time::Timestamp;
+use sha2::{Digest, Sha256};
 use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
 
-/// Bytes of a text that are kept; longer ones are cut at a character. Bounds what a group key can take.
+/// Bytes of a text that are kept; of a longer one its beginning and a digest of all of it, so that two that differ stay two.
+/// Bounds what a group key can take.
 const MAX_TEXT: usize = 1 << 10;
 /// Bytes of a list's JSON that are kept: as many values as fit. All registers or bits of a PDU do.
 const MAX_LIST: usize = 1 << 12;
@@ -210,11 +212,25 @@ pub(super) fn encode(fact: Fact<'_>, out: &mut Vec<u8>) {
         Value::Time(time) => fixed(tag::TIME, &time.nanos().to_le_bytes(), out),
         Value::Addr(IpAddr::V4(address)) => fixed(tag::V4, &address.octets(), out),
         Value::Addr(IpAddr::V6(address)) => fixed(tag::V6, &address.octets(), out),
+        Value::Text(text) if text.len() > MAX_TEXT => encode_long(text, out),
         Value::Text(text) => {
-            let text = text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
             fixed(tag::TEXT, &(text.len() as u16).to_le_bytes(), out);
             out.extend_from_slice(text.as_bytes());
         }
+    }
+}
+
+/// Appends the beginning of a long text, `…`, and the first half of its SHA-256 in hexadecimal digits.
+fn encode_long(text: &str, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    const CUT: &str = "…";
+    const HALF: usize = 16;
+    let kept = text.get(..text.floor_char_boundary(MAX_TEXT - CUT.len() - 2 * HALF)).unwrap_or_default();
+    fixed(tag::TEXT, &((kept.len() + CUT.len() + 2 * HALF) as u16).to_le_bytes(), out);
+    out.extend_from_slice(kept.as_bytes());
+    out.extend_from_slice(CUT.as_bytes());
+    for byte in Sha256::digest(text).into_iter().take(HALF) {
+        out.extend([byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]));
     }
 }
 
@@ -347,7 +363,11 @@ mod tests {
     #[test]
     fn long_values_are_cut_to_what_can_be_read_back() {
         let text = "é".repeat(5_000);
-        assert_eq!(json(Fact::Text(&text)).len(), MAX_TEXT + 2);
+        let printed = json(Fact::Text(&text));
+        assert!((MAX_TEXT - 1..=MAX_TEXT + 2).contains(&printed.len()), "{}", printed.len());
+        assert_ne!(json(Fact::Text(&format!("{text}a"))), json(Fact::Text(&format!("{text}b"))));
+        let longest = "x".repeat(MAX_TEXT);
+        assert_eq!(json(Fact::Text(&longest)), format!("\"{longest}\""));
         let list = vec![Fact::List(List::Registers(&[1; 9])); 3_000];
         let printed = json(Fact::List(List::Facts(&list)));
         assert!(printed.len() <= MAX_LIST);

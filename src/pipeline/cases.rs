@@ -15,6 +15,7 @@ use crate::detect::{Catalogue, Finding, Input};
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
 use crate::sigma::{self, Loaded, Mapping, Mappings, Options, SchemaFields, Severity, SourceText};
 use crate::sink::Sink;
+use crate::time::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -108,6 +109,8 @@ pub struct Case {
     pub given: Given,
     /// The titles of all findings, in order.
     pub findings: Vec<String>,
+    /// Their times, if the case says them.
+    pub times: Option<Vec<Timestamp>>,
 }
 
 /// What a case reads.
@@ -126,19 +129,27 @@ struct WrittenCase {
     records: Option<Vec<Record>>,
     capture: Option<PathBuf>,
     findings: Vec<String>,
+    times: Option<Vec<String>>,
 }
 
 impl TryFrom<WrittenCase> for Case {
     type Error = String;
 
     fn try_from(written: WrittenCase) -> Result<Self, String> {
-        let WrittenCase { name, records, capture, findings } = written;
+        let WrittenCase { name, records, capture, findings, times } = written;
         let given = match (records, capture) {
             (Some(records), None) => Given::Records(records),
             (None, Some(capture)) => Given::Capture(capture),
             _ => return Err(format!("case `{name}`: expected either `records` or `capture`")),
         };
-        Ok(Self { name, given, findings })
+        let time = |text: String| {
+            Timestamp::parse_rfc3339(&text).ok_or_else(|| format!("case `{name}`: `{text}` is not an RFC 3339 time"))
+        };
+        let times = times.map(|times| times.into_iter().map(time).collect::<Result<Vec<_>, _>>()).transpose()?;
+        if times.as_ref().is_some_and(|times| times.len() != findings.len()) {
+            return Err(format!("case `{name}`: expected as many `times` as `findings`"));
+        }
+        Ok(Self { name, given, findings, times })
     }
 }
 
@@ -147,6 +158,8 @@ impl TryFrom<WrittenCase> for Case {
 pub struct Found {
     /// Who reported, in order.
     pub rules: Vec<RuleRef>,
+    /// At what times.
+    pub times: Vec<Timestamp>,
     /// What went wrong on the way.
     pub warnings: Vec<String>,
 }
@@ -338,6 +351,7 @@ impl Test {
             name: format!("{}, {kind} {}", titles.join(", "), at + 1),
             given: Given::Records(vec![record.clone()]),
             findings: findings.to_vec(),
+            times: None,
         };
         let Written { hits, misses, cases, .. } = &self.written;
         let hits = hits.iter().enumerate().map(|(at, record)| alone("hit", at, record, &titles));
@@ -381,13 +395,37 @@ impl Case {
         let mut heard = Heard::default();
         run.input(opened, None, &mut engine, &mut heard)?;
         let warnings = engine.finish(&mut heard).map_err(RunError::Output)?.warnings;
-        Ok(Found { rules: heard.0, warnings })
+        Ok(Found { rules: heard.rules, times: heard.times, warnings })
+    }
+}
+
+impl Case {
+    /// What it expects: titles, each with its time where it says times.
+    #[must_use]
+    pub fn expected(&self) -> Vec<String> {
+        self.with_times(self.findings.clone(), self.times.as_deref().unwrap_or_default())
+    }
+
+    /// What was found, told as [`expected`](Self::expected) tells it.
+    #[must_use]
+    pub fn told(&self, found: &Found, plan: &Plan) -> Vec<String> {
+        self.with_times(found.rules.iter().map(|rule| plan.title(*rule).to_owned()).collect(), &found.times)
+    }
+
+    fn with_times(&self, titles: Vec<String>, times: &[Timestamp]) -> Vec<String> {
+        if self.times.is_none() {
+            return titles;
+        }
+        titles.into_iter().zip(times).map(|(title, time)| format!("{title} at {time}")).collect()
     }
 }
 
 /// Keeps who reported.
 #[derive(Default)]
-struct Heard(Vec<RuleRef>);
+struct Heard {
+    rules: Vec<RuleRef>,
+    times: Vec<Timestamp>,
+}
 
 impl Sink for Heard {
     fn record(&mut self, _: &[u8]) -> io::Result<()> {
@@ -395,7 +433,8 @@ impl Sink for Heard {
     }
 
     fn finding(&mut self, finding: &Finding<'_>, _: &Catalogue) -> io::Result<()> {
-        self.0.push(finding.rule);
+        self.rules.push(finding.rule);
+        self.times.push(finding.time);
         Ok(())
     }
 

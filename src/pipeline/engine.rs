@@ -4,7 +4,7 @@ use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
 use super::summary::{Room, Summary, TopEntity};
 use crate::alert::{Alert, Raiser};
-use crate::detect::{self, Catalogue, Correlated, Correlator, Finding, Input, Place, RuleIx};
+use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{self, Sink};
@@ -88,11 +88,7 @@ impl Engine {
             sink.record(line)?;
         }
         self.last = entry.time.unwrap_or(self.last);
-        if let Some(now) = self.clock.tick(self.last) {
-            let mut closed = Vec::new();
-            self.correlator.expire(now, &mut closed);
-            self.tell(&closed, None, sink)?;
-        }
+        self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
         for hit in evidence.hits_of(entry) {
             let rule = RuleRef::Rule(hit.rule.0 as usize);
@@ -101,6 +97,7 @@ impl Engine {
                 time: self.last,
                 points: plan.points(rule),
                 group: &[],
+                window: None,
                 record: evidence.object_of(entry),
                 place: Place { input, number: entry.number },
             };
@@ -111,6 +108,17 @@ impl Engine {
             self.correlate(&said, hit.rule, sink)?;
         }
         Ok(())
+    }
+
+    /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub(super) fn pass(&mut self, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
+        let Some(now) = self.clock.tick(time) else { return Ok(()) };
+        let mut closed = Vec::new();
+        self.correlator.expire(now, &mut closed);
+        self.tell(&closed, None, sink)
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
@@ -137,6 +145,7 @@ impl Engine {
                 time: correlated.time,
                 points: self.plan.points(rule),
                 group: &group,
+                window: Some(&correlated.window),
                 record: by.map_or(&[], |said| said.finding.record),
                 place: correlated.place,
             };
@@ -152,7 +161,11 @@ impl Engine {
         if self.emits.findings {
             sink.finding(finding, &self.summary.catalogue)?;
         }
-        let subject = self.plan.subject(said.values);
+        let mut subject = self.plan.subject(said.values);
+        if subject.is_empty() {
+            // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
+            subject.extend_from_slice(finding.group);
+        }
         if let Some(alert) = self.raiser.finding(finding, subject, &self.summary.catalogue) {
             self.alert(&alert, sink)?;
         }
@@ -186,9 +199,22 @@ impl Engine {
     ///
     /// # Errors
     /// When the sink cannot write.
-    pub fn finish(mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
+    pub fn finish(self, sink: &mut dyn Sink) -> io::Result<Summary> {
+        self.end(Ending::Complete, sink)
+    }
+
+    /// The inputs end before their time, because somebody stopped the run: nothing is told of windows that are not over.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub fn stop(self, sink: &mut dyn Sink) -> io::Result<Summary> {
+        let now = self.clock.now();
+        self.end(Ending::Cut(now), sink)
+    }
+
+    fn end(mut self, ending: Ending, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut closed = Vec::new();
-        self.correlator.finish(&mut closed);
+        self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
         for (index, board) in self.boards.iter().enumerate() {
             self.summary.count(
@@ -220,6 +246,7 @@ impl Engine {
                 ("correlation events too late", losses.late),
                 ("correlation groups forgotten", losses.evicted_groups),
                 ("correlation events forgotten", losses.dropped_events),
+                ("correlation windows left open", losses.unclosed),
             ],
         );
         Ok(self.summary)

@@ -51,9 +51,10 @@ pub fn watch(
         let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
         let mut lane = Lane::new(plan, 0, 1);
         let mut evidence = Evidence::default();
-        let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames| {
+        let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames, now| {
             engine.summary().frames += frames;
             hand_over(input, evidence, engine, sink)?;
+            engine.pass(now, sink).map_err(RunError::Output)?;
             sink.flush().map_err(RunError::Output)?;
             if progress.stopped() {
                 ended.store(true, Ordering::Relaxed);
@@ -98,8 +99,28 @@ fn take(
     live.stats()
 }
 
-/// What the ordered side does with the evidence of so many frames.
-type Hand<'a> = dyn FnMut(&[Evidence], u64) -> Result<(), RunError> + 'a;
+/// What the ordered side does with the evidence of so many frames, and the time after them.
+type Hand<'a> = dyn FnMut(&[Evidence], u64, Timestamp) -> Result<(), RunError> + 'a;
+
+/// Capture time on an idle wire: the time of the last frame, and as long as passed on the clock on the wall since it was
+/// handled. So it never runs ahead of the capture's own clock, which an adapter may keep by itself.
+#[derive(Debug, Default)]
+struct Idle {
+    last: Option<(Timestamp, Timestamp)>,
+}
+
+impl Idle {
+    /// The newest of these frames was handled at `wall`; answers with its time.
+    fn note(&mut self, newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
+        self.last = newest.map(|newest| (newest, wall)).or(self.last);
+        newest.unwrap_or(wall)
+    }
+
+    /// The time when the clock on the wall says `wall`. Before the first frame, that is all there is.
+    fn now(&self, wall: Timestamp) -> Timestamp {
+        self.last.map_or(wall, |(newest, then)| newest.plus(wall.since(then)))
+    }
+}
 
 /// Takes batches through the lane until there are no more.
 fn run(
@@ -109,23 +130,26 @@ fn run(
     give_back: &Sender<Routed>,
     hand: &mut Hand<'_>,
 ) -> Result<(), RunError> {
+    let mut clock = Idle::default();
     loop {
         evidence.clear();
-        let frames = match batches.recv_timeout(IDLE) {
+        let (frames, now) = match batches.recv_timeout(IDLE) {
             Ok(routed) => {
                 lane.run(&routed, evidence);
                 let frames = routed.batch.len() as u64;
+                let now = clock.note(routed.batch.frames().next_back().map(|frame| frame.time), wall_clock());
                 // A full channel only means that the memory is not used again.
                 let _ = give_back.try_send(routed);
-                frames
+                (frames, now)
             }
             Err(RecvTimeoutError::Timeout) => {
-                lane.idle(wall_clock(), evidence);
-                0
+                let now = clock.now(wall_clock());
+                lane.idle(now, evidence);
+                (0, now)
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
-        hand(std::slice::from_ref(evidence), frames)?;
+        hand(std::slice::from_ref(evidence), frames, now)?;
     }
 }
 
@@ -134,4 +158,22 @@ fn run(
 fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_an_idle_wire_the_capture_s_own_clock_goes_on() {
+        let at = |second| Timestamp::from_parts(second, 0);
+        let mut idle = Idle::default();
+        assert_eq!(idle.now(at(1_000)), at(1_000));
+        // The adapter's clock is 100 seconds behind.
+        assert_eq!(idle.note(Some(at(900)), at(1_000)), at(900));
+        assert_eq!(idle.now(at(1_007)), at(907));
+        // A batch without frames tells nothing new.
+        idle.note(None, at(1_008));
+        assert_eq!(idle.now(at(1_009)), at(909));
+    }
 }

@@ -32,6 +32,8 @@ pub struct Wanted {
     pub records: Option<Naming>,
     /// What is known of where log lines come from.
     pub sources: Sources,
+    /// Fields that tell the time of log lines, before those of the usual names.
+    pub times: Vec<Arc<str>>,
 }
 
 /// What is known of where log lines come from: a rule with a conflicting log source is not for them.
@@ -171,7 +173,7 @@ impl Plan {
         let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
         let ports = if wanted.ports.is_empty() { vec![502] } else { wanted.ports };
         Ok(Self {
-            log: LogPlan::new(&slots, keywords),
+            log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),
             machine,
             slots,

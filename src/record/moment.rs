@@ -2,6 +2,9 @@
 
 use crate::time::Timestamp;
 
+/// Fields that a user may name for the time, before the usual ones.
+pub(super) const MOST_NAMED: usize = 32;
+
 /// The usual names of a record's time; of several, the first counts whose value is a time.
 pub(super) const NAMES: [&str; 14] = [
     "EventTime",
@@ -36,15 +39,10 @@ pub(super) fn read_text(text: &str) -> Option<Timestamp> {
     calendar(text.as_bytes()).or_else(|| epoch(text.as_bytes()))
 }
 
-/// `2020-09-23T08:55:39.978090+03:00`; a blank for the T, no fraction and no zone are allowed, decimals after the
-/// ninth are dropped.
+/// `2020-09-23T08:55:39.978090+03:00`, or in ISO 8601's basic format `20200923T085539.978090+0300`; a blank for the T or
+/// before the zone, no fraction and no zone are allowed, decimals after the ninth are dropped.
 fn calendar(text: &[u8]) -> Option<Timestamp> {
-    let (date_and_clock, rest) = text.split_at_checked(19)?;
-    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', n0, n1, b':', s0, s1] =
-        date_and_clock
-    else {
-        return None;
-    };
+    let ([y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1], rest) = extended(text).or_else(|| basic(text))?;
     let year = number(&[y0, y1, y2, y3])?;
     let month = number(&[m0, m1]).filter(|month| (1..=12).contains(month))?;
     let day = number(&[d0, d1]).filter(|day| (1..=days_in_month(year, month)).contains(day))?;
@@ -57,6 +55,27 @@ fn calendar(text: &[u8]) -> Option<Timestamp> {
     moment(i128::from(seconds) * 1_000_000_000 + i128::from(nanos))
 }
 
+/// What should be the digits of `2020-09-23T08:55:39`, and what follows them.
+fn extended(text: &[u8]) -> Option<([u8; 14], &[u8])> {
+    let (date_and_clock, rest) = text.split_at_checked(19)?;
+    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', n0, n1, b':', s0, s1] =
+        date_and_clock
+    else {
+        return None;
+    };
+    Some(([y0, y1, y2, y3, m0, m1, d0, d1, h0, h1, n0, n1, s0, s1], rest))
+}
+
+/// Likewise of `20200923T085539`.
+fn basic(text: &[u8]) -> Option<([u8; 14], &[u8])> {
+    let (date, clock) = text.split_at_checked(8)?;
+    let (b'T' | b't' | b' ', clock) = clock.split_first()? else { return None };
+    let (clock, rest) = clock.split_at_checked(6)?;
+    let mut digits = [0; 14];
+    digits.iter_mut().zip(date.iter().chain(clock)).for_each(|(to, from)| *to = *from);
+    Some((digits, rest))
+}
+
 /// The nanoseconds of `.978090+03:00`, and what follows them.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.' | b',', digits)) = text.split_first() else { return Some((0, text)) };
@@ -67,10 +86,11 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((nanos, rest))
 }
 
-/// Seconds east of UTC of `Z`, `+03:00`, `+0300`, `+03` or nothing.
+/// Seconds east of UTC of `Z`, `UTC`, `+03:00`, `+0300`, `+03` or nothing.
 fn offset(zone: &[u8]) -> Option<i64> {
+    let zone = zone.strip_prefix(b" ").unwrap_or(zone);
     let (sign, clock) = match zone {
-        [] | [b'Z' | b'z'] => return Some(0),
+        [] | [b'Z' | b'z'] | b"UTC" => return Some(0),
         [b'+', clock @ ..] => (1, clock),
         [b'-', clock @ ..] => (-1, clock),
         _ => return None,
@@ -159,6 +179,11 @@ mod tests {
             (r#""2021-03-23T12:02:13Z""#, "2021-03-23T12:02:13.000000000Z"),
             (r#""2026-07-28 11:44:53.919""#, "2026-07-28T11:44:53.919000000Z"),
             (r#""2024-02-29 00:00:00-0130""#, "2024-02-29T01:30:00.000000000Z"),
+            (r#""2024-02-29 00:00:00,25 -01""#, "2024-02-29T01:00:00.250000000Z"),
+            (r#""2024-02-29 00:00:00 UTC""#, "2024-02-29T00:00:00.000000000Z"),
+            (r#""20210323T120213.755+0300""#, "2021-03-23T09:02:13.755000000Z"),
+            (r#""20210323T120213Z""#, "2021-03-23T12:02:13.000000000Z"),
+            (r#""20210323t120213""#, "2021-03-23T12:02:13.000000000Z"),
             (r#""2016-12-31T23:59:60.123456789123Z""#, "2017-01-01T00:00:00.123456789Z"),
         ] {
             assert_eq!(read(raw).as_deref(), Some(utc), "{raw}");
@@ -169,6 +194,11 @@ mod tests {
             r#""2021-01-01T24:00:00Z""#,
             r#""2021-01-01T00:00:00.Z""#,
             r#""2021-01-01T00:00:00+3""#,
+            r#""20211301T000000Z""#,
+            r#""20210101T0000Z""#,
+            r#""2021-01-01T000000Z""#,
+            r#""20210101T00:00:00Z""#,
+            r#""2021-01-01T00:00:00 CET""#,
             r#""9999-01-01T00:00:00Z""#,
             r#""2021-01-01""#,
             r#""yesterday""#,

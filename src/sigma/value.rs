@@ -310,6 +310,8 @@ fn text_form(given: Given<'_>) -> Result<&str, Refusal> {
 /// A number, also one in quotes or beyond 64 bits.
 fn number(given: Given<'_>) -> Result<Number, Refusal> {
     let number = match given.value {
+        // An integer beyond 64 bits has its exact value in its text only.
+        Value::Number(Number::Float(float)) => scalar::decimal(given.text).or(Some(Number::Float(float))),
         Value::Number(number) => Some(number),
         Value::Text(text) => scalar::decimal(text),
         Value::Bool(_) | Value::Null => None,
@@ -590,7 +592,7 @@ mod tests {
         F|gt: '5'  =>  F > 5
         F|gte: [5, 0x10]  =>  (F >= 5 or F >= 16)
         F|gt|neq: 5  =>  not F > 5
-        F|lt: 99999999999999999999  =>  F < 100000000000000000000
+        F|lt: 99999999999999999999  =>  F < 99999999999999999999
         F|gt: '0x10'  =>  bad-value: `0x10` is not a number AT '0x10' (comparisons and parts of times need numbers)
         F|gt: five  =>  bad-value: `five` is not a number AT five (comparisons and parts of times need numbers)
         F|gt: null  =>  bad-value: `null` is not a number AT null (comparisons and parts of times need numbers)

@@ -1,9 +1,9 @@
 //! Lines for people.
 
 use super::Sink;
-use crate::alert::{Alert, Kind, sums_by_rule};
+use crate::alert::{Alert, Counted, Kind, Window, sums_by_rule};
 use crate::detect::{Catalogue, Finding, Named, Place};
-use crate::sigma::ir::Level;
+use crate::sigma::ir::{CorrelationKind, Level, RuleRef};
 use crate::time::Timestamp;
 use anstyle::{AnsiColor, Style};
 use hashbrown::HashMap;
@@ -30,7 +30,7 @@ pub struct Row {
     pub title: String,
     /// Whom it is about, `10.0.0.1 > 10.0.0.2`.
     pub entity: String,
-    /// What made it, for a threat.
+    /// What made it, for a threat; what was measured, for a correlation.
     pub detail: String,
     /// How often it was raised.
     pub count: u64,
@@ -92,7 +92,11 @@ impl<W: Write> Sink for Text<W> {
         let level = painted(meta.level, 13);
         let place = place(finding.place, catalogue);
         let group = entity(finding.group);
-        writeln!(self.out, "{}  {level}  {}  {group}  {place}", short(finding.time), plain(&meta.title))
+        writeln!(self.out, "{}  {level}  {}  {group}  {place}", short(finding.time), plain(&meta.title))?;
+        match Window::of(finding, catalogue).and_then(|window| measured(finding.rule, &window, catalogue)) {
+            Some(measured) => writeln!(self.out, "{:40}{measured}", ""),
+            None => Ok(()),
+        }
     }
 
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
@@ -116,7 +120,10 @@ impl<W: Write> Sink for Text<W> {
 
 fn row(alert: &Alert, catalogue: &Catalogue) -> Row {
     let detail = match alert.kind {
-        Kind::Rule => String::new(),
+        Kind::Rule => {
+            let window = alert.window.zip(alert.causes.first());
+            window.and_then(|(window, cause)| measured(cause.rule, &window, catalogue)).unwrap_or_default()
+        }
         Kind::Threat => {
             let sums = sums_by_rule(alert, catalogue);
             let parts: Vec<_> =
@@ -135,6 +142,20 @@ fn row(alert: &Alert, catalogue: &Catalogue) -> Row {
         input: catalogue.inputs.get(alert.place.input as usize).map_or_else(String::new, |input| plain(&input.name)),
         place: place(alert.place, catalogue),
     }
+}
+
+/// What a correlation measured: `sum of n > 3: 4 in 2 events from 2026-01-01 00:00:00.000 to 2026-01-01 00:00:09.000`.
+fn measured(rule: RuleRef, window: &Window, catalogue: &Catalogue) -> Option<String> {
+    let RuleRef::Correlation(index) = rule else { return None };
+    let Counted { events, figure } = window.counted?;
+    let kind = &catalogue.ruleset.correlations.get(index)?.kind;
+    let noun = if events == 1 { "event" } else { "events" };
+    let events = match kind {
+        CorrelationKind::EventCount(_) => String::new(),
+        _ => format!(" in {events} {noun}"),
+    };
+    let kind = plain(&kind.to_string());
+    Some(format!("{kind}: {figure}{events} from {} to {}", short(window.from), short(window.to)))
 }
 
 /// Values without their names, as an analyst writes them: `10.0.0.1 > 10.0.0.2`.

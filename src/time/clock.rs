@@ -8,14 +8,24 @@ pub const LEAP: Span = Span::from_secs(3_600);
 
 /// The capture clock: it ticks once for each second that records pass into.
 ///
-/// A [`LEAP`] waits for confirmation. The clock looks at nothing but record times in order: the same input ticks at the same records.
+/// A [`LEAP`] waits for confirmation: by the next record at about the same time, or, where records are always far apart,
+/// by two more that each come later; then the first of the three is believed. The clock looks at nothing but record
+/// times in order: the same input ticks at the same records.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     now: Option<Timestamp>,
+    /// The last record's time if that was a leap, and the one before it if that was one, too, and not later.
     leap: Option<Timestamp>,
+    leap_before: Option<Timestamp>,
 }
 
 impl Clock {
+    /// The time it shows: of the last tick, or of the first record.
+    #[must_use]
+    pub const fn now(&self) -> Option<Timestamp> {
+        self.now
+    }
+
     /// Takes the next record's time; answers with the time to expire by when a new second began.
     pub fn tick(&mut self, time: Timestamp) -> Option<Timestamp> {
         let Some(now) = self.now else {
@@ -24,9 +34,9 @@ impl Clock {
         };
         let step = time.since(now).nanos();
         if step.unsigned_abs() > LEAP.nanos().unsigned_abs() {
-            return self.leap(time);
+            return self.leap(now, time);
         }
-        self.leap = None;
+        (self.leap, self.leap_before) = (None, None);
         if step <= 0 {
             return None;
         }
@@ -38,16 +48,16 @@ impl Clock {
         new_second.then_some(time)
     }
 
-    fn leap(&mut self, time: Timestamp) -> Option<Timestamp> {
-        let confirmed =
-            self.leap.is_some_and(|leap| time.since(leap).nanos().unsigned_abs() <= LEAP.nanos().unsigned_abs());
-        if !confirmed {
-            self.leap = Some(time);
-            return None;
+    fn leap(&mut self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
+        let close = |leap: &Timestamp| time.since(*leap).nanos().unsigned_abs() <= LEAP.nanos().unsigned_abs();
+        if self.leap.as_ref().is_some_and(close) {
+            (self.now, self.leap, self.leap_before) = (Some(time), None, None);
+            return Some(time);
         }
-        self.now = Some(time);
-        self.leap = None;
-        Some(time)
+        let before = self.leap.replace(time).filter(|leap| now < *leap && *leap < time);
+        let first = std::mem::replace(&mut self.leap_before, before).filter(|_| before.is_some())?;
+        self.now = Some(first);
+        Some(first)
     }
 }
 
@@ -71,5 +81,15 @@ mod tests {
         assert_eq!(ticks(&[1.0, 9e8, 1.5, 2.5]), [2.5]);
         assert_eq!(ticks(&[1.0, 9e8, 9e8 + 1.0, 9e8 + 2.0]), [9e8 + 1.0, 9e8 + 2.0]);
         assert_eq!(ticks(&[9e8, 1.0, 2.0, 3.0]), [2.0, 3.0]);
+    }
+
+    #[test]
+    fn records_that_are_always_far_apart_move_it_with_a_delay() {
+        let mut clock = Clock::default();
+        let mut tick = |day: i64| clock.tick(Timestamp::from_parts(day * 86_400, 0)).map(|now| now.second() / 86_400);
+        assert_eq!([0, 1, 2, 3, 4].map(&mut tick), [None, None, None, Some(1), Some(2)]);
+        assert_eq!([2, 900, 950, 2].map(&mut tick), [None; 4], "two wrong times are not enough");
+        assert_eq!([700, 600, 500, 400, 2].map(&mut tick), [None; 5], "and three that do not rise neither");
+        assert_eq!(clock.now().map(Timestamp::second), Some(2 * 86_400));
     }
 }

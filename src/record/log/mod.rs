@@ -74,8 +74,8 @@ impl<'a> LogRecord<'a> {
         Ok(reader.finish())
     }
 
-    /// When it happened, by the first of the usual names (`EventTime`, `@timestamp`, `timestamp`, `ts`, …) whose value
-    /// is a time. A time without a zone counts as UTC.
+    /// When it happened, by the first of the names that the plan was told, then of the usual ones (`EventTime`,
+    /// `@timestamp`, `timestamp`, `ts`, …) whose value is a time. A time without a zone counts as UTC.
     #[must_use]
     pub const fn time(&self) -> Option<Timestamp> {
         self.time
@@ -247,6 +247,25 @@ mod tests {
             says(r#"{"EventTime":"2021-03-23T12:02:13.755+03:00"}"#, "EventTime"),
             r#""2021-03-23T12:02:13.755+03:00""#
         );
+    }
+
+    #[test]
+    fn a_field_named_for_the_time_comes_before_the_usual_ones() {
+        let time = |line: &str| {
+            let named = ["when".into(), "ts".into(), "e.at".into()];
+            let (plan, arena) = (LogPlan::with_times(&Slots::new(), false, &named), Bump::new());
+            LogRecord::read(line.as_bytes(), &plan, &arena).unwrap().time().map(Timestamp::second)
+        };
+        for (line, second) in [
+            (r#"{"EventTime":"1970-01-01T00:00:09Z","when":1}"#, Some(1)),
+            (r#"{"when":"1970-01-01T00:00:01Z","ts":2}"#, Some(1)),
+            (r#"{"EventTime":9,"ts":2}"#, Some(2)),
+            (r#"{"EventTime":9,"e":{"at":3}}"#, Some(3)),
+            (r#"{"EventTime":9,"when":"no time","ts":null}"#, Some(9)),
+            (r#"{"When":1}"#, None),
+        ] {
+            assert_eq!(time(line), second, "{line}");
+        }
     }
 
     #[test]

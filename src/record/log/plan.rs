@@ -4,6 +4,7 @@ use super::typed::Typing;
 use crate::record::schema::{Field, Guard, Native, find};
 use crate::record::{Slot, Slots, moment};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 
 /// What to keep of a log line.
 ///
@@ -27,7 +28,7 @@ pub(super) struct Node {
     lengths: u64,
     /// The wanted value that stands here.
     pub(super) leaf: Option<LeafId>,
-    /// If this is a usual name for the record's time: how it ranks, 0 first.
+    /// If this is a name for the record's time: how it ranks, 0 first.
     pub(super) time: Option<u8>,
 }
 
@@ -93,6 +94,12 @@ impl LogPlan {
     /// The plan for everything in `slots`; with `keywords`, every value of a line is kept as well.
     #[must_use]
     pub fn new(slots: &Slots, keywords: bool) -> Self {
+        Self::with_times(slots, keywords, &[])
+    }
+
+    /// Likewise; the record's time is looked for in these fields first (the first 32 of them), then under its usual names.
+    #[must_use]
+    pub fn with_times(slots: &Slots, keywords: bool, times: &[Arc<str>]) -> Self {
         let mut builder = Builder { plan: Self::empty(keywords), paths: FxHashMap::default() };
         builder.paths.insert(String::new(), ROOT);
         // Slots before everything else: a slot's number is its leaf's.
@@ -104,9 +111,10 @@ impl LogPlan {
                 builder.look_instead(slot, field);
             }
         }
-        for (name, rank) in moment::NAMES.iter().zip(0..) {
+        let named = times.iter().map(|name| &**name).take(moment::MOST_NAMED);
+        for (name, rank) in named.chain(moment::NAMES).zip(0..) {
             let node = builder.node(name);
-            builder.plan.nodes[node].time = Some(rank);
+            builder.plan.nodes[node].time.get_or_insert(rank);
         }
         builder.plan
     }
