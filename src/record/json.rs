@@ -1,7 +1,8 @@
 //! Records as JSON: one object a line, native types, fields in the order of the table, absent fields left out.
 
-use super::schema::{Field, Native, SECTIONS};
-use super::{Fact, List, Record};
+use super::schema::{Field, Group, Native, Row, SECTIONS};
+use super::list::registers;
+use super::{Fact, List, Record, digits};
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -79,16 +80,11 @@ pub fn write_fields(record: &Record<'_>, mask: Mask, out: &mut Vec<u8>) {
 }
 
 fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &mut Vec<u8>) {
-    // Every key brings the comma before it; the first one is turned into the brace.
     let start = out.len();
-    for (group, rows) in &*SECTIONS {
-        if !record.has(*group) {
-            continue;
-        }
-        for row in *rows {
-            let fact = record.native(row.native);
+    for (group, rows) in SECTIONS.iter().filter(|(group, _)| record.has(*group)) {
+        record.each_of(*group, rows, |row, fact| {
             if matches!(fact, Fact::Absent) || without == Some(row.native) {
-                continue;
+                return;
             }
             out.extend_from_slice(row.key.as_bytes());
             if mask.hides(row.native) {
@@ -96,14 +92,30 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
             } else {
                 write_fact(fact, out);
             }
-        }
+        });
     }
+    close(start, out);
+}
+
+/// Appends the fields of one group, each with the comma before it.
+pub(super) fn write_group(record: &Record<'_>, group: Group, rows: &'static [Row], out: &mut Vec<u8>) {
+    record.each_of(group, rows, |row, fact| {
+        if !matches!(fact, Fact::Absent) {
+            out.extend_from_slice(row.key.as_bytes());
+            write_fact(fact, out);
+        }
+    });
+}
+
+/// Makes an object of the fields since `start`: the first comma is turned into the brace.
+pub(super) fn close(start: usize, out: &mut Vec<u8>) {
     match out.get_mut(start) {
         Some(comma) => *comma = b'{',
         None => out.push(b'{'),
     }
     out.push(b'}');
 }
+
 
 /// Appends one value as JSON; an absent one is null.
 pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
@@ -137,6 +149,9 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_list(list: List<'_>, out: &mut Vec<u8>) {
+    if let List::Registers(bytes) = list {
+        return digits::write_list(registers(bytes), out);
+    }
     out.push(b'[');
     for (place, element) in list.elements().enumerate() {
         if place > 0 {

@@ -1,7 +1,7 @@
 //! The flat view of a Modbus message.
 
 use super::data::{Data, count, int, maybe, numbers};
-use super::schema::{Field, Group, Guard, Native, SECTIONS, Side, Wording};
+use super::schema::{Field, Group, Guard, Native, Row, SECTIONS, Side, Wording};
 use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
 use crate::modbus::{Body, Kind, Message, Table};
 use crate::net::{Endpoint, Transport};
@@ -57,7 +57,9 @@ impl<'a> Record<'a> {
     pub(super) fn has(&self, group: Group) -> bool {
         let message = self.message;
         match group {
-            Group::Envelope | Group::Roles | Group::Header => true,
+            Group::Moment | Group::Ends | Group::Roles | Group::Header => true,
+            Group::Function => message.kind != Kind::Status,
+            Group::Exception => matches!(message.body, Body::Exception { .. }),
             Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status),
             Group::Special => !matches!(
                 message.body,
@@ -77,15 +79,32 @@ impl<'a> Record<'a> {
     /// What it says of a field of the table.
     pub(super) fn native(&self, native: Native) -> Fact<'a> {
         match native.row().group {
-            Group::Envelope => self.envelope(native),
+            Group::Moment => self.moment(native),
+            Group::Ends => self.end(native),
             Group::Roles => self.roles(native),
             Group::Header => self.header(native),
+            Group::Function => self.function(native),
+            Group::Exception => self.exception(native),
             Group::Data => self.own().fact(native),
             Group::Special => special::fact(native, &self.message.body, self.arena),
             Group::Identity => identity::fact(native, &self.message.body, self.arena),
             Group::Request => self.request(native),
             Group::Flags if self.message.flags.is_empty() => Fact::Absent,
             Group::Flags => Fact::List(List::Words(&vocabulary::FLAGS, self.message.flags.bits())),
+        }
+    }
+
+    /// Calls `visit` with the rows of one group and what it says of each.
+    pub(super) fn each_of(&self, group: Group, rows: &'static [Row], mut visit: impl FnMut(&'static Row, Fact<'a>)) {
+        match group {
+            Group::Moment => rows.iter().for_each(|row| visit(row, self.moment(row.native))),
+            Group::Header => rows.iter().for_each(|row| visit(row, self.header(row.native))),
+            Group::Data => {
+                let own = self.own();
+                rows.iter().for_each(|row| visit(row, own.fact(row.native)));
+            }
+            Group::Request => rows.iter().for_each(|row| visit(row, self.request(row.native))),
+            _ => rows.iter().for_each(|row| visit(row, self.native(row.native))),
         }
     }
 
@@ -98,15 +117,21 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn envelope(&self, native: Native) -> Fact<'a> {
+    fn moment(&self, native: Native) -> Fact<'a> {
+        match native {
+            Native::Type => Fact::Word(&vocabulary::TYPE, 0),
+            Native::EventTime => Fact::Time(self.message.time),
+            Native::FrameNumber => count(self.message.carrier.frame),
+            Native::FramePdu => int(self.message.index),
+            _ => Fact::Absent,
+        }
+    }
+
+    fn end(&self, native: Native) -> Fact<'a> {
         let Message { flow, carrier, .. } = *self.message;
         let (src, dst) = self.ends();
         let over = |transport, fact| if flow.transport == transport { fact } else { Fact::Absent };
         match native {
-            Native::Type => Fact::Word(&vocabulary::TYPE, 0),
-            Native::EventTime => Fact::Time(self.message.time),
-            Native::FrameNumber => count(carrier.frame),
-            Native::FramePdu => int(self.message.index),
             Native::EthSrc => carrier.mac.map_or(Fact::Absent, |mac| Fact::Text(text::mac(mac.src, self.arena))),
             Native::EthDst => carrier.mac.map_or(Fact::Absent, |mac| Fact::Text(text::mac(mac.dst, self.arena))),
             Native::VlanId => vlan(carrier.vlan, self.arena),
@@ -141,20 +166,29 @@ impl<'a> Record<'a> {
     }
 
     fn header(&self, native: Native) -> Fact<'a> {
-        let Message { kind, mbap, function_code, .. } = *self.message;
+        let Message { kind, mbap, .. } = *self.message;
         if native == Native::Kind {
             return Fact::Word(&vocabulary::KIND, kind as u16);
         }
         if kind == Kind::Status {
             return Fact::Absent;
         }
-        let function = self.message.function();
         match native {
             Native::TransId => int(mbap.trans_id),
             Native::ProtId => int(mbap.prot_id),
             Native::Length => int(mbap.length),
             Native::UnitId => int(mbap.unit_id),
-            Native::FunctionCode => Fact::Word(vocabulary::function_code(), u16::from(function_code)),
+            _ => Fact::Absent,
+        }
+    }
+
+    fn function(&self, native: Native) -> Fact<'a> {
+        if self.message.kind == Kind::Status {
+            return Fact::Absent;
+        }
+        let function = self.message.function();
+        match native {
+            Native::FunctionCode => Fact::Word(vocabulary::function_code(), u16::from(self.message.function_code)),
             Native::Function => int(function.code),
             Native::Category => Fact::Word(&vocabulary::CATEGORY, function.category as u16),
             Native::Access => Fact::Word(&vocabulary::ACCESS, self.message.access() as u16),
@@ -162,11 +196,14 @@ impl<'a> Record<'a> {
                 Table::None => Fact::Absent,
                 table => Fact::Word(&vocabulary::TABLE, table as u16),
             },
-            Native::Exc => maybe(self.message.body.exception_code()),
-            Native::ExcCode => match self.message.body.exception_code() {
-                Some(code) => Fact::Word(vocabulary::exception(), u16::from(code)),
-                None => Fact::Absent,
-            },
+            _ => Fact::Absent,
+        }
+    }
+
+    fn exception(&self, native: Native) -> Fact<'a> {
+        match (native, self.message.body.exception_code()) {
+            (Native::Exc, code) => maybe(code),
+            (Native::ExcCode, Some(code)) => Fact::Word(vocabulary::exception(), u16::from(code)),
             _ => Fact::Absent,
         }
     }

@@ -6,12 +6,18 @@ use std::sync::LazyLock;
 /// Which part of a message a field tells of. Groups stand together in the table, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
-    /// Time, frame, addresses and ports.
-    Envelope,
+    /// Time and frame.
+    Moment,
+    /// Addresses and ports of sender and receiver.
+    Ends,
     /// Who asks and who answers.
     Roles,
-    /// The MBAP header and what the function code means.
+    /// The kind of the message and its MBAP header.
     Header,
+    /// What the function code means.
+    Function,
+    /// What an exception says.
+    Exception,
     /// What the PDU says, for most functions.
     Data,
     /// What the PDU says, for the rarer functions.
@@ -74,12 +80,14 @@ macro_rules! table {
 }
 
 table! {
-    Envelope {
+    Moment {
         Type "type": Domain::Word(&words::TYPE), r#""record""#, "What the line is: always `record`.";
         EventTime "EventTime" = "@timestamp": Domain::Time, r#""2020-09-23T08:55:39.978090000Z""#,
             "When the frame that completed the message was captured; for a timeout, when the answer was due.";
         FrameNumber "frame.number": Domain::Int, "4", "The frame that completed the message, counted from 1.";
         FramePdu "frame.pdu": Domain::U16, "0", "The message's place among those its frame completed, counted from 0.";
+    }
+    Ends {
         EthSrc "eth.src": Domain::Text, r#""08:00:27:bb:18:24""#, "MAC address of the frame's sender.";
         EthDst "eth.dst": Domain::Text, r#""08:00:27:aa:0f:15""#, "MAC address of the frame's receiver.";
         VlanId "vlan.id": Domain::U16List, "[100]", "VLAN ids from the outermost inward.";
@@ -112,12 +120,16 @@ table! {
         ProtId "modbus.prot_id": Domain::U16, "0", "Protocol identifier, 0 for Modbus.";
         Length "modbus.length": Domain::U16, ["bytes"], "39", "Length in the header: unit identifier and PDU.";
         UnitId "modbus.unit_id": Domain::U8, "10", "Unit identifier.";
+    }
+    Function {
         FunctionCode "modbus.function_code": Domain::Word(words::function_code()), r#""Write Multiple Registers (16)""#,
             "Function code on the wire, as text.";
         Function "modbus.function": Domain::U8, "16", "Function code without the exception bit, 0 to 127.";
         Category "modbus.category": Domain::Word(&words::CATEGORY), r#""public""#, "Who gave the function its meaning.";
         Access "modbus.access": Domain::Word(&words::ACCESS), r#""write""#, "What the function does to the device.";
         Table "modbus.table": Domain::Word(&words::TABLE), r#""holding_registers""#, "Which of the device's tables the function touches.";
+    }
+    Exception {
         Exc "modbus.exc": Domain::U8, "2", "Exception code.";
         ExcCode "modbus.exc_code": Domain::Word(words::exception()), r#""Illegal Data Address (02)""#, "Exception code as text.";
     }
