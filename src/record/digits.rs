@@ -1,68 +1,56 @@
-//! Lists of 16-bit numbers as decimal digits: most of what a record's line consists of.
+//! 16-bit numbers as decimal digits: most of what a record's line consists of.
 
-/// The numbers below 1,000 with leading zeros, and how many of the three digits count without them.
-static THREE: [[u8; 4]; 1_000] = three();
+/// Five digits of any 16-bit number need three of the one table and two of the other.
+static BELOW_1000: [u32; 1_000] = below_1000();
 
-/// The longest number and the comma after it, and what a store of four bytes may write beyond.
-const ROOM: usize = 6 + 2;
+/// Room for five digits, the comma after them, and what a store of eight bytes writes beyond.
+const ROOM: usize = 8;
 
-const fn three() -> [[u8; 4]; 1_000] {
-    let mut table = [[0; 4]; 1_000];
+/// `000` to `999` as ASCII, the first digit in the lowest byte.
+const fn below_1000() -> [u32; 1_000] {
+    let mut table = [0; 1_000];
     let mut number = 0;
     while number < 1_000 {
-        let digits = [(number / 100) as u8, (number / 10 % 10) as u8, (number % 10) as u8];
-        let count = if number >= 100 { 3 } else if number >= 10 { 2 } else { 1 };
-        table[number] = [b'0' + digits[0], b'0' + digits[1], b'0' + digits[2], count];
+        let [hundreds, tens, ones] = [number / 100, number / 10 % 10, number % 10];
+        table[number] = u32::from_le_bytes([b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8, 0]);
         number += 1;
     }
     table
+}
+
+/// A number's digits, then a comma, and how many digits there are.
+fn digits(number: u16) -> ([u8; ROOM], usize) {
+    let three = |number: u16| u64::from(BELOW_1000.get(usize::from(number)).copied().unwrap_or_default());
+    // The thousands have two digits at most: their leading zero is shifted out.
+    let all = three(number / 1_000) >> 8 | three(number % 1_000) << 16 | u64::from(b',') << 40;
+    let zeros = [10, 100, 1_000, 10_000].iter().map(|bound| usize::from(number < *bound)).sum::<usize>();
+    ((all >> (8 * zeros)).to_le_bytes(), 5 - zeros)
+}
+
+/// Appends `97`.
+pub(super) fn write(number: u16, out: &mut Vec<u8>) {
+    let (text, count) = digits(number);
+    let start = out.len();
+    out.extend_from_slice(&text);
+    out.truncate(start + count);
 }
 
 /// Appends `[97,98]`.
 pub(super) fn write_list(numbers: impl ExactSizeIterator<Item = u16>, out: &mut Vec<u8>) {
     out.push(b'[');
     let (start, count) = (out.len(), numbers.len());
-    out.resize(start + count * ROOM, b',');
+    out.resize(start + count * ROOM, 0);
     let mut at = start;
     for number in numbers {
-        at += put(number, out.get_mut(at..).and_then(<[u8]>::first_chunk_mut));
-        if let Some(comma) = out.get_mut(at) {
-            *comma = b',';
+        let (text, count) = digits(number);
+        if let Some(room) = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *room = text;
         }
-        at += 1;
+        at += count + 1;
     }
     // The last comma gives way to the bracket.
     out.truncate(if count == 0 { start } else { at - 1 });
     out.push(b']');
-}
-
-/// Puts a number at the front of its room; how many digits it has.
-fn put(number: u16, room: Option<&mut [u8; ROOM]>) -> usize {
-    let Some(room) = room else { return 0 };
-    let (thousands, rest) = (usize::from(number / 1_000), usize::from(number % 1_000));
-    let Some([a, b, c, digits]) = THREE.get(rest).copied() else { return 0 };
-    if thousands == 0 {
-        return put_short([a, b, c], usize::from(digits), room);
-    }
-    let Some([_, tens, ones, digits]) = THREE.get(thousands).copied() else { return 0 };
-    let [r0, r1, r2, r3, r4, ..] = room;
-    if digits == 1 {
-        (*r0, *r1, *r2, *r3) = (ones, a, b, c);
-        4
-    } else {
-        (*r0, *r1, *r2, *r3, *r4) = (tens, ones, a, b, c);
-        5
-    }
-}
-
-fn put_short([a, b, c]: [u8; 3], digits: usize, room: &mut [u8; ROOM]) -> usize {
-    let [r0, r1, r2, ..] = room;
-    (*r0, *r1, *r2) = match digits {
-        1 => (c, c, c),
-        2 => (b, c, c),
-        _ => (a, b, c),
-    };
-    digits
 }
 
 #[cfg(test)]
@@ -71,10 +59,12 @@ mod tests {
 
     #[test]
     fn every_number_is_written_as_any_printer_would() {
-        let mut out = Vec::new();
-        write_list((0..=u16::MAX).collect::<Vec<_>>().into_iter(), &mut out);
+        let (mut list, mut single) = (Vec::new(), Vec::new());
+        write_list((0..=u16::MAX).collect::<Vec<_>>().into_iter(), &mut list);
+        (0..=u16::MAX).for_each(|number| write(number, &mut single));
         let expected: Vec<_> = (0..=u16::MAX).map(|number| number.to_string()).collect();
-        assert_eq!(String::from_utf8(out).unwrap(), format!("[{}]", expected.join(",")));
+        assert_eq!(String::from_utf8(list).unwrap(), format!("[{}]", expected.join(",")));
+        assert_eq!(String::from_utf8(single).unwrap(), expected.concat());
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
             if matches!(fact, Fact::Absent) || without == Some(row.native) {
                 return;
             }
-            out.extend_from_slice(row.key.as_bytes());
+            row.key.write(out);
             if mask.hides(row.native) {
                 out.extend_from_slice(MASKED);
             } else {
@@ -101,7 +101,7 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
 pub(super) fn write_group(record: &Record<'_>, group: Group, rows: &'static [Row], out: &mut Vec<u8>) {
     record.each_of(group, rows, |row, fact| {
         if !matches!(fact, Fact::Absent) {
-            out.extend_from_slice(row.key.as_bytes());
+            row.key.write(out);
             write_fact(fact, out);
         }
     });
@@ -123,7 +123,10 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
         Fact::Absent | Fact::Null => out.extend_from_slice(b"null"),
         Fact::Object => out.extend_from_slice(b"{}"),
         Fact::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Fact::Int(value) => write_int(value, out),
+        Fact::Int(value) => match u16::try_from(value) {
+            Ok(value) => digits::write(value, out),
+            Err(_) => write_int(value, out),
+        },
         Fact::Uint(value) => write_int(value, out),
         Fact::Float(value) => write_float(value, out),
         Fact::Text(text) => write_text(text, out),

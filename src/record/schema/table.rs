@@ -36,7 +36,7 @@ pub(in crate::record) struct Row {
     pub(in crate::record) native: Native,
     pub(in crate::record) name: &'static str,
     /// The name as it stands in JSON after another field: `,"name":`.
-    pub(in crate::record) key: &'static str,
+    pub(in crate::record) key: Key,
     pub(in crate::record) aliases: &'static [&'static str],
     pub(in crate::record) group: Group,
     pub(in crate::record) domain: fn() -> Domain,
@@ -44,6 +44,40 @@ pub(in crate::record) struct Row {
     /// A JSON literal as our own records have it.
     pub(in crate::record) example: &'static str,
     pub(in crate::record) meaning: &'static str,
+}
+
+/// A short text in room of a fixed size: it is appended without a loop.
+#[derive(Debug)]
+pub(in crate::record) struct Key {
+    text: &'static str,
+    room: [u8; Self::ROOM],
+}
+
+impl Key {
+    const ROOM: usize = 48;
+
+    /// Longer texts do not compile.
+    const fn new(text: &'static str) -> Self {
+        let mut room = [0; Self::ROOM];
+        let mut at = 0;
+        while at < text.len() {
+            room[at] = text.as_bytes()[at];
+            at += 1;
+        }
+        Self { text, room }
+    }
+
+    pub(in crate::record) const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Appends the text.
+    #[inline]
+    pub(in crate::record) fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.room);
+        out.truncate(start + self.text.len());
+    }
 }
 
 macro_rules! unit {
@@ -68,7 +102,7 @@ macro_rules! table {
         pub(in crate::record) static TABLE: &[Row] = &[$($( Row {
             native: Native::$native,
             name: $name,
-            key: concat!(",\"", $name, "\":"),
+            key: Key::new(concat!(",\"", $name, "\":")),
             aliases: &[$($alias),*],
             group: Group::$group,
             domain: || $domain,
