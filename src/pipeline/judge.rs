@@ -22,7 +22,13 @@ pub(super) struct Judge {
 impl Judge {
     /// Judges by `plan`.
     pub(super) fn new(plan: Arc<Plan>) -> Self {
-        Self { scratch: Scratch::new(), plan, arena: Bump::new(), lines: LineWriter::new(), records: Records::default() }
+        Self {
+            scratch: Scratch::new(),
+            plan,
+            arena: Bump::new(),
+            lines: LineWriter::new(),
+            records: Records::default(),
+        }
     }
 
     /// Judges a Modbus message.

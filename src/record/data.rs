@@ -21,6 +21,8 @@ pub(super) struct Data<'a> {
 
 impl<'a> Data<'a> {
     /// What the PDU says of a field.
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
     pub(super) fn fact(self, native: Native) -> Fact<'a> {
         match native {
             Native::Address => maybe(self.address()),

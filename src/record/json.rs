@@ -1,7 +1,8 @@
 //! Records as JSON: one object a line, native types, fields in the order of the table, absent fields left out.
 
-use super::schema::{Field, Group, Native, Row, SECTIONS};
+use super::data::Data;
 use super::list::registers;
+use super::schema::{Field, Group, Native, Visitor};
 use super::{Fact, List, Record, digits};
 use std::io::Write;
 use std::net::IpAddr;
@@ -81,30 +82,78 @@ pub fn write_fields(record: &Record<'_>, mask: Mask, out: &mut Vec<u8>) {
 
 fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &mut Vec<u8>) {
     let start = out.len();
-    for (group, rows) in SECTIONS.iter().filter(|(group, _)| record.has(*group)) {
-        record.each_of(*group, rows, |row, fact| {
-            if matches!(fact, Fact::Absent) || without == Some(row.native) {
-                return;
-            }
-            row.key.write(out);
-            if mask.hides(row.native) {
-                out.extend_from_slice(MASKED);
-            } else {
-                write_fact(fact, out);
-            }
-        });
+    for group in Group::ALL.iter().filter(|group| record.has(**group)) {
+        group.each(&mut Masked { record, mask, without, out });
     }
     close(start, out);
 }
 
-/// Appends the fields of one group, each with the comma before it.
-pub(super) fn write_group(record: &Record<'_>, group: Group, rows: &'static [Row], out: &mut Vec<u8>) {
-    record.each_of(group, rows, |row, fact| {
-        if !matches!(fact, Fact::Absent) {
-            row.key.write(out);
-            write_fact(fact, out);
+/// Writes fields with a mask.
+struct Masked<'r, 'a> {
+    record: &'r Record<'a>,
+    mask: Mask,
+    without: Option<Native>,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for Masked<'_, '_> {
+    fn visit(&mut self, native: Native) {
+        let fact = self.record.native(native);
+        if matches!(fact, Fact::Absent) || self.without == Some(native) {
+            return;
         }
-    });
+        native.row().key.write(self.out);
+        if self.mask.hides(native) {
+            self.out.extend_from_slice(MASKED);
+        } else {
+            write_fact(fact, self.out);
+        }
+    }
+}
+
+/// Appends the fields of one group, each with the comma before it.
+pub(super) fn write_group(record: &Record<'_>, group: Group, out: &mut Vec<u8>) {
+    match group {
+        Group::Data => group.each(&mut OwnData { own: record.own(), out }),
+        group => group.each(&mut Plain { record, out }),
+    }
+}
+
+/// Writes fields as they are.
+struct Plain<'r, 'a> {
+    record: &'r Record<'a>,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for Plain<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        write_field(native, self.record.known(native), self.out);
+    }
+}
+
+/// Writes the fields of [`Group::Data`], whose common part is worked out once.
+struct OwnData<'r, 'a> {
+    own: Data<'a>,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for OwnData<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        write_field(native, self.own.fact(native), self.out);
+    }
+}
+
+#[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+#[inline(always)]
+fn write_field(native: Native, fact: Fact<'_>, out: &mut Vec<u8>) {
+    if !matches!(fact, Fact::Absent) {
+        native.row().key.write(out);
+        write_fact(fact, out);
+    }
 }
 
 /// Makes an object of the fields since `start`: the first comma is turned into the brace.
@@ -116,8 +165,9 @@ pub(super) fn close(start: usize, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-
 /// Appends one value as JSON; an absent one is null.
+#[expect(clippy::inline_always, reason = "of a field that the compiler knows, one branch is left")]
+#[inline(always)]
 pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
     match fact {
         Fact::Absent | Fact::Null => out.extend_from_slice(b"null"),

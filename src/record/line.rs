@@ -2,7 +2,7 @@
 
 use super::Record;
 use super::json::{close, write_group};
-use super::schema::{Group, Row, SECTIONS};
+use super::schema::Group;
 use crate::modbus::{Access, Kind};
 use crate::net::{Flow, MacPair};
 
@@ -50,13 +50,13 @@ impl LineWriter {
     /// Appends the record as one object without a line end: `{"type":"record","EventTime":"…",…}`.
     pub fn write(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        for (group, rows) in SECTIONS.iter().filter(|(group, _)| record.has(*group)) {
+        for group in Group::ALL.iter().filter(|group| record.has(**group)) {
             match group {
                 Group::Ends => self.sender(record, out),
                 // Written with the ends.
                 Group::Roles => {}
-                Group::Function => self.function(record, rows, out),
-                group => write_group(record, *group, rows, out),
+                Group::Function => self.function(record, out),
+                group => write_group(record, *group, out),
             }
         }
         close(start, out);
@@ -72,14 +72,13 @@ impl LineWriter {
         if sender.of != Some(frames) {
             sender.of = Some(frames);
             sender.text.clear();
-            for (group, rows) in SECTIONS.iter().filter(|(group, _)| matches!(group, Group::Ends | Group::Roles)) {
-                write_group(record, *group, rows, &mut sender.text);
-            }
+            write_group(record, Group::Ends, &mut sender.text);
+            write_group(record, Group::Roles, &mut sender.text);
         }
         out.extend_from_slice(&sender.text);
     }
 
-    fn function(&mut self, record: &Record<'_>, rows: &'static [Row], out: &mut Vec<u8>) {
+    fn function(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let message = record.message();
         if self.functions.is_empty() {
             self.functions.resize(Access::ALL.len() << 8, Vec::new());
@@ -87,7 +86,7 @@ impl LineWriter {
         let place = (message.access() as usize) << 8 | usize::from(message.function_code);
         let Some(text) = self.functions.get_mut(place) else { return };
         if text.is_empty() {
-            write_group(record, Group::Function, rows, text);
+            write_group(record, Group::Function, text);
         }
         out.extend_from_slice(text);
     }

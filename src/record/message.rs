@@ -1,7 +1,7 @@
 //! The flat view of a Modbus message.
 
 use super::data::{Data, count, int, maybe, numbers};
-use super::schema::{Field, Group, Guard, Native, Row, SECTIONS, Side, Wording};
+use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
 use crate::modbus::{Body, Kind, Message, Table};
 use crate::net::{Endpoint, Transport};
@@ -78,6 +78,13 @@ impl<'a> Record<'a> {
 
     /// What it says of a field of the table.
     pub(super) fn native(&self, native: Native) -> Fact<'a> {
+        self.known(native)
+    }
+
+    /// The same for a field that the compiler knows: then nothing but the one answer is left.
+    #[expect(clippy::inline_always, reason = "without it nothing is known")]
+    #[inline(always)]
+    pub(super) fn known(&self, native: Native) -> Fact<'a> {
         match native.row().group {
             Group::Moment => self.moment(native),
             Group::Ends => self.end(native),
@@ -94,20 +101,6 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Calls `visit` with the rows of one group and what it says of each.
-    pub(super) fn each_of(&self, group: Group, rows: &'static [Row], mut visit: impl FnMut(&'static Row, Fact<'a>)) {
-        match group {
-            Group::Moment => rows.iter().for_each(|row| visit(row, self.moment(row.native))),
-            Group::Header => rows.iter().for_each(|row| visit(row, self.header(row.native))),
-            Group::Data => {
-                let own = self.own();
-                rows.iter().for_each(|row| visit(row, own.fact(row.native)));
-            }
-            Group::Request => rows.iter().for_each(|row| visit(row, self.request(row.native))),
-            _ => rows.iter().for_each(|row| visit(row, self.native(row.native))),
-        }
-    }
-
     /// Sender and receiver of the message.
     fn ends(&self) -> (Endpoint, Endpoint) {
         let flow = self.message.flow;
@@ -117,6 +110,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn moment(&self, native: Native) -> Fact<'a> {
         match native {
             Native::Type => Fact::Word(&vocabulary::TYPE, 0),
@@ -127,6 +122,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn end(&self, native: Native) -> Fact<'a> {
         let Message { flow, carrier, .. } = *self.message;
         let (src, dst) = self.ends();
@@ -152,6 +149,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn roles(&self, native: Native) -> Fact<'a> {
         let flow = self.message.flow;
         match native {
@@ -165,6 +164,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn header(&self, native: Native) -> Fact<'a> {
         let Message { kind, mbap, .. } = *self.message;
         if native == Native::Kind {
@@ -182,6 +183,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn function(&self, native: Native) -> Fact<'a> {
         if self.message.kind == Kind::Status {
             return Fact::Absent;
@@ -200,6 +203,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn exception(&self, native: Native) -> Fact<'a> {
         match (native, self.message.body.exception_code()) {
             (Native::Exc, code) => maybe(code),
@@ -209,11 +214,13 @@ impl<'a> Record<'a> {
     }
 
     /// What the message itself says.
-    fn own(&self) -> Data<'a> {
+    pub(super) fn own(&self) -> Data<'a> {
         let message = self.message;
         Data { function_code: message.function_code, body: message.body, values: message.values(), arena: self.arena }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn request(&self, native: Native) -> Fact<'a> {
         let message = self.message;
         let answer = matches!(message.kind, Kind::Response | Kind::Exception);
@@ -253,11 +260,22 @@ impl Facts for Record<'_> {
     }
 
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
-        for (group, rows) in &*SECTIONS {
-            if self.has(*group) {
-                rows.iter().for_each(|row| self.native(row.native).each(visit));
-            }
-        }
+        Group::ALL
+            .iter()
+            .filter(|group| self.has(**group))
+            .for_each(|group| group.each(&mut Each { record: self, visit }));
+    }
+}
+
+/// Shows the values of a group's fields, one by one.
+struct Each<'r, 'a, 'v> {
+    record: &'r Record<'a>,
+    visit: &'v mut dyn FnMut(Fact<'_>),
+}
+
+impl Visitor for Each<'_, '_, '_> {
+    fn visit(&mut self, native: Native) {
+        self.record.native(native).each(self.visit);
     }
 }
 
@@ -357,9 +375,8 @@ mod tests {
         for sample in SAMPLES {
             sample.with(|message| {
                 with_record(message, |record| {
-                    for (group, rows) in SECTIONS.iter().filter(|(group, _)| !record.has(*group)) {
-                        let absent = rows.iter().all(|row| record.native(row.native) == Fact::Absent);
-                        assert!(absent, "{} {group:?}", sample.name);
+                    for field in schema::all().filter(|field| !record.has(field.native.row().group)) {
+                        assert_eq!(record.field(field), Fact::Absent, "{} {}", sample.name, field.name());
                     }
                 });
             });

@@ -83,7 +83,9 @@ impl Timestamp {
         digits(&mut text[11..13], clock / 3_600);
         digits(&mut text[14..16], clock / 60 % 60);
         digits(&mut text[17..19], clock % 60);
-        digits(&mut text[20..29], nanos);
+        digits(&mut text[20..23], nanos / 1_000_000);
+        digits(&mut text[23..26], nanos / 1_000 % 1_000);
+        digits(&mut text[26..29], nanos % 1_000);
         out.extend_from_slice(&text);
     }
 

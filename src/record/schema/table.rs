@@ -1,7 +1,6 @@
 //! The table itself: one row for each field of our own records.
 
 use crate::record::{Domain, vocabulary as words};
-use std::sync::LazyLock;
 
 /// Which part of a message a field tells of. Groups stand together in the table, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +27,12 @@ pub enum Group {
     Request,
     /// What is odd.
     Flags,
+}
+
+/// What [`Group::each`] shows its fields to.
+pub(in crate::record) trait Visitor {
+    /// The next field. Must be inlined for the compiler to use what it knows.
+    fn visit(&mut self, native: Native);
 }
 
 /// One row.
@@ -97,6 +102,22 @@ macro_rules! table {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub(in crate::record) enum Native { $($( $native, )*)* }
+
+        impl Group {
+            /// All groups, in order.
+            pub(in crate::record) const ALL: &[Self] = &[$( Self::$group ),*];
+
+            /// Shows `visitor` each field of the group. Written out row by row, so that the compiler knows which field
+            /// it is in each of them: what is asked with it comes down to the one answer.
+            #[inline]
+            pub(in crate::record) fn each(self, visitor: &mut impl Visitor) {
+                match self {
+                    $( Self::$group => {
+                        $( visitor.visit(Native::$native); )*
+                    } )*
+                }
+            }
+        }
 
         /// Every row; a field's number is its place.
         pub(in crate::record) static TABLE: &[Row] = &[$($( Row {
@@ -243,14 +264,9 @@ table! {
     }
 }
 
-/// The table by groups.
-pub(in crate::record) static SECTIONS: LazyLock<Vec<(Group, &'static [Row])>> = LazyLock::new(|| {
-    let sections = TABLE.chunk_by(|a, b| a.group == b.group);
-    sections.filter_map(|rows| rows.first().map(|row| (row.group, rows))).collect()
-});
-
 impl Native {
     /// Its row.
+    #[inline]
     pub(in crate::record) fn row(self) -> &'static Row {
         // The table and the numbers come from the same list.
         &TABLE[self as usize]
