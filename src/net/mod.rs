@@ -79,7 +79,7 @@ pub enum Direction {
 /// One conversation: a TCP connection from its opening to its close, or the datagrams of two UDP endpoints.
 ///
 /// The same four addresses used again after a close are another conversation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// Its place in the flow table, small and used again: the index for per-flow state of later rooms.
     pub slot: u32,

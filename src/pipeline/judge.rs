@@ -5,8 +5,8 @@ use super::plan::{Naming, Plan};
 use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::Message;
-use crate::record::json::{write_fields, write_json};
-use crate::record::{Facts, LineError, LogRecord, Mask, Record, mend, nxlog, schema};
+use crate::record::json::write_fields;
+use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Record, mend, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -15,13 +15,20 @@ pub(super) struct Judge {
     plan: Arc<Plan>,
     scratch: Scratch,
     arena: Bump,
+    lines: LineWriter,
     records: Records,
 }
 
 impl Judge {
     /// Judges by `plan`.
     pub(super) fn new(plan: Arc<Plan>) -> Self {
-        Self { scratch: Scratch::new(), plan, arena: Bump::new(), records: Records::default() }
+        Self {
+            scratch: Scratch::new(),
+            plan,
+            arena: Bump::new(),
+            lines: LineWriter::new(),
+            records: Records::default(),
+        }
     }
 
     /// Judges a Modbus message.
@@ -38,7 +45,7 @@ impl Judge {
         match plan.records {
             None => {}
             Some(Naming::Native) => evidence.line(|out| {
-                write_json(&record, out);
+                self.lines.write(&record, out);
                 out.push(b'\n');
             }),
             Some(Naming::Nxlog(offset)) => evidence.line(|out| {

@@ -21,6 +21,8 @@ pub(super) struct Data<'a> {
 
 impl<'a> Data<'a> {
     /// What the PDU says of a field.
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
     pub(super) fn fact(self, native: Native) -> Fact<'a> {
         match native {
             Native::Address => maybe(self.address()),
@@ -29,8 +31,8 @@ impl<'a> Data<'a> {
             Native::ByteCount => maybe(byte_count(&self.body)),
             Native::Values => self.list().map_or(Fact::Absent, Fact::List),
             Native::Value => self.value(),
-            Native::ValueMin => self.extreme(u16::min),
-            Native::ValueMax => self.extreme(u16::max),
+            Native::ValueMin => maybe(self.list().and_then(List::least)),
+            Native::ValueMax => maybe(self.list().and_then(List::greatest)),
             Native::Text => text::characters(self.values, self.arena).map_or(Fact::Absent, Fact::Text),
             _ => Fact::Absent,
         }
@@ -74,17 +76,8 @@ impl<'a> Data<'a> {
     fn value(&self) -> Fact<'a> {
         match self.values {
             Values::One(value) => int(value),
-            _ => maybe(self.numbers().next()),
+            _ => maybe(self.list().and_then(|list| list.numbers().next())),
         }
-    }
-
-    fn extreme(&self, better: fn(u16, u16) -> u16) -> Fact<'a> {
-        maybe(self.numbers().reduce(better))
-    }
-
-    /// The values as numbers.
-    fn numbers(&self) -> impl Iterator<Item = u16> {
-        self.list().into_iter().flat_map(List::numbers)
     }
 }
 

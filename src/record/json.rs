@@ -1,7 +1,9 @@
 //! Records as JSON: one object a line, native types, fields in the order of the table, absent fields left out.
 
-use super::schema::{Field, Native, SECTIONS};
-use super::{Fact, List, Record};
+use super::data::Data;
+use super::list::registers;
+use super::schema::{Field, Group, Native, Visitor};
+use super::{Fact, List, Record, digits};
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -79,25 +81,83 @@ pub fn write_fields(record: &Record<'_>, mask: Mask, out: &mut Vec<u8>) {
 }
 
 fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &mut Vec<u8>) {
-    // Every key brings the comma before it; the first one is turned into the brace.
     let start = out.len();
-    for (group, rows) in &*SECTIONS {
-        if !record.has(*group) {
-            continue;
+    for group in Group::ALL.iter().filter(|group| record.has(**group)) {
+        group.each(&mut Masked { record, mask, without, out });
+    }
+    close(start, out);
+}
+
+/// Writes fields with a mask.
+struct Masked<'r, 'a> {
+    record: &'r Record<'a>,
+    mask: Mask,
+    without: Option<Native>,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for Masked<'_, '_> {
+    fn visit(&mut self, native: Native) {
+        let fact = self.record.native(native);
+        if matches!(fact, Fact::Absent) || self.without == Some(native) {
+            return;
         }
-        for row in *rows {
-            let fact = record.native(row.native);
-            if matches!(fact, Fact::Absent) || without == Some(row.native) {
-                continue;
-            }
-            out.extend_from_slice(row.key.as_bytes());
-            if mask.hides(row.native) {
-                out.extend_from_slice(MASKED);
-            } else {
-                write_fact(fact, out);
-            }
+        native.row().key.write(self.out);
+        if self.mask.hides(native) {
+            self.out.extend_from_slice(MASKED);
+        } else {
+            write_fact(fact, self.out);
         }
     }
+}
+
+/// Appends the fields of one group, each with the comma before it.
+pub(super) fn write_group(record: &Record<'_>, group: Group, out: &mut Vec<u8>) {
+    match group {
+        Group::Data => group.each(&mut OwnData { own: record.own(), out }),
+        group => group.each(&mut Plain { record, out }),
+    }
+}
+
+/// Writes fields as they are.
+struct Plain<'r, 'a> {
+    record: &'r Record<'a>,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for Plain<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        write_field(native, self.record.known(native), self.out);
+    }
+}
+
+/// Writes the fields of [`Group::Data`], whose common part is worked out once.
+struct OwnData<'r, 'a> {
+    own: Data<'a>,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for OwnData<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        write_field(native, self.own.fact(native), self.out);
+    }
+}
+
+#[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+#[inline(always)]
+fn write_field(native: Native, fact: Fact<'_>, out: &mut Vec<u8>) {
+    if !matches!(fact, Fact::Absent) {
+        native.row().key.write(out);
+        write_fact(fact, out);
+    }
+}
+
+/// Makes an object of the fields since `start`: the first comma is turned into the brace.
+pub(super) fn close(start: usize, out: &mut Vec<u8>) {
     match out.get_mut(start) {
         Some(comma) => *comma = b'{',
         None => out.push(b'{'),
@@ -106,12 +166,17 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
 }
 
 /// Appends one value as JSON; an absent one is null.
+#[expect(clippy::inline_always, reason = "of a field that the compiler knows, one branch is left")]
+#[inline(always)]
 pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
     match fact {
         Fact::Absent | Fact::Null => out.extend_from_slice(b"null"),
         Fact::Object => out.extend_from_slice(b"{}"),
         Fact::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Fact::Int(value) => write_int(value, out),
+        Fact::Int(value) => match u16::try_from(value) {
+            Ok(value) => digits::write(value, out),
+            Err(_) => write_int(value, out),
+        },
         Fact::Uint(value) => write_int(value, out),
         Fact::Float(value) => write_float(value, out),
         Fact::Text(text) => write_text(text, out),
@@ -137,6 +202,9 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_list(list: List<'_>, out: &mut Vec<u8>) {
+    if let List::Registers(bytes) = list {
+        return digits::write_list(registers(bytes), out);
+    }
     out.push(b'[');
     for (place, element) in list.elements().enumerate() {
         if place > 0 {

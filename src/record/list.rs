@@ -23,6 +23,27 @@ impl<'a> List<'a> {
             _ => None,
         })
     }
+
+    /// The least of its numbers.
+    pub(super) fn least(self) -> Option<u16> {
+        match self {
+            Self::Registers(bytes) => registers(bytes).min(),
+            list => list.numbers().min(),
+        }
+    }
+
+    /// The greatest of its numbers.
+    pub(super) fn greatest(self) -> Option<u16> {
+        match self {
+            Self::Registers(bytes) => registers(bytes).max(),
+            list => list.numbers().max(),
+        }
+    }
+}
+
+/// Big-endian registers as numbers.
+pub(super) fn registers(bytes: &[u8]) -> impl ExactSizeIterator<Item = u16> {
+    bytes.as_chunks::<2>().0.iter().map(|register| u16::from_be_bytes(*register))
 }
 
 impl<'a> Fact<'a> {

@@ -1,7 +1,7 @@
 //! The flat view of a Modbus message.
 
 use super::data::{Data, count, int, maybe, numbers};
-use super::schema::{Field, Group, Guard, Native, SECTIONS, Side, Wording};
+use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
 use crate::modbus::{Body, Kind, Message, Table};
 use crate::net::{Endpoint, Transport};
@@ -57,7 +57,9 @@ impl<'a> Record<'a> {
     pub(super) fn has(&self, group: Group) -> bool {
         let message = self.message;
         match group {
-            Group::Envelope | Group::Roles | Group::Header => true,
+            Group::Moment | Group::Ends | Group::Roles | Group::Header => true,
+            Group::Function => message.kind != Kind::Status,
+            Group::Exception => matches!(message.body, Body::Exception { .. }),
             Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status),
             Group::Special => !matches!(
                 message.body,
@@ -76,10 +78,20 @@ impl<'a> Record<'a> {
 
     /// What it says of a field of the table.
     pub(super) fn native(&self, native: Native) -> Fact<'a> {
+        self.known(native)
+    }
+
+    /// The same for a field that the compiler knows: then nothing but the one answer is left.
+    #[expect(clippy::inline_always, reason = "without it nothing is known")]
+    #[inline(always)]
+    pub(super) fn known(&self, native: Native) -> Fact<'a> {
         match native.row().group {
-            Group::Envelope => self.envelope(native),
+            Group::Moment => self.moment(native),
+            Group::Ends => self.end(native),
             Group::Roles => self.roles(native),
             Group::Header => self.header(native),
+            Group::Function => self.function(native),
+            Group::Exception => self.exception(native),
             Group::Data => self.own().fact(native),
             Group::Special => special::fact(native, &self.message.body, self.arena),
             Group::Identity => identity::fact(native, &self.message.body, self.arena),
@@ -98,15 +110,25 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn envelope(&self, native: Native) -> Fact<'a> {
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
+    fn moment(&self, native: Native) -> Fact<'a> {
+        match native {
+            Native::Type => Fact::Word(&vocabulary::TYPE, 0),
+            Native::EventTime => Fact::Time(self.message.time),
+            Native::FrameNumber => count(self.message.carrier.frame),
+            Native::FramePdu => int(self.message.index),
+            _ => Fact::Absent,
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
+    fn end(&self, native: Native) -> Fact<'a> {
         let Message { flow, carrier, .. } = *self.message;
         let (src, dst) = self.ends();
         let over = |transport, fact| if flow.transport == transport { fact } else { Fact::Absent };
         match native {
-            Native::Type => Fact::Word(&vocabulary::TYPE, 0),
-            Native::EventTime => Fact::Time(self.message.time),
-            Native::FrameNumber => count(carrier.frame),
-            Native::FramePdu => int(self.message.index),
             Native::EthSrc => carrier.mac.map_or(Fact::Absent, |mac| Fact::Text(text::mac(mac.src, self.arena))),
             Native::EthDst => carrier.mac.map_or(Fact::Absent, |mac| Fact::Text(text::mac(mac.dst, self.arena))),
             Native::VlanId => vlan(carrier.vlan, self.arena),
@@ -127,6 +149,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn roles(&self, native: Native) -> Fact<'a> {
         let flow = self.message.flow;
         match native {
@@ -140,21 +164,34 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn header(&self, native: Native) -> Fact<'a> {
-        let Message { kind, mbap, function_code, .. } = *self.message;
+        let Message { kind, mbap, .. } = *self.message;
         if native == Native::Kind {
             return Fact::Word(&vocabulary::KIND, kind as u16);
         }
         if kind == Kind::Status {
             return Fact::Absent;
         }
-        let function = self.message.function();
         match native {
             Native::TransId => int(mbap.trans_id),
             Native::ProtId => int(mbap.prot_id),
             Native::Length => int(mbap.length),
             Native::UnitId => int(mbap.unit_id),
-            Native::FunctionCode => Fact::Word(vocabulary::function_code(), u16::from(function_code)),
+            _ => Fact::Absent,
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
+    fn function(&self, native: Native) -> Fact<'a> {
+        if self.message.kind == Kind::Status {
+            return Fact::Absent;
+        }
+        let function = self.message.function();
+        match native {
+            Native::FunctionCode => Fact::Word(vocabulary::function_code(), u16::from(self.message.function_code)),
             Native::Function => int(function.code),
             Native::Category => Fact::Word(&vocabulary::CATEGORY, function.category as u16),
             Native::Access => Fact::Word(&vocabulary::ACCESS, self.message.access() as u16),
@@ -162,21 +199,28 @@ impl<'a> Record<'a> {
                 Table::None => Fact::Absent,
                 table => Fact::Word(&vocabulary::TABLE, table as u16),
             },
-            Native::Exc => maybe(self.message.body.exception_code()),
-            Native::ExcCode => match self.message.body.exception_code() {
-                Some(code) => Fact::Word(vocabulary::exception(), u16::from(code)),
-                None => Fact::Absent,
-            },
+            _ => Fact::Absent,
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
+    fn exception(&self, native: Native) -> Fact<'a> {
+        match (native, self.message.body.exception_code()) {
+            (Native::Exc, code) => maybe(code),
+            (Native::ExcCode, Some(code)) => Fact::Word(vocabulary::exception(), u16::from(code)),
             _ => Fact::Absent,
         }
     }
 
     /// What the message itself says.
-    fn own(&self) -> Data<'a> {
+    pub(super) fn own(&self) -> Data<'a> {
         let message = self.message;
         Data { function_code: message.function_code, body: message.body, values: message.values(), arena: self.arena }
     }
 
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     fn request(&self, native: Native) -> Fact<'a> {
         let message = self.message;
         let answer = matches!(message.kind, Kind::Response | Kind::Exception);
@@ -216,11 +260,22 @@ impl Facts for Record<'_> {
     }
 
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
-        for (group, rows) in &*SECTIONS {
-            if self.has(*group) {
-                rows.iter().for_each(|row| self.native(row.native).each(visit));
-            }
-        }
+        Group::ALL
+            .iter()
+            .filter(|group| self.has(**group))
+            .for_each(|group| group.each(&mut Each { record: self, visit }));
+    }
+}
+
+/// Shows the values of a group's fields, one by one.
+struct Each<'r, 'a, 'v> {
+    record: &'r Record<'a>,
+    visit: &'v mut dyn FnMut(Fact<'_>),
+}
+
+impl Visitor for Each<'_, '_, '_> {
+    fn visit(&mut self, native: Native) {
+        self.record.native(native).each(self.visit);
     }
 }
 
@@ -320,9 +375,8 @@ mod tests {
         for sample in SAMPLES {
             sample.with(|message| {
                 with_record(message, |record| {
-                    for (group, rows) in SECTIONS.iter().filter(|(group, _)| !record.has(*group)) {
-                        let absent = rows.iter().all(|row| record.native(row.native) == Fact::Absent);
-                        assert!(absent, "{} {group:?}", sample.name);
+                    for field in schema::all().filter(|field| !record.has(field.native.row().group)) {
+                        assert_eq!(record.field(field), Fact::Absent, "{} {}", sample.name, field.name());
                     }
                 });
             });

@@ -119,8 +119,10 @@ pub enum Domain {
 }
 
 mod data;
+mod digits;
 mod identity;
 pub mod json;
+mod line;
 mod list;
 mod log;
 mod message;
@@ -135,6 +137,7 @@ mod text;
 pub mod vocabulary;
 
 pub use json::Mask;
+pub use line::LineWriter;
 pub use list::Elements;
 pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, mend};
 pub use message::Record;

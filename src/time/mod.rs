@@ -76,20 +76,17 @@ impl Timestamp {
         let nanos = self.0.rem_euclid(NANOS);
         let (year, month, day) = civil(seconds.div_euclid(86_400));
         let clock = seconds.rem_euclid(86_400);
-        digits(out, year, 4);
-        out.push(b'-');
-        digits(out, month, 2);
-        out.push(b'-');
-        digits(out, day, 2);
-        out.push(b'T');
-        digits(out, clock / 3_600, 2);
-        out.push(b':');
-        digits(out, clock / 60 % 60, 2);
-        out.push(b':');
-        digits(out, clock % 60, 2);
-        out.push(b'.');
-        digits(out, nanos, 9);
-        out.push(b'Z');
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        digits(&mut text[..4], year);
+        digits(&mut text[5..7], month);
+        digits(&mut text[8..10], day);
+        digits(&mut text[11..13], clock / 3_600);
+        digits(&mut text[14..16], clock / 60 % 60);
+        digits(&mut text[17..19], clock % 60);
+        digits(&mut text[20..23], nanos / 1_000_000);
+        digits(&mut text[23..26], nanos / 1_000 % 1_000);
+        digits(&mut text[26..29], nanos % 1_000);
+        out.extend_from_slice(&text);
     }
 
     /// Reads an RFC 3339 text with any zone and up to nine decimals; `None` where it is not one.
@@ -185,12 +182,10 @@ impl fmt::Display for Span {
     }
 }
 
-/// Appends `value` in decimal, padded with zeros to `width`.
-fn digits(out: &mut Vec<u8>, value: i64, width: usize) {
-    let start = out.len();
-    out.resize(start + width, b'0');
+/// Writes `value` in decimal, padded with zeros to the length of `out`.
+fn digits(out: &mut [u8], value: i64) {
     let mut rest = value.unsigned_abs();
-    for place in out[start..].iter_mut().rev() {
+    for place in out.iter_mut().rev() {
         *place = b'0' + (rest % 10) as u8;
         rest /= 10;
     }

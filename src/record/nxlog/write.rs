@@ -47,7 +47,7 @@ pub fn write(record: &Record<'_>, module: Module<'_>, out: &mut Vec<u8>) -> bool
     out.extend_from_slice(b"{\"EventTime\":");
     write_time(record.message().time, module.offset, out);
     for native in ENVELOPE {
-        write_field(native.row().key, record.native(native), out);
+        write_field(native.row().key.text(), record.native(native), out);
     }
     write_words(record, guard, out);
     if let Some(received) = module.received {

@@ -1,17 +1,22 @@
 //! The table itself: one row for each field of our own records.
 
 use crate::record::{Domain, vocabulary as words};
-use std::sync::LazyLock;
 
 /// Which part of a message a field tells of. Groups stand together in the table, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
-    /// Time, frame, addresses and ports.
-    Envelope,
+    /// Time and frame.
+    Moment,
+    /// Addresses and ports of sender and receiver.
+    Ends,
     /// Who asks and who answers.
     Roles,
-    /// The MBAP header and what the function code means.
+    /// The kind of the message and its MBAP header.
     Header,
+    /// What the function code means.
+    Function,
+    /// What an exception says.
+    Exception,
     /// What the PDU says, for most functions.
     Data,
     /// What the PDU says, for the rarer functions.
@@ -24,13 +29,19 @@ pub enum Group {
     Flags,
 }
 
+/// What [`Group::each`] shows its fields to.
+pub(in crate::record) trait Visitor {
+    /// The next field. Must be inlined for the compiler to use what it knows.
+    fn visit(&mut self, native: Native);
+}
+
 /// One row.
 #[derive(Debug)]
 pub(in crate::record) struct Row {
     pub(in crate::record) native: Native,
     pub(in crate::record) name: &'static str,
     /// The name as it stands in JSON after another field: `,"name":`.
-    pub(in crate::record) key: &'static str,
+    pub(in crate::record) key: Key,
     pub(in crate::record) aliases: &'static [&'static str],
     pub(in crate::record) group: Group,
     pub(in crate::record) domain: fn() -> Domain,
@@ -38,6 +49,40 @@ pub(in crate::record) struct Row {
     /// A JSON literal as our own records have it.
     pub(in crate::record) example: &'static str,
     pub(in crate::record) meaning: &'static str,
+}
+
+/// A short text in room of a fixed size: it is appended without a loop.
+#[derive(Debug)]
+pub(in crate::record) struct Key {
+    text: &'static str,
+    room: [u8; Self::ROOM],
+}
+
+impl Key {
+    const ROOM: usize = 48;
+
+    /// Longer texts do not compile.
+    const fn new(text: &'static str) -> Self {
+        let mut room = [0; Self::ROOM];
+        let mut at = 0;
+        while at < text.len() {
+            room[at] = text.as_bytes()[at];
+            at += 1;
+        }
+        Self { text, room }
+    }
+
+    pub(in crate::record) const fn text(&self) -> &'static str {
+        self.text
+    }
+
+    /// Appends the text.
+    #[inline]
+    pub(in crate::record) fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&self.room);
+        out.truncate(start + self.text.len());
+    }
 }
 
 macro_rules! unit {
@@ -58,11 +103,27 @@ macro_rules! table {
         #[repr(u8)]
         pub(in crate::record) enum Native { $($( $native, )*)* }
 
+        impl Group {
+            /// All groups, in order.
+            pub(in crate::record) const ALL: &[Self] = &[$( Self::$group ),*];
+
+            /// Shows `visitor` each field of the group. Written out row by row, so that the compiler knows which field
+            /// it is in each of them: what is asked with it comes down to the one answer.
+            #[inline]
+            pub(in crate::record) fn each(self, visitor: &mut impl Visitor) {
+                match self {
+                    $( Self::$group => {
+                        $( visitor.visit(Native::$native); )*
+                    } )*
+                }
+            }
+        }
+
         /// Every row; a field's number is its place.
         pub(in crate::record) static TABLE: &[Row] = &[$($( Row {
             native: Native::$native,
             name: $name,
-            key: concat!(",\"", $name, "\":"),
+            key: Key::new(concat!(",\"", $name, "\":")),
             aliases: &[$($alias),*],
             group: Group::$group,
             domain: || $domain,
@@ -74,12 +135,14 @@ macro_rules! table {
 }
 
 table! {
-    Envelope {
+    Moment {
         Type "type": Domain::Word(&words::TYPE), r#""record""#, "What the line is: always `record`.";
         EventTime "EventTime" = "@timestamp": Domain::Time, r#""2020-09-23T08:55:39.978090000Z""#,
             "When the frame that completed the message was captured; for a timeout, when the answer was due.";
         FrameNumber "frame.number": Domain::Int, "4", "The frame that completed the message, counted from 1.";
         FramePdu "frame.pdu": Domain::U16, "0", "The message's place among those its frame completed, counted from 0.";
+    }
+    Ends {
         EthSrc "eth.src": Domain::Text, r#""08:00:27:bb:18:24""#, "MAC address of the frame's sender.";
         EthDst "eth.dst": Domain::Text, r#""08:00:27:aa:0f:15""#, "MAC address of the frame's receiver.";
         VlanId "vlan.id": Domain::U16List, "[100]", "VLAN ids from the outermost inward.";
@@ -112,12 +175,16 @@ table! {
         ProtId "modbus.prot_id": Domain::U16, "0", "Protocol identifier, 0 for Modbus.";
         Length "modbus.length": Domain::U16, ["bytes"], "39", "Length in the header: unit identifier and PDU.";
         UnitId "modbus.unit_id": Domain::U8, "10", "Unit identifier.";
+    }
+    Function {
         FunctionCode "modbus.function_code": Domain::Word(words::function_code()), r#""Write Multiple Registers (16)""#,
             "Function code on the wire, as text.";
         Function "modbus.function": Domain::U8, "16", "Function code without the exception bit, 0 to 127.";
         Category "modbus.category": Domain::Word(&words::CATEGORY), r#""public""#, "Who gave the function its meaning.";
         Access "modbus.access": Domain::Word(&words::ACCESS), r#""write""#, "What the function does to the device.";
         Table "modbus.table": Domain::Word(&words::TABLE), r#""holding_registers""#, "Which of the device's tables the function touches.";
+    }
+    Exception {
         Exc "modbus.exc": Domain::U8, "2", "Exception code.";
         ExcCode "modbus.exc_code": Domain::Word(words::exception()), r#""Illegal Data Address (02)""#, "Exception code as text.";
     }
@@ -197,14 +264,9 @@ table! {
     }
 }
 
-/// The table by groups.
-pub(in crate::record) static SECTIONS: LazyLock<Vec<(Group, &'static [Row])>> = LazyLock::new(|| {
-    let sections = TABLE.chunk_by(|a, b| a.group == b.group);
-    sections.filter_map(|rows| rows.first().map(|row| (row.group, rows))).collect()
-});
-
 impl Native {
     /// Its row.
+    #[inline]
     pub(in crate::record) fn row(self) -> &'static Row {
         // The table and the numbers come from the same list.
         &TABLE[self as usize]
