@@ -510,7 +510,90 @@ mod tests {
         }
     }
 
+    /// What a condition says, twice told: its text, and by itself.
+    #[derive(Clone, Debug)]
+    enum Tree {
+        Name(usize),
+        /// `1 of` or `all of` names that begin so, or of them.
+        Of(bool, &'static str),
+        Not(Box<Self>),
+        Joined(bool, Vec<Self>),
+    }
+
+    const NAMES: [&str; 6] = ["sel", "sel_a", "selection", "not-x", "_hidden", "order"];
+
+    impl Tree {
+        fn text(&self) -> String {
+            match self {
+                Self::Name(name) => NAMES[*name].to_owned(),
+                Self::Of(all, prefix) => {
+                    let of = if prefix.is_empty() { "them".to_owned() } else { format!("{prefix}*") };
+                    format!("{} of {of}", if *all { "all" } else { "1" })
+                }
+                Self::Not(part) => format!("not {}", part.inner()),
+                Self::Joined(all, parts) => {
+                    let parts: Vec<String> = parts.iter().map(Self::inner).collect();
+                    parts.join(if *all { " and " } else { " OR " })
+                }
+            }
+        }
+
+        fn inner(&self) -> String {
+            if matches!(self, Self::Joined(..)) { format!("( {})", self.text()) } else { self.text() }
+        }
+
+        fn holds(&self, given: [bool; 6]) -> bool {
+            match self {
+                Self::Name(name) => given[*name],
+                Self::Of(all, prefix) => {
+                    let is_meant = |name: &str| {
+                        if prefix.is_empty() { !name.starts_with('_') } else { name.starts_with(prefix) }
+                    };
+                    let mut meant = (0..6).filter(|name| is_meant(NAMES[*name])).map(|name| given[name]);
+                    if *all { meant.all(|holds| holds) } else { meant.any(|holds| holds) }
+                }
+                Self::Not(part) => !part.holds(given),
+                Self::Joined(true, parts) => parts.iter().all(|part| part.holds(given)),
+                Self::Joined(false, parts) => parts.iter().any(|part| part.holds(given)),
+            }
+        }
+    }
+
+    fn a_tree() -> impl Strategy<Value = Tree> {
+        let leaf = prop_oneof![
+            3 => (0..6_usize).prop_map(Tree::Name),
+            1 => (any::<bool>(), prop::sample::select(&["", "sel", "sel_", "_", "n", "o"][..]))
+                .prop_map(|(all, prefix)| Tree::Of(all, prefix)),
+        ];
+        leaf.prop_recursive(5, 24, 4, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|part| Tree::Not(Box::new(part))),
+                (any::<bool>(), prop::collection::vec(inner, 1..4)).prop_map(|(all, parts)| Tree::Joined(all, parts)),
+            ]
+        })
+    }
+
+    fn holds(condition: &Condition, given: [bool; 6]) -> bool {
+        match condition {
+            Condition::All(parts) => parts.iter().all(|part| holds(part, given)),
+            Condition::Any(parts) => parts.iter().any(|part| holds(part, given)),
+            Condition::Not(part) => !holds(part, given),
+            Condition::Named(name) => given[*name],
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_condition_means_what_it_says(tree in a_tree()) {
+            let text = tree.text();
+            let names = NAMES.into_iter().zip(0..).collect();
+            let condition = parse(&text, Span::new(0, text.len()), &text, &names).unwrap();
+            for bits in 0..1_u8 << 6 {
+                let given = std::array::from_fn(|name| bits >> name & 1 == 1);
+                prop_assert_eq!(holds(&condition, given), tree.holds(given), "{} for {:?}", text, given);
+            }
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "[a-c*()|. 1ofandt\n-]{0,60}|\\PC{0,30}") {
             let names = Names::from([("a", 0), ("b", 1)]);

@@ -62,6 +62,7 @@ pub(super) fn base64_offsets(bytes: &[u8]) -> Option<[String; 3]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn base64_is_that_of_the_standard() {
@@ -93,6 +94,20 @@ mod tests {
         }
         assert_eq!(base64_offsets(b"a"), None);
         assert_eq!(base64_offsets(b""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_found_in_base64_by_its_place(before: Vec<u8>, value: Vec<u8>, after: Vec<u8>) {
+            let Some(variants) = base64_offsets(&value) else {
+                prop_assert!(value.len() < 2);
+                return Ok(());
+            };
+            let variant = &variants[before.len() % 3];
+            let encoded = base64(&[&*before, &*value, &*after].concat());
+            let at = (before.len() * 8).div_ceil(6);
+            prop_assert_eq!(encoded.get(at..at + variant.len()), Some(&**variant));
+        }
     }
 
     #[test]
