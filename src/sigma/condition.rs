@@ -9,7 +9,7 @@
 
 use super::diagnostic::{Problem, Refusal, Span, nearest, short};
 use super::limits::{MAX_CONDITION_BYTES, MAX_CONDITION_DEPTH, MAX_QUANTIFIERS, MAX_REFERENCES};
-use super::yaml::part_of;
+use super::yaml::start_of;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -30,7 +30,8 @@ pub(super) type Mentions<'t> = Vec<(&'t str, Span)>;
 
 /// Reads `text`, which stands at `span` of the file `source`.
 pub(super) fn parse(text: &str, span: Span, source: &str, names: &Names<'_>) -> Result<Condition, Refusal> {
-    read(Place { text, span, source, noun: "search identifier" }, Words::Selections(names))
+    let start = start_of(source, span, text);
+    read(Place { text, span, start, noun: "search identifier" }, Words::Selections(names))
         .map(|(condition, _)| condition)
 }
 
@@ -41,9 +42,10 @@ pub(super) fn parse_rules<'t>(
     span: Span,
     source: &'t str,
 ) -> Result<(Condition, Mentions<'t>), Refusal> {
-    let (condition, words) = read(Place { text, span, source, noun: "rule" }, Words::Rules(Vec::new()))?;
+    let start = start_of(source, span, text);
+    let (condition, words) = read(Place { text, span, start, noun: "rule" }, Words::Rules(Vec::new(), Names::new()))?;
     let mentions = match words {
-        Words::Rules(mentions) => mentions,
+        Words::Rules(mentions, _) => mentions,
         Words::Selections(_) => Vec::new(),
     };
     Ok((condition, mentions))
@@ -72,7 +74,8 @@ fn read<'t>(place: Place<'t>, words: Words<'t>) -> Result<(Condition, Words<'t>)
 struct Place<'t> {
     text: &'t str,
     span: Span,
-    source: &'t str,
+    /// The byte of the file at which the text begins, if it stands there as it is.
+    start: Option<usize>,
     /// What its words name, for messages.
     noun: &'static str,
 }
@@ -81,8 +84,8 @@ struct Place<'t> {
 enum Words<'t> {
     /// Of these.
     Selections(&'t Names<'t>),
-    /// Any; those met so far.
-    Rules(Mentions<'t>),
+    /// Any; those met so far, in order and by name.
+    Rules(Mentions<'t>, Names<'t>),
 }
 
 impl Place<'_> {
@@ -91,7 +94,7 @@ impl Place<'_> {
     }
 
     fn part(self, at: Range<usize>) -> Span {
-        part_of(self.source, self.span, self.text, at)
+        self.start.map_or(self.span, |start| Span::new(start + at.start, start + at.end))
     }
 
     fn end(self) -> Range<usize> {
@@ -281,19 +284,21 @@ impl<'t> Parser<'t> {
                     Err(suggest(names, place.error(at, message), name))
                 }
             },
-            Words::Rules(_) if name.contains('*') => {
+            Words::Rules(..) if name.contains('*') => {
                 let problem = place.error(at, "a condition over rules has no patterns");
                 Err(problem.hint("join the names of the rules by `and` and `or`"))
             }
-            Words::Rules(mentions) => {
-                if let Some(known) = mentions.iter().position(|(known, _)| *known == name) {
-                    return Ok(Condition::Named(known));
+            Words::Rules(mentions, numbers) => {
+                if let Some(known) = numbers.get(name) {
+                    return Ok(Condition::Named(*known));
                 }
                 if mentions.len() == MAX_REFERENCES {
                     return Err(place.error(at, format!("more than {MAX_REFERENCES} rules in one condition")));
                 }
+                let number = mentions.len();
                 mentions.push((name, place.part(at)));
-                Ok(Condition::Named(mentions.len() - 1))
+                numbers.insert(name, number);
+                Ok(Condition::Named(number))
             }
         }
     }
