@@ -239,6 +239,15 @@ mod tests {
                 "unresolved-reference",
             ),
             (
+                many(3_000, &|at| {
+                    let either = ["(r or s)"; 6].join(" and ");
+                    format!(
+                        "title: t{at}\ncorrelation: {{type: temporal_ordered, timespan: 1s, condition: {either}}}\n---\n"
+                    )
+                }),
+                "too-large",
+            ),
+            (
                 many(1_500, &|at| {
                     let (rules, keys) = (["r"; 100].join(", "), ["F"; 15].join(", "));
                     let section = format!("{{type: temporal, rules: [{rules}], group-by: [{keys}], timespan: 1s}}");
