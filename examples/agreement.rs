@@ -1,11 +1,11 @@
 //! Holds the compiled matcher to the plain one, on a folder of rules: on stored events, on those events changed by
 //! chance, and on events made for each rule out of its own values.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Parser;
 use proof::oracle::{Oracle, Tally};
 use proof::{lane, lines, load, synthesise};
-use sigmabus::detect::RuleIx;
+use sigmabus::detect::{CompileError, RuleIx};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,7 +38,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let loaded = load(&args.rules).with_context(|| args.rules.display().to_string())?;
     let rules = &loaded.ruleset.rules;
-    let oracle = Oracle::new(rules);
+    let told =
+        |errors: Vec<CompileError>| errors.first().map_or_else(|| anyhow!("no reason"), |error| anyhow!("{error}"));
+    let oracle = Oracle::new(rules).map_err(told)?;
     writeln!(out, "{} rules, {} problems", rules.len(), loaded.diagnostics.len())?;
     let mut all = Tally::default();
     for path in &args.events {

@@ -34,7 +34,7 @@ fn assert_agree(tally: &Tally) {
 #[test]
 fn every_built_in_rule_is_hit_and_just_missed() {
     let rules = builtin().rules;
-    let made = synthesise_all(&Oracle::new(&rules), &rules, 5);
+    let made = synthesise_all(&Oracle::new(&rules).unwrap(), &rules, 5);
     assert_agree(&made.hits);
     assert_agree(&made.near);
     assert_eq!(made.hits.rules_hit.len(), rules.len());
@@ -45,7 +45,7 @@ fn every_built_in_rule_is_hit_and_just_missed() {
 fn the_machine_agrees_with_the_truth_on_public_rules_and_events() {
     let (Some(folder), Some(events)) = (shared("sigmahq"), shared("events")) else { return };
     let rules: Vec<Rule> = load(&folder).unwrap().ruleset.rules.into_iter().step_by(25).collect();
-    let oracle = Oracle::new(&rules);
+    let oracle = Oracle::new(&rules).unwrap();
     for file in ["structured_windows.ndjson.gz", "raw_windows.ndjson.gz"] {
         let lines: Vec<String> = lines(&events.join(file)).unwrap().into_iter().step_by(500).collect();
         assert_agree(&lane(&oracle, &lines, false));
