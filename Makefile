@@ -1,10 +1,11 @@
 # make demo   builds sigmabus and scans the bundled capture with the built-in rules
 # make test   runs every test
-# Both install the libpcap headers when they are missing and that is possible here.
+# make fuzz   runs each fuzz target for SECONDS (60); needs cargo-fuzz
+# The first two install the libpcap headers when they are missing and that is possible here.
 
 CARGO ?= cargo
 
-.PHONY: demo test lint doc bench setup install clean
+.PHONY: demo test lint doc bench fuzz setup install clean
 
 demo: setup
 	$(CARGO) build --release --locked
@@ -23,6 +24,11 @@ doc: setup
 
 bench: setup
 	$(CARGO) bench --locked
+
+SECONDS ?= 60
+
+fuzz: setup
+	./scripts/fuzz $(SECONDS)
 
 setup:
 	@./scripts/setup

@@ -9,6 +9,85 @@ use proptest::prelude::*;
 
 const FIELDS: [&str; 12] = ["u8", "u16", "int", "bool", "word", "words", "list", "addr", "time", "a", "b", "c"];
 
+/// 2^63: the first float above all `i64`.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
+/// Texts that are numbers at the edge of something, or nearly numbers.
+const NUMBERS: [&str; 24] = [
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "9007199254740993",
+    "9223372036854775807.5",
+    "1e19",
+    "1E400",
+    "-1e-400",
+    "0.1",
+    ".5",
+    "5.",
+    "+5",
+    "-0",
+    "007",
+    "1_0",
+    " 1",
+    "0x10",
+    "١",
+    "nan",
+    "inf",
+    "1e",
+    "--1",
+];
+
+/// Texts that are times, or nearly times.
+const TIMES: [&str; 14] = [
+    "2023-11-14T22:13:20Z",
+    "2024-02-30",
+    "2024-02-29",
+    "2021-01-03",
+    "2024-12-30 23:59",
+    "2024-01-01T23:59:59+05:00",
+    "2024-01-01t05:07:09.123456789-11:30",
+    "2024-01-01T24:00",
+    "2024-01-01T5:00",
+    "2024-01-01T05:60",
+    "0000-01-01T00:00",
+    "9999-12-31T23:59:60Z",
+    "2024-01-01T05:07é",
+    "2024-1-1",
+];
+
+/// Pieces of regular expressions; any row of them is one.
+const REGEXES: [&str; 26] = [
+    "^",
+    "$",
+    "a",
+    "b+",
+    "[0-9]{2}",
+    "(?s).",
+    ".*",
+    "S",
+    "\\.0\\.",
+    "(é|σ)",
+    "e?",
+    "\\b",
+    "\\B",
+    "(?i:k)",
+    "[^a]",
+    "\\d",
+    "\\W",
+    "\\p{Greek}",
+    "(a|b|ab)*?",
+    "ſ",
+    "[i-k]",
+    "\\x{212a}",
+    "(?m)^",
+    "-|/",
+    "()",
+    "[[:upper:]]",
+];
+
 /// A value that owns its parts; [`Owned::fact`] lends them.
 #[derive(Clone, Debug)]
 enum Owned {
@@ -34,8 +113,11 @@ impl Owned {
 fn a_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[abAB\\-/.* ]{0,6}",
-        "[aσςΣsſßẞk\u{212a}\n–é]{0,5}",
+        "[aσςΣsſßẞkK\u{212a}iIİı\n–é]{0,5}",
+        "[-/–—―ab ]{0,5}",
         "-?[0-9]{1,3}(\\.[0-9]{1,2})?",
+        prop::sample::select(&NUMBERS[..]).prop_map(str::to_owned),
+        prop::sample::select(&TIMES[..]).prop_map(str::to_owned),
         "10\\.0\\.[01]\\.[0-3]",
         "(fe80::[0-3]|FE80::1|true|False|red|2023-11-14T22:13:20Z|2024-02-30|18446744073709551615|1e3)",
         "a{30,40}b?",
@@ -45,17 +127,21 @@ fn a_text() -> impl Strategy<Value = String> {
 fn a_number() -> impl Strategy<Value = Number> {
     prop_oneof![
         (-3_i128..12).prop_map(Number::Int),
-        prop_oneof![Just(256_i128), Just(65_535), Just(i128::from(i64::MAX)), Just(i128::from(u64::MAX))]
-            .prop_map(Number::Int),
+        prop_oneof![Just(256_i128), Just(65_535), Just(1 << 53), Just((1 << 53) + 1)].prop_map(Number::Int),
+        (prop_oneof![Just(i64::MIN.into()), Just(i64::MAX.into()), Just(i128::from(u64::MAX))], -1_i128..2)
+            .prop_map(|(limit, by)| Number::Int((limit + by).clamp(i64::MIN.into(), u64::MAX.into()))),
         (-6_i32..24).prop_map(|halves| Number::Float(f64::from(halves) / 2.0)),
-        prop_oneof![Just(1e300), Just(9_007_199_254_740_992.0), Just(-0.0)].prop_map(Number::Float),
+        prop_oneof![Just(1e300), Just(9_007_199_254_740_992.0), Just(-0.0), Just(0.1), Just(5e-324)]
+            .prop_map(Number::Float),
+        prop_oneof![Just(TWO_TO_63), Just(-TWO_TO_63), Just(2.0 * TWO_TO_63), Just(TWO_TO_63.next_down())]
+            .prop_map(Number::Float),
     ]
 }
 
 fn a_scalar() -> impl Strategy<Value = Owned> {
     prop_oneof![
         3 => a_text().prop_map(Owned::Text),
-        2 => prop_oneof![-3_i64..300, Just(i64::MAX), Just(i64::MIN), Just(1_700_000_000)].prop_map(|v| Owned::Plain(Fact::Int(v))),
+        2 => prop_oneof![-3_i64..300, Just(i64::MAX), Just(i64::MIN), Just(1_700_000_000), Just(1_700_000_000_123), Just(99_999_999_999), Just(-1)].prop_map(|v| Owned::Plain(Fact::Int(v))),
         1 => a_number().prop_map(|number| Owned::Plain(match number {
             Number::Int(value) => u64::try_from(value).map_or(Fact::Null, Fact::Uint),
             Number::Float(value) => Fact::Float(value),
@@ -86,24 +172,27 @@ fn an_order() -> impl Strategy<Value = Order> {
 }
 
 fn a_test() -> impl Strategy<Value = Test> {
-    let part = prop_oneof![Just(TimePart::Hour), Just(TimePart::Day), Just(TimePart::Week), Just(TimePart::Year)];
+    let parts =
+        [TimePart::Minute, TimePart::Hour, TimePart::Day, TimePart::Week, TimePart::Month, TimePart::Year].as_slice();
+    let part = prop::sample::select(parts);
     let place = prop_oneof![Just(Place::Whole), Just(Place::Contains), Just(Place::Start), Just(Place::End)];
-    const REGEXES: [&str; 9] = ["^1", "a+b", "[0-9]{2}", "(?s)a.b", "S", "^$", "\\.0\\.", "é|σ", "e"];
     prop_oneof![
-        2 => ("[aAbBsSkßσςé10.*?~:/ -]{0,5}", any::<bool>()).prop_map(|(text, cased)| Test::Text(pattern(&text, cased))),
+        2 => ("[aAbBsSkKſßẞσςΣİıé10.*?~:/ -]{0,5}", any::<bool>()).prop_map(|(text, cased)| Test::Text(pattern(&text, cased))),
         2 => (a_text(), prop_oneof![Just(("", "")), Just(("*", "*")), Just(("", "*")), Just(("*", "")), Just(("*", "*b"))], prop::bool::weighted(0.2))
             .prop_map(|(text, (before, after), cased)| Test::Text(pattern(&format!("{before}{text}{after}"), cased))),
-        1 => (prop::sample::select(&REGEXES[..]), any::<bool>()).prop_map(|(regex, ignore_case)| {
-            Test::Regex(Regex { pattern: regex.into(), ignore_case, multi_line: false, dot_all: false })
-        }),
+        1 => (prop::collection::vec(prop::sample::select(&REGEXES[..]), 0..4), any::<[bool; 3]>()).prop_map(
+            |(regex, [ignore_case, multi_line, dot_all])| {
+                Test::Regex(Regex { pattern: regex.concat().into(), ignore_case, multi_line, dot_all })
+            }
+        ),
         2 => a_number().prop_map(Test::Number),
         2 => (an_order(), a_number()).prop_map(|(order, number)| Test::Compare(order, number)),
-        1 => prop::sample::select(&["10.0.0.0/31", "10.0.0.0/8", "fe80::/10", "0.0.0.0/0"][..]).prop_map(|net| Test::Cidr(net.parse().unwrap())),
+        1 => prop::sample::select(&["10.0.0.0/31", "10.0.0.0/8", "fe80::/10", "0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "10.0.0.1/32", "fe80::1/128"][..]).prop_map(|net| Test::Cidr(net.parse().unwrap())),
         1 => any::<bool>().prop_map(Test::Bool),
         1 => prop_oneof![Just(Test::Exists), Just(Test::Null)],
         1 => (prop::sample::select(&FIELDS[..]), place, any::<bool>())
             .prop_map(|(field, place, cased)| Test::FieldRef { field: field.into(), place, cased }),
-        1 => (part, prop::option::of(an_order()), prop_oneof![0_i64..24, Just(2023)])
+        1 => (part, prop::option::of(an_order()), prop_oneof![0_i64..60, Just(2023), Just(2024), Just(i64::MAX), Just(i64::MIN)])
             .prop_map(|(part, order, value)| Test::TimePart { part, order, value }),
     ]
 }
@@ -131,8 +220,6 @@ fn a_condition() -> impl Strategy<Value = Expr> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
-
     #[test]
     fn the_machine_finds_what_is_true(
         conditions in prop::collection::vec(a_condition(), 1..12),

@@ -378,6 +378,14 @@ mod tests {
     }
 
     #[test]
+    fn tens_of_thousands_of_like_texts_are_searched_for_at_once() {
+        let rules: Vec<Expr> = (0..40_000).map(|n| field("a", text(&format!("*w{n}*")))).collect();
+        let (found, evaluated) = run(&rules, &[("a", Fact::Text("x w39876 w7"))]);
+        assert_eq!(found, [3, 7, 39, 398, 3_987, 39_876]);
+        assert_eq!(evaluated, 6);
+    }
+
+    #[test]
     fn a_rule_that_only_denies_is_always_looked_at() {
         assert_eq!(run(&[not(field("a", text("x")))], &[]), (vec![0], 1));
         assert_eq!(run(&[field("a", Test::Null)], &[]), (vec![0], 1));

@@ -5,12 +5,22 @@
 use super::fold::fold;
 use crate::record::{Fact, Facts, List, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Pattern, Piece, Place, Predicate, Regex, Target, Test, TimePart};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 /// 2^127: floats from here on fit no `i128`.
 const TOO_LARGE: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+
+/// How many regular expressions are remembered.
+const MOST_COMPILED: usize = 5_000;
+
+thread_local! {
+    /// Compiling one takes a thousand times as long as asking it, and the same ones come again with each record.
+    static COMPILED: RefCell<FxHashMap<Regex, Option<regex::Regex>>> = RefCell::default();
+}
 
 /// Whether `record` satisfies `expr`. A field that nobody wanted counts as absent.
 #[must_use]
@@ -212,12 +222,20 @@ fn wild(pattern: &Pattern, text: &str) -> bool {
 }
 
 fn found(regex: &Regex, text: &str) -> bool {
-    regex::RegexBuilder::new(&regex.pattern)
-        .case_insensitive(regex.ignore_case)
-        .multi_line(regex.multi_line)
-        .dot_matches_new_line(regex.dot_all)
-        .build()
-        .is_ok_and(|regex| regex.is_match(text))
+    COMPILED.with_borrow_mut(|all| {
+        if all.len() > MOST_COMPILED {
+            all.clear();
+        }
+        let compile = |regex: &Regex| {
+            regex::RegexBuilder::new(&regex.pattern)
+                .case_insensitive(regex.ignore_case)
+                .multi_line(regex.multi_line)
+                .dot_matches_new_line(regex.dot_all)
+                .build()
+        };
+        let compiled = all.entry(regex.clone()).or_insert_with_key(|regex| compile(regex).ok());
+        compiled.as_ref().is_some_and(|compiled| compiled.is_match(text))
+    })
 }
 
 fn placed(whole: &str, part: &str, place: Place, cased: bool) -> bool {

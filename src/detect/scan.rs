@@ -13,6 +13,16 @@ use std::collections::HashMap;
 /// the rules look for. Of a longer literal its end is taken (file paths differ there); a hit is then checked.
 const MAX_NEEDLE: usize = 32;
 
+/// Building the automaton moves the states that end a needle before all others, one by one. Where those are many and the
+/// others few, as for `a1`, `a2`, `a3`, ..., the moves form long circles, and following these takes time that grows with the
+/// square of their length. From so many needles on, a first one that is in no text begins the automaton with states that end
+/// nothing: circles become no longer than [`SHARE`].
+const MANY: usize = 1_000;
+/// How many bytes of needles there are for one byte of that first needle.
+const SHARE: usize = 64;
+/// A byte that UTF-8 does not have.
+const IN_NO_TEXT: u8 = 0xFF;
+
 /// A search for all texts of one field. Texts are given folded.
 #[derive(Debug)]
 pub(super) struct Scan {
@@ -100,6 +110,10 @@ impl Scan {
         }
         let mut by_text: Vec<(Box<[u8]>, Needle)> = by_text.into_iter().collect();
         by_text.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        if by_text.len() >= MANY {
+            let bytes: usize = by_text.iter().map(|(text, _)| text.len()).sum();
+            by_text.insert(0, (vec![IN_NO_TEXT; bytes / SHARE].into(), Needle::default()));
+        }
         let automaton =
             if by_text.is_empty() { None } else { Some(AhoCorasick::new(by_text.iter().map(|(text, _)| text))?) };
         let needles = by_text.into_iter().map(|(_, needle)| needle).collect();

@@ -276,6 +276,15 @@ mod tests {
         Some(values[last / 2] + values[last.div_ceil(2)])
     }
 
+    /// The first quartile in quarters.
+    fn quartile(events: &[Told]) -> Option<i64> {
+        let mut values: Vec<i64> = events.iter().map(|(_, value)| number(*value)).collect();
+        values.sort_unstable();
+        let last = values.len().checked_sub(1)?;
+        let (at, above) = (last / 4, last as i64 % 4);
+        Some(values[at] * (4 - above) + values[last.min(at + 1)] * above)
+    }
+
     fn cases(bound: u32, exactly: bool) -> Vec<Case> {
         let relation = if exactly { Relation::Eq } else { Relation::Gte };
         let criteria = vec![Criterion { relation, value: Number::Int(bound.into()) }];
@@ -284,6 +293,8 @@ mod tests {
         let sum = |events: &[Told]| events.iter().map(|(_, value)| number(*value)).sum::<i64>();
         let double =
             move |figure: i64| if exactly { figure == 2 * i64::from(bound) } else { figure >= 2 * i64::from(bound) };
+        let fourfold =
+            move |figure: i64| if exactly { figure == 4 * i64::from(bound) } else { figure >= 4 * i64::from(bound) };
         let expr = RuleExpr::All(vec![RuleExpr::Any(vec![RuleExpr::Seen(0), RuleExpr::Seen(1)]), RuleExpr::Seen(2)]);
         let (two, either) = (RULES as u32 - 1, |places: &BTreeSet<u32>| places.contains(&0) || places.contains(&1));
         vec![
@@ -331,6 +342,11 @@ mod tests {
                 kind: metric(Metric::Median),
                 datum: figure,
                 holds: Box::new(move |events| median(events).is_some_and(double)),
+            },
+            Case {
+                kind: metric(Metric::Percentile(25.0)),
+                datum: figure,
+                holds: Box::new(move |events| quartile(events).is_some_and(fourfold)),
             },
             Case {
                 kind: metric(Metric::Percentile(100.0)),

@@ -9,7 +9,7 @@
 
 use super::diagnostic::{Problem, Refusal, Span, nearest, short};
 use super::limits::{MAX_CONDITION_BYTES, MAX_CONDITION_DEPTH, MAX_QUANTIFIERS, MAX_REFERENCES};
-use super::yaml::part_of;
+use super::yaml::start_of;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -46,7 +46,8 @@ pub(super) type Mentions<'t> = Vec<(&'t str, Span)>;
 
 /// Reads `text`, which stands at `span` of the file `source`.
 pub(super) fn parse(text: &str, span: Span, source: &str, names: &Names<'_>) -> Result<Condition, Refusal> {
-    read(Place { text, span, source, noun: "search identifier" }, Words::Selections(names))
+    let start = start_of(source, span, text);
+    read(Place { text, span, start, noun: "search identifier" }, Words::Selections(names))
         .map(|(condition, _)| condition)
 }
 
@@ -57,9 +58,10 @@ pub(super) fn parse_rules<'t>(
     span: Span,
     source: &'t str,
 ) -> Result<(Condition, Mentions<'t>), Refusal> {
-    let (condition, words) = read(Place { text, span, source, noun: "rule" }, Words::Rules(Vec::new()))?;
+    let start = start_of(source, span, text);
+    let (condition, words) = read(Place { text, span, start, noun: "rule" }, Words::Rules(Vec::new(), Names::new()))?;
     let mentions = match words {
-        Words::Rules(mentions) => mentions,
+        Words::Rules(mentions, _) => mentions,
         Words::Selections(_) => Vec::new(),
     };
     Ok((condition, mentions))
@@ -88,7 +90,8 @@ fn read<'t>(place: Place<'t>, words: Words<'t>) -> Result<(Condition, Words<'t>)
 struct Place<'t> {
     text: &'t str,
     span: Span,
-    source: &'t str,
+    /// The byte of the file at which the text begins, if it stands there as it is.
+    start: Option<usize>,
     /// What its words name, for messages.
     noun: &'static str,
 }
@@ -97,8 +100,8 @@ struct Place<'t> {
 enum Words<'t> {
     /// Of these.
     Selections(&'t Names<'t>),
-    /// Any; those met so far.
-    Rules(Mentions<'t>),
+    /// Any; those met so far, in order and by name.
+    Rules(Mentions<'t>, Names<'t>),
 }
 
 impl Place<'_> {
@@ -107,7 +110,7 @@ impl Place<'_> {
     }
 
     fn part(self, at: Range<usize>) -> Span {
-        part_of(self.source, self.span, self.text, at)
+        self.start.map_or(self.span, |start| Span::new(start + at.start, start + at.end))
     }
 
     fn end(self) -> Range<usize> {
@@ -312,19 +315,21 @@ impl<'t> Parser<'t> {
                     Err(suggest(names, place.error(at, message), name))
                 }
             },
-            Words::Rules(_) if name.contains('*') => {
+            Words::Rules(..) if name.contains('*') => {
                 let problem = place.error(at, "a condition over rules has no patterns");
                 Err(problem.hint("join the names of the rules by `and` and `or`"))
             }
-            Words::Rules(mentions) => {
-                if let Some(known) = mentions.iter().position(|(known, _)| *known == name) {
-                    return Ok(Condition::Named(known));
+            Words::Rules(mentions, numbers) => {
+                if let Some(known) = numbers.get(name) {
+                    return Ok(Condition::Named(*known));
                 }
                 if mentions.len() == MAX_REFERENCES {
                     return Err(place.error(at, format!("more than {MAX_REFERENCES} rules in one condition")));
                 }
+                let number = mentions.len();
                 mentions.push((name, place.part(at)));
-                Ok(Condition::Named(mentions.len() - 1))
+                numbers.insert(name, number);
+                Ok(Condition::Named(number))
             }
         }
     }
@@ -549,7 +554,90 @@ mod tests {
         }
     }
 
+    /// What a condition says, twice told: its text, and by itself.
+    #[derive(Clone, Debug)]
+    enum Tree {
+        Name(usize),
+        /// `1 of` or `all of` names that begin so, or of them.
+        Of(bool, &'static str),
+        Not(Box<Self>),
+        Joined(bool, Vec<Self>),
+    }
+
+    const NAMES: [&str; 6] = ["sel", "sel_a", "selection", "not-x", "_hidden", "order"];
+
+    impl Tree {
+        fn text(&self) -> String {
+            match self {
+                Self::Name(name) => NAMES[*name].to_owned(),
+                Self::Of(all, prefix) => {
+                    let of = if prefix.is_empty() { "them".to_owned() } else { format!("{prefix}*") };
+                    format!("{} of {of}", if *all { "all" } else { "1" })
+                }
+                Self::Not(part) => format!("not {}", part.inner()),
+                Self::Joined(all, parts) => {
+                    let parts: Vec<String> = parts.iter().map(Self::inner).collect();
+                    parts.join(if *all { " and " } else { " OR " })
+                }
+            }
+        }
+
+        fn inner(&self) -> String {
+            if matches!(self, Self::Joined(..)) { format!("( {})", self.text()) } else { self.text() }
+        }
+
+        fn holds(&self, given: [bool; 6]) -> bool {
+            match self {
+                Self::Name(name) => given[*name],
+                Self::Of(all, prefix) => {
+                    let is_meant = |name: &str| {
+                        if prefix.is_empty() { !name.starts_with('_') } else { name.starts_with(prefix) }
+                    };
+                    let mut meant = (0..6).filter(|name| is_meant(NAMES[*name])).map(|name| given[name]);
+                    if *all { meant.all(|holds| holds) } else { meant.any(|holds| holds) }
+                }
+                Self::Not(part) => !part.holds(given),
+                Self::Joined(true, parts) => parts.iter().all(|part| part.holds(given)),
+                Self::Joined(false, parts) => parts.iter().any(|part| part.holds(given)),
+            }
+        }
+    }
+
+    fn a_tree() -> impl Strategy<Value = Tree> {
+        let leaf = prop_oneof![
+            3 => (0..6_usize).prop_map(Tree::Name),
+            1 => (any::<bool>(), prop::sample::select(&["", "sel", "sel_", "_", "n", "o"][..]))
+                .prop_map(|(all, prefix)| Tree::Of(all, prefix)),
+        ];
+        leaf.prop_recursive(5, 24, 4, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|part| Tree::Not(Box::new(part))),
+                (any::<bool>(), prop::collection::vec(inner, 1..4)).prop_map(|(all, parts)| Tree::Joined(all, parts)),
+            ]
+        })
+    }
+
+    fn holds(condition: &Condition, given: [bool; 6]) -> bool {
+        match condition {
+            Condition::All(parts) => parts.iter().all(|part| holds(part, given)),
+            Condition::Any(parts) => parts.iter().any(|part| holds(part, given)),
+            Condition::Not(part) => !holds(part, given),
+            Condition::Named(name) => given[*name],
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_condition_means_what_it_says(tree in a_tree()) {
+            let text = tree.text();
+            let names = NAMES.into_iter().zip(0..).collect();
+            let condition = parse(&text, Span::new(0, text.len()), &text, &names).unwrap();
+            for bits in 0..1_u8 << 6 {
+                let given = std::array::from_fn(|name| bits >> name & 1 == 1);
+                prop_assert_eq!(holds(&condition, given), tree.holds(given), "{} for {:?}", text, given);
+            }
+        }
+
         #[test]
         fn any_text_is_read_or_refused(text in "[a-c*()|. 1ofandt\n-]{0,60}|\\PC{0,30}") {
             let names = Names::from([("a", 0), ("b", 1)]);

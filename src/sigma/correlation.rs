@@ -6,7 +6,7 @@ use super::context::Context;
 use super::criteria::{self, Sought};
 use super::diagnostic::{Problem, Problems, Refusal, Span, nearest, short};
 use super::ir::Meta;
-use super::limits::{MAX_GROUP_ALIASES, MAX_GROUP_KEYS, MAX_REFERENCES};
+use super::limits::{MAX_FILE_WEIGHT, MAX_GROUP_ALIASES, MAX_GROUP_KEYS, MAX_ORDERS, MAX_REFERENCES};
 use super::metadata;
 use super::scalar::{self, Value};
 use super::yaml::{Entry, Kind, Node, Text};
@@ -63,6 +63,15 @@ pub(super) fn lower(context: &mut Context<'_>, map: Map<'_>, key: &Text<'_>, sec
         return None;
     }
     let sought = sought?;
+    // Each rule has a field to read for each key, and steps in the orders that it stands in.
+    let each = sought.orders().min(MAX_ORDERS) + group_by.len() + sought.fields().len();
+    if !context.budget.take(rules.len().saturating_mul(each)) {
+        let message = format!("the rules of this file need more than {MAX_FILE_WEIGHT} tests");
+        let hint = "a correlation counts once for every rule that it lists, and again for each field of `group-by`, and \
+                    with `or` in an order for each order";
+        problems.push(Problem::error("too-large", key.span, message).hint(hint));
+        return None;
+    }
     aliases.warn_of_unused(group_by.iter().chain(sought.fields()), problems);
     Some(Pending {
         meta: meta?,

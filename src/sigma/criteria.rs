@@ -31,6 +31,14 @@ pub(super) enum When {
 }
 
 impl Sought {
+    /// In how many orders its rules may be hit: an order with `(a or b) and (c or d)` is four.
+    pub(super) fn orders(&self) -> usize {
+        match self {
+            Self::TemporalOrdered(When::Expr(condition, _)) => orders(condition, false),
+            _ => 1,
+        }
+    }
+
     /// The fields whose values it looks at.
     pub(super) fn fields(&self) -> &[Name] {
         match self {
@@ -383,6 +391,19 @@ fn to_float(number: Number) -> f64 {
     match number {
         Number::Int(number) => number as f64,
         Number::Float(number) => number,
+    }
+}
+
+fn orders(condition: &Condition, denied: bool) -> usize {
+    match (condition, denied) {
+        (Condition::Named(_), _) => 1,
+        (Condition::Not(inner), _) => orders(inner, !denied),
+        (Condition::Any(parts), false) | (Condition::All(parts), true) => {
+            parts.iter().fold(0, |sum: usize, part| sum.saturating_add(orders(part, denied)))
+        }
+        (Condition::Any(parts), true) | (Condition::All(parts), false) => {
+            parts.iter().fold(1, |product: usize, part| product.saturating_mul(orders(part, denied)))
+        }
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn base64_offsets(bytes: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn base64_is_that_of_the_standard() {
@@ -108,6 +109,22 @@ mod tests {
     fn an_offset_variant_without_a_certain_digit_is_left_out() {
         assert_eq!(base64_offsets(b"a"), ["Y", "h"]);
         assert!(base64_offsets(b"").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_found_in_base64_by_its_place(
+            before: Vec<u8>,
+            value in proptest::collection::vec(any::<u8>(), 2..20),
+            after: Vec<u8>,
+        ) {
+            let variants = base64_offsets(&value);
+            prop_assert_eq!(variants.len(), 3);
+            let variant = &variants[before.len() % 3];
+            let encoded = base64(&[&*before, &*value, &*after].concat());
+            let at = (before.len() * 8).div_ceil(6);
+            prop_assert_eq!(encoded.get(at..at + variant.len()), Some(&**variant));
+        }
     }
 
     #[test]

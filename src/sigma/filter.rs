@@ -102,6 +102,10 @@ pub(super) fn apply(
     let mut added: Vec<Vec<Expr>> = rules.iter().map(|_| Vec::new()).collect();
     let mut budget = Budget::of(MAX_FILTER_WEIGHT);
     for (filter, file) in filters {
+        if budget.is_spent() {
+            problems.push((*file, filter.too_heavy()));
+            continue;
+        }
         let mut found = Vec::new();
         if let Some(targets) = filter.targets(rules, index, problems.len(), &mut found) {
             match filter.check(&targets, rules, given, &mut budget) {
@@ -233,8 +237,12 @@ impl Filter {
         if budget.take(lower::weight(&self.condition).saturating_mul(targets.len())) {
             return Ok(());
         }
+        Err(self.too_heavy())
+    }
+
+    fn too_heavy(&self) -> Refusal {
         let message = format!("filters add more than {MAX_FILTER_WEIGHT} tests to rules");
-        Err(Problem::error("too-large", self.span, message).hint("a filter counts once for each of its rules"))
+        Problem::error("too-large", self.span, message).hint("a filter counts once for each of its rules")
     }
 }
 

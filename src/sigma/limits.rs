@@ -50,6 +50,9 @@ pub const MAX_FILE_WEIGHT: usize = 200_000;
 
 /// Rules that one correlation, one alias or one filter may refer to.
 pub const MAX_REFERENCES: usize = 1_000;
+/// Orders of which one must be followed, that the condition of one correlation is reckoned to unfold into at most; the
+/// matcher refuses more.
+pub(super) const MAX_ORDERS: usize = 64;
 /// Fields of one `group-by`, or of one `field`.
 pub const MAX_GROUP_KEYS: usize = 16;
 /// Aliases of one correlation: one for each field that may have one.
@@ -87,6 +90,11 @@ impl Budget {
         let enough = weight <= self.weight;
         self.weight = self.weight.saturating_sub(weight);
         enough
+    }
+
+    /// Whether there is nothing left.
+    pub(super) const fn is_spent(&self) -> bool {
+        self.weight == 0
     }
 
     /// Takes `bytes` of compiled regular expressions; what was compiled is counted, also if it is refused. False when

@@ -279,6 +279,30 @@ mod tests {
             (format!("{}---\n", rule(&format!("{names}  condition: {globs}\n"))).repeat(30), "bad-condition"),
             (format!("{}---\n", rule(&format!("{names}  condition: {mentions} and y\n"))).repeat(20), "bad-condition"),
             (
+                many(100, &|at| {
+                    let words = (0..900).map(|word| format!("r{at}x{word}")).collect::<Vec<_>>().join(" or ");
+                    format!("title: t\ncorrelation: {{type: temporal, timespan: 1s, condition: {words}}}\n---\n")
+                }),
+                "unresolved-reference",
+            ),
+            (
+                many(3_000, &|at| {
+                    let either = ["(r or s)"; 6].join(" and ");
+                    format!(
+                        "title: t{at}\ncorrelation: {{type: temporal_ordered, timespan: 1s, condition: {either}}}\n---\n"
+                    )
+                }),
+                "too-large",
+            ),
+            (
+                many(1_500, &|at| {
+                    let (rules, keys) = (["r"; 100].join(", "), ["F"; 15].join(", "));
+                    let section = format!("{{type: temporal, rules: [{rules}], group-by: [{keys}], timespan: 1s}}");
+                    format!("title: t{at}\ncorrelation: {section}\n---\n")
+                }),
+                "too-large",
+            ),
+            (
                 many(5_000, &|at| {
                     let section =
                         "{type: event_count, rules: [selection, filtered, somewhat], timespan: 1s, condition: {gt: 1}}";

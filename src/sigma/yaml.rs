@@ -60,11 +60,16 @@ impl Node<'_> {
 
 /// The bytes of `part` of a scalar's text, or of the whole scalar where escapes or folding moved them.
 pub(super) fn part_of(source: &str, span: Span, text: &str, part: Range<usize>) -> Span {
-    let raw = source.get(span.start..span.end).unwrap_or("");
-    match raw.find(text) {
-        Some(at) if !text.is_empty() => Span::new(span.start + at + part.start, span.start + at + part.end),
-        _ => span,
+    match start_of(source, span, text) {
+        Some(start) => Span::new(start + part.start, start + part.end),
+        None => span,
     }
+}
+
+/// The byte at which the text of a scalar begins; `None` where escapes or folding moved its characters.
+pub(super) fn start_of(source: &str, span: Span, text: &str) -> Option<usize> {
+    let raw = source.get(span.start..span.end)?;
+    raw.find(text).filter(|_| !text.is_empty()).map(|at| span.start + at)
 }
 
 /// Reads all documents of `text`; unreadable ones become problems.

@@ -61,7 +61,7 @@ pub(super) type LeafId = usize;
 
 /// A name of more words is looked for as one key only. The longest name of ours and of the usual logs has six; a plan
 /// has an edge for each pair of dots in a name.
-const MOST_KEYS: usize = 16;
+const MOST_KEYS: usize = 10;
 
 /// The node of the whole line.
 pub(super) const ROOT: NodeId = 0;

@@ -1,0 +1,7 @@
+//! A file of rules.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sigmabus_fuzz::rules;
+
+fuzz_target!(|bytes: &[u8]| rules::check(bytes, &rules::EVENTS));
