@@ -269,7 +269,7 @@ mod tests {
         let globs = format!("1 of s*n*u*zz{}", " or 1 of s*n*u*1".repeat(99));
         let mentions = format!("selection_number_1{}", " or selection_number_999".repeat(600));
         for (text, code) in [
-            (items(45_000, &|at| format!("    F{at}|contins: x\n")), "unknown-modifier"),
+            (items(25_000, &|at| format!("    F{at}|contins: x\n")), "unknown-modifier"),
             (items(25_000, &|at| format!("    F{at}|re: '\\w{{90}}\\pL{{90}}'\n")), "bad-regex"),
             (items(250, &|at| format!("    F{at}|re: '{}'\n", "\\w".repeat(2_000))), "bad-regex"),
             (items(250, &|at| format!("    F{at}|re|i: '{}'\n", "[^a]".repeat(1_000))), "bad-regex"),

@@ -259,7 +259,7 @@ pub(super) fn group(
 
 fn too_heavy(span: Span) -> Refusal {
     Problem::error("too-large", span, format!("the rules of this file need more than {MAX_FILE_WEIGHT} tests"))
-        .hint("a test counts once for every 64 bytes of text, and again each time the condition names its selection")
+        .hint("a test counts once for every 64 bytes of text or 8 wildcards, and again each time the condition names its selection")
 }
 
 /// See [`Budget`].
@@ -269,10 +269,13 @@ pub(super) fn weight(expr: &Expr) -> usize {
         Expr::All(parts) | Expr::Any(parts) => parts.iter().map(weight).sum::<usize>() + 1,
         Expr::Not(inner) => 1 + weight(inner),
         Expr::Test(Predicate { test, .. }) => match test {
-            Test::Text(pattern) => pattern.pieces.iter().fold(1, |sum, piece| match piece {
-                Piece::Literal(literal) => sum + text(literal.len()) - 1,
-                Piece::Many | Piece::One | Piece::Dash => sum,
-            }),
+            Test::Text(pattern) => {
+                let literals = pattern.pieces.iter().filter_map(|piece| match piece {
+                    Piece::Literal(literal) => Some(literal.len() / 64),
+                    Piece::Many | Piece::One | Piece::Dash => None,
+                });
+                1 + pattern.pieces.len() / 16 + literals.sum::<usize>()
+            }
             Test::Regex(regex) => text(regex.pattern.len()),
             _ => 1,
         },
