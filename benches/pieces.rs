@@ -15,7 +15,7 @@ use sigmabus::cli::rule_files;
 use sigmabus::detect::{Input, Machine, Scratch, Unit};
 use sigmabus::modbus::{self, Message, Pairing};
 use sigmabus::net::{self, Net, Packet};
-use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Wanted};
+use sigmabus::pipeline::{Emits, Naming, Plan, Run, Wanted};
 use sigmabus::record::json::write_json;
 use sigmabus::record::{Record, Slots};
 use sigmabus::score::{Board, Scoreboard, Scored};
@@ -155,15 +155,14 @@ fn whole(criterion: &mut Criterion) {
         let plan = Arc::new(Plan::compile(ruleset, wanted).expect("the built-in rules"));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut engine = Engine::new(&plan, Emits { alerts: true, findings: false });
-                let input = engine.begin(Input { name: "traffic".into(), unit: Unit::Frame });
+                let mut run = Run::new(&plan, threads, &(), Emits { alerts: true, findings: false });
                 let Ok(Opened::Capture(source)) = capture::open(Box::new(Cursor::new(bytes.clone()))) else {
                     unreachable!("the generator writes captures")
                 };
-                let run = Run { plan: &plan, input, threads, progress: &() };
+                let input = Input { name: "traffic".into(), unit: Unit::Frame };
                 let mut sink = JsonLines::new(std::io::sink());
-                run.capture(source, None, &mut engine, &mut sink).expect("a whole capture");
-                engine.finish(&mut sink).expect("a sink that takes all").records.count
+                run.capture(input, source, None, &mut sink).expect("a whole capture");
+                run.finish(&mut sink).expect("a sink that takes all").records.count
             });
         });
     }

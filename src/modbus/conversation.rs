@@ -31,6 +31,35 @@ pub(super) struct Dialogue {
     pub(super) recent: Recent,
     /// Whether it was said that this is not Modbus.
     pub(super) foreign: bool,
+    /// Whether the capture holds packets of the server: else silence says nothing.
+    pub(super) heard_server: bool,
+    /// By direction, who speaks: said where it was new.
+    pub(super) introduced: [Option<Introduced>; 2],
+    /// Which units were told to listen only.
+    pub(super) listening: Units,
+}
+
+/// The hardware address that an end spoke from, where the link layer has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Introduced(pub(super) Option<[u8; 6]>);
+
+/// A set of units.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Units([u64; 4]);
+
+impl Units {
+    /// Adds a unit, or takes it out.
+    pub(super) fn set(&mut self, unit_id: u8, is_in: bool) {
+        let bit = 1 << (unit_id & 63);
+        if let Some(word) = self.0.get_mut(usize::from(unit_id >> 6)) {
+            *word = if is_in { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// Whether a unit is in it.
+    pub(super) fn has(&self, unit_id: u8) -> bool {
+        self.0.get(usize::from(unit_id >> 6)).is_some_and(|word| word >> (unit_id & 63) & 1 != 0)
+    }
 }
 
 impl Conversation {
@@ -45,6 +74,9 @@ impl Conversation {
                 odd: [Flags::NONE; 2],
                 recent: Recent::default(),
                 foreign: false,
+                heard_server: false,
+                introduced: [None; 2],
+                listening: Units::default(),
             },
         }
     }

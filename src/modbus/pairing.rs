@@ -6,8 +6,8 @@ use super::counters::Counters;
 use super::framing;
 use super::join::{Config, Join, Passage};
 use super::pending::Stage;
-use super::{Flag, Flags, Message, Pdu};
-use crate::net::{Carrier, Chunk, Direction, Event, Flow};
+use super::{Flag, Flags, Framing, Message, Pdu, Reason, Status};
+use crate::net::{Carrier, Chunk, Closing, Direction, Event, Flow, Transport};
 use crate::time::Timestamp;
 
 /// The most requests that one shard may have open: a sixteenth of 262,144.
@@ -33,10 +33,20 @@ impl Pairing {
     /// Takes what happened to a conversation and gives the messages that it completed.
     pub fn push(&mut self, chunk: &Chunk<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         let Chunk { flow, direction, carrier, event } = *chunk;
-        self.close_other(flow);
+        let framing = match flow.transport {
+            Transport::Tcp => Framing::Tcp,
+            Transport::Udp => Framing::Udp,
+        };
+        let passage = Passage { flow, direction, carrier, framing, cut: Flag::Truncated };
+        self.close_other(passage, sink);
         match event {
-            Event::Open { handshake } => self.open(flow, handshake),
-            Event::Close => self.close(flow),
+            Event::Open { handshake } => self.open(passage, handshake, sink),
+            Event::Close(closing) => self.close(passage, closing, sink),
+            Event::BothEnds => {
+                let Self { conversations, join, .. } = self;
+                let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
+                conversation.dialogue.heard_server = true;
+            }
             Event::Data { bytes, conflict, truncated } => {
                 let Self { conversations, tails, join } = self;
                 let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
@@ -44,23 +54,28 @@ impl Pairing {
                 if conflict {
                     dialogue.odd[direction as usize].set(Flag::RetransmitConflict);
                 }
-                let passage = Passage { flow, direction, carrier, cut: Flag::Truncated };
-                stream.push(bytes, truncated, tails, &mut |piece| join.piece(dialogue, passage, piece, sink));
+                stream.push(direction, bytes, truncated, tails, &mut |piece| {
+                    join.piece(dialogue, passage, piece, sink);
+                });
             }
             Event::Datagram { bytes, truncated } => {
                 let Self { conversations, join, .. } = self;
                 let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
                 let dialogue = &mut conversation.dialogue;
                 let cut = if truncated { Flag::Truncated } else { Flag::LengthMismatch };
-                let passage = Passage { flow, direction, carrier, cut };
+                let passage = Passage { cut, ..passage };
                 framing::datagram(bytes, &mut |piece| join.piece(dialogue, passage, piece, sink));
             }
-            Event::Gap => {
+            Event::Gap { cut } => {
                 let Self { conversations, tails, join } = self;
                 let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
                 let (stream, dialogue) = conversation.split(direction);
                 join.counters.skipped_bytes += stream.gap(tails) as u64;
                 dialogue.odd[direction as usize].set(Flag::AfterGap);
+                // That a snap length cut a message is told by the message.
+                if !cut {
+                    join.tell(passage, Status::Gap, None, sink);
+                }
             }
         }
         self.make_room();
@@ -75,10 +90,14 @@ impl Pairing {
         pdu: Pdu<'_>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
-        self.close_other(flow);
+        let framing = match flow.transport {
+            Transport::Tcp => Framing::Tcp,
+            Transport::Udp => Framing::Udp,
+        };
+        let passage = Passage { flow, direction, carrier, framing, cut: Flag::Truncated };
+        self.close_other(passage, sink);
         let Self { conversations, join, .. } = self;
         let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
-        let passage = Passage { flow, direction, carrier, cut: Flag::Truncated };
         join.adu(&mut conversation.dialogue, passage, pdu, Flags::NONE, sink);
         self.make_room();
     }
@@ -99,7 +118,8 @@ impl Pairing {
                 join.drop_request(dialogue, id);
                 join.counters.evicted += 1;
             } else {
-                join.time_out(dialogue, id, sink);
+                join.time_out(dialogue, id, None, sink);
+                join.pending.remember(&mut dialogue.open, id);
             }
         }
         while let Some(id) = join.pending.oldest(Stage::Remembered) {
@@ -118,11 +138,13 @@ impl Pairing {
         &self.join.counters
     }
 
-    fn open(&mut self, flow: &Flow, handshake: bool) {
-        self.close(flow);
-        if let Some(conversation) = place(&mut self.conversations, flow, &mut self.join.counters) {
-            *conversation = Conversation::new(flow, handshake);
-        }
+    fn open(&mut self, passage: Passage<'_>, handshake: bool, sink: &mut impl FnMut(&Message<'_>)) {
+        self.close(passage, Closing::Reused, sink);
+        let Self { conversations, join, .. } = self;
+        let Some(conversation) = place(conversations, passage.flow, &mut join.counters) else { return };
+        *conversation = Conversation::new(passage.flow, handshake);
+        let reason = if handshake { Reason::Handshake } else { Reason::MidStream };
+        join.connection(passage, Status::ConnectionOpen, reason, sink);
     }
 
     /// Drops the shard's oldest requests while there are too many.
@@ -143,22 +165,27 @@ impl Pairing {
     }
 
     /// Ends the conversation at the flow's slot if it is another one, whose end was not told.
-    fn close_other(&mut self, flow: &Flow) {
-        if let Some(Some(there)) = self.conversations.get(flow.slot as usize)
-            && there.dialogue.flow.serial != flow.serial
+    fn close_other(&mut self, passage: Passage<'_>, sink: &mut impl FnMut(&Message<'_>)) {
+        if let Some(Some(there)) = self.conversations.get(passage.flow.slot as usize)
+            && there.dialogue.flow.serial != passage.flow.serial
         {
-            self.close(flow);
+            self.close(passage, Closing::Evicted, sink);
         }
     }
 
     /// Ends whatever conversation stands at the flow's slot.
-    fn close(&mut self, flow: &Flow) {
-        let Some(place) = self.conversations.get_mut(flow.slot as usize) else { return };
+    fn close(&mut self, passage: Passage<'_>, closing: Closing, sink: &mut impl FnMut(&Message<'_>)) {
+        let Some(place) = self.conversations.get_mut(passage.flow.slot as usize) else { return };
         let Some(mut conversation) = place.take() else { return };
         for stream in [&mut conversation.to_server, &mut conversation.to_client] {
             self.join.counters.skipped_bytes += stream.gap(&mut self.tails) as u64;
         }
-        self.join.hang_up(&mut conversation.dialogue);
+        let dialogue = &mut conversation.dialogue;
+        self.join.hang_up(dialogue, closing.into(), passage.carrier.time, sink);
+        if closing != Closing::End {
+            let passage = Passage { flow: &dialogue.flow, ..passage };
+            self.join.connection(passage, Status::ConnectionClose, closing.into(), sink);
+        }
     }
 }
 
@@ -223,7 +250,7 @@ mod tests {
         let mut plant = Plant::new();
         let bytes = adu(1, 1, &READ);
         plant.bytes(Direction::ToServer, &bytes[..5]);
-        plant.event(&flow(0), Direction::ToServer, Event::Gap);
+        plant.event(&flow(0), Direction::ToServer, Event::Gap { cut: false });
         plant.bytes(Direction::ToServer, &adu(2, 1, &READ));
         let two = [adu(3, 1, &READ), adu(4, 1, &READ)].concat();
         plant.event(&flow(0), Direction::ToServer, Event::Data { bytes: &two, conflict: true, truncated: false });
@@ -339,7 +366,7 @@ mod tests {
     fn a_pdu_that_somebody_else_framed_is_joined_too() {
         let mut plant = Plant::new();
         let asked = plant.query(1, 1, &READ);
-        let carrier = Carrier { frame: 77, time: plant.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+        let carrier = Carrier { input: 0, frame: 77, time: plant.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
         let mbap = framing::header(&adu(1, 1, &READ_ANSWER)).unwrap();
         let pdu = Pdu { mbap, function_code: 3, data: &READ_ANSWER[1..] };
         let mut found = None;

@@ -134,6 +134,8 @@ pub(super) struct Conversation {
     pub(super) talked: bool,
     /// Its last frame.
     pub(super) last: Carrier,
+    /// Which ends were seen to send since it began: a bit by [`End`].
+    pub(super) seen: u8,
     /// A SYN that would end it, not believed yet.
     pub(super) doubt: Option<Doubt>,
     /// By [`Direction`].
@@ -305,6 +307,7 @@ impl Conversation {
             open: false,
             talked: false,
             last: *carrier,
+            seen: 0,
             doubt: None,
             streams: Default::default(),
             waiting: false,

@@ -6,7 +6,8 @@ use super::ip::{self, Ip, Place, TCP, UDP, Version};
 use super::link::{NO_VLAN, Unused};
 use super::packet::Packet;
 use super::stream::{Ledger, Stream};
-use super::{Carrier, Chunk, Counters, Direction, Event, SHARDS, Transport, tcp};
+use super::tcp::{self, Ending};
+use super::{Carrier, Chunk, Closing, Counters, Direction, Event, SERVER_PORTS, SHARDS, Transport};
 use crate::time::Timestamp;
 
 /// Which conversations are followed, and how many. The bounds are those of all shards together.
@@ -20,10 +21,10 @@ pub struct Config {
     pub max_held: usize,
 }
 
-/// Port 502, 65,536 conversations, 16 MiB.
+/// The [`SERVER_PORTS`], 65,536 conversations, 16 MiB.
 impl Default for Config {
     fn default() -> Self {
-        Self { ports: vec![502], max_flows: 1 << 16, max_held: 16 << 20 }
+        Self { ports: SERVER_PORTS.to_vec(), max_flows: 1 << 16, max_held: 16 << 20 }
     }
 }
 
@@ -120,16 +121,17 @@ impl Net {
                 if now.since(self.flows.get_mut(slot).last.time) <= class.idle() {
                     break;
                 }
-                self.ledger.counters.expired += u64::from(self.forget(slot, sink));
+                self.ledger.counters.expired += u64::from(self.forget(slot, Closing::Idle, now, sink));
             }
         }
     }
 
-    /// The end of the input: delivers what is held back and closes every conversation, in the order of their slots.
-    pub fn finish<F: FnMut(Chunk<'_>)>(&mut self, sink: &mut F) {
+    /// The end of the input at `now`: delivers what is held back and closes every conversation, in the order of their
+    /// slots.
+    pub fn finish<F: FnMut(Chunk<'_>)>(&mut self, now: Timestamp, sink: &mut F) {
         self.fragments.finish(&mut self.ledger.counters);
         for slot in 0..self.flows.slots() {
-            self.forget(slot, sink);
+            self.forget(slot, Closing::End, now, sink);
         }
     }
 
@@ -146,10 +148,10 @@ impl Net {
     }
 
     /// Closes a conversation and frees its slot; returns whether it was open.
-    fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, sink: &mut F) -> bool {
+    fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, closing: Closing, time: Timestamp, sink: &mut F) -> bool {
         let conversation = self.flows.get_mut(slot);
         let open = conversation.open;
-        conversation.close(Direction::ToServer, None, &mut self.ledger, sink);
+        conversation.close(Direction::ToServer, Ending { closing, time, by: None }, &mut self.ledger, sink);
         for stream in &mut conversation.streams {
             stream.reset(&mut self.ledger);
         }
@@ -305,7 +307,7 @@ impl Net {
     ) -> u32 {
         while self.flows.is_full() {
             let Some(slot) = Class::ALL.into_iter().find_map(|class| self.flows.oldest(class)) else { break };
-            self.ledger.counters.evicted += u64::from(self.forget(slot, sink));
+            self.ledger.counters.evicted += u64::from(self.forget(slot, Closing::Evicted, carrier.time, sink));
         }
         let handshake = client.is_some();
         let served = (self.ports.contains(route.src_port), self.ports.contains(route.dst_port));
@@ -408,7 +410,7 @@ mod tests {
         assert_eq!(source.cut(), None, "{}", path.display());
         let mut counters = Counters::default();
         for net in &mut nets {
-            net.finish(sink);
+            net.finish(Timestamp::default(), sink);
             counters.merge(net.counters());
             assert_eq!(net.held(), 0);
         }
@@ -505,7 +507,7 @@ mod tests {
         assert_eq!((retransmission.keep_alives, retransmission.conflicts), (1, 0));
         assert_eq!(retransmission.retransmitted + retransmission.duplicates, 3);
         assert_eq!((counters("ip_fragments").reassembled, counters("ip_fragments").fragments), (2, 4));
-        assert_eq!(counters("tls802").other_port, 4);
+        assert_eq!((counters("tls802").other_port, counters("tls802").opened), (0, 1));
         let mut handshakes = Vec::new();
         follow(&path.join("edge/midstream_half_adu.pcap"), &mut |chunk| {
             if let Event::Open { handshake } = chunk.event {
@@ -559,7 +561,7 @@ mod tests {
                         assert_eq!((open.insert(slot, serial), serial), (None, serials + 1));
                         serials = serial;
                     }
-                    Event::Close => assert_eq!(open.remove(&slot), Some(serial)),
+                    Event::Close(_) => assert_eq!(open.remove(&slot), Some(serial)),
                     Event::Data { bytes, .. } => assert!(open.get(&slot) == Some(&serial) && !bytes.is_empty()),
                     _ => assert_eq!(open.get(&slot), Some(&serial)),
                 }
@@ -576,7 +578,7 @@ mod tests {
                     net.expire(time, &mut sink);
                 }
             }
-            net.finish(&mut sink);
+            net.finish(Timestamp::from_parts(now, 0), &mut sink);
             prop_assert!(open.is_empty());
             prop_assert_eq!(net.held(), 0);
             let c = net.counters();

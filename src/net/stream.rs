@@ -261,7 +261,7 @@ impl Stream {
         if truncated {
             ledger.counters.truncated += 1;
             self.history.forget();
-            emit(carrier, Event::Gap);
+            emit(carrier, Event::Gap { cut: true });
         }
     }
 
@@ -276,7 +276,7 @@ impl Stream {
         ledger.counters.gaps += 1;
         self.next = seq;
         self.history.forget();
-        emit(carrier, Event::Gap);
+        emit(carrier, Event::Gap { cut: false });
     }
 
     /// Gives up the first hole and delivers what is behind it.

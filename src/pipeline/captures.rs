@@ -1,26 +1,31 @@
 //! Captures, from frames to alerts.
 
-use super::engine::Engine;
+use super::census::Census;
+use super::engine::{Emits, Engine};
 use super::evidence::{Evidence, merged};
 use super::lane::{LEFT_OUT, Lane, Routed};
 use super::plan::Plan;
 use super::spread::{Deal, Feed, Go, spread};
+use super::summary::Summary;
 use super::{Progress, RunError};
 use crate::capture::{Frame, Source};
+use crate::detect::Input;
 use crate::net::Packet;
 use crate::sink::Sink;
+use std::io;
 use std::sync::Arc;
 
-/// How a capture is run.
+/// A run over inputs, one after the other.
+///
+/// Captures go on from one file to the next: a connection that a rotated capture cuts in two stays one.
 pub struct Run<'a> {
-    /// What is decided.
-    pub plan: &'a Arc<Plan>,
-    /// The input's number in the engine.
-    pub input: u32,
-    /// How many lanes.
-    pub threads: usize,
-    /// Told how far it is.
-    pub progress: &'a dyn Progress,
+    pub(super) plan: Arc<Plan>,
+    pub(super) threads: usize,
+    pub(super) progress: &'a dyn Progress,
+    pub(super) engine: Engine,
+    /// None before the first capture.
+    lanes: Vec<Lane>,
+    census: Census,
 }
 
 /// Whether a frame is wanted, or why that cannot be told.
@@ -56,46 +61,90 @@ impl Feed<Routed> for Frames {
     }
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// A run on so many threads that has read nothing; `progress` is told how far it is.
+    #[must_use]
+    pub fn new(plan: &Arc<Plan>, threads: usize, progress: &'a dyn Progress, emits: Emits) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            threads: threads.max(1),
+            progress,
+            engine: Engine::new(plan, emits),
+            lanes: Vec::new(),
+            census: Census::new(plan),
+        }
+    }
+
+    /// The figures so far, for the caller to add to.
+    pub const fn summary(&mut self) -> &mut Summary {
+        self.engine.summary()
+    }
+
     /// Runs a capture to its end.
     ///
     /// # Errors
     /// When the source cannot be read (what came before is handed over) or the sink cannot be written.
     pub fn capture(
-        self,
+        &mut self,
+        input: Input,
         source: Box<dyn Source>,
         filter: Option<Filter>,
-        engine: &mut Engine,
         sink: &mut dyn Sink,
     ) -> Result<(), RunError> {
-        let threads = self.threads.max(1);
-        let lanes = (0..threads).map(|part| Lane::new(self.plan, part, threads)).collect();
-        let mut frames = Frames { source, filter, routed: threads > 1 };
-        let (mut lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
+        let input = self.engine.begin(input);
+        let Self { plan, threads, progress, engine, lanes, census } = self;
+        let mut lanes = std::mem::take(lanes);
+        if lanes.is_empty() {
+            lanes.extend((0..*threads).map(|part| Lane::new(plan, part, *threads)));
+        }
+        lanes.iter_mut().for_each(|lane| lane.begin(input));
+        let mut frames = Frames { source, filter, routed: *threads > 1 };
+        let (lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
             engine.summary().frames += routed.batch.len() as u64;
-            hand_over(self.input, evidence, engine, sink)?;
+            hand_over(input, evidence, census, engine, sink).map_err(RunError::Output)?;
             // Input may come slowly through a pipe: what is known is told before more is waited for.
             sink.flush().map_err(RunError::Output)?;
-            self.progress.step();
-            Ok(if self.progress.stopped() { Go::Stop } else { Go::On })
+            progress.step();
+            Ok(if progress.stopped() { Go::Stop } else { Go::On })
         })?;
-        let mut last: Vec<Evidence> = Vec::new();
-        for lane in &mut lanes {
+        self.lanes = lanes;
+        read?;
+        self.note_cut(input, &*frames.source);
+        Ok(())
+    }
+
+    /// The captures are over: what is open in them is closed.
+    ///
+    /// # Errors
+    /// When the sink cannot be written.
+    pub(super) fn end_captures(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
+        let Self { engine, lanes, census, .. } = self;
+        let mut last = Vec::new();
+        for lane in &mut *lanes {
             let mut evidence = Evidence::default();
             lane.finish(&mut evidence);
             lane.report(engine.summary());
             last.push(evidence);
         }
-        hand_over(self.input, &last, engine, sink)?;
-        read?;
-        self.note_cut(&*frames.source, engine);
-        Ok(())
+        lanes.clear();
+        // Every entry tells its own input.
+        hand_over(0, &last, census, engine, sink)
     }
 
-    fn note_cut(&self, source: &dyn Source, engine: &mut Engine) {
+    /// The end of all inputs: what was still open is told, and the figures are complete.
+    ///
+    /// # Errors
+    /// When the sink cannot be written.
+    pub fn finish(mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
+        self.end_captures(sink)?;
+        self.census.report(self.engine.summary());
+        self.engine.finish(sink)
+    }
+
+    fn note_cut(&mut self, input: u32, source: &dyn Source) {
         let Some(cut) = source.cut() else { return };
-        let summary = engine.summary();
-        let name = summary.catalogue.inputs.get(self.input as usize).map_or("", |input| &input.name);
+        let summary = self.engine.summary();
+        let name = summary.catalogue.inputs.get(input as usize).map_or("", |input| &input.name);
         let warning = format!("{name}: cut short: {} bytes after the last whole packet were left", cut.bytes);
         summary.warnings.push(warning);
     }
@@ -108,11 +157,19 @@ impl Run<'_> {
 pub(super) fn hand_over(
     input: u32,
     evidence: &[Evidence],
+    census: &mut Census,
     engine: &mut Engine,
     sink: &mut dyn Sink,
-) -> Result<(), RunError> {
+) -> io::Result<()> {
     for (evidence, entry) in merged(evidence) {
-        engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
+        let Some(sighting) = evidence.sighting_of(entry) else {
+            engine.observe(input, evidence, entry, sink)?;
+            continue;
+        };
+        let certain = census.take(sighting, entry.order);
+        for entry in certain.entries() {
+            engine.observe(input, certain, entry, sink)?;
+        }
     }
     Ok(())
 }

@@ -3,15 +3,16 @@
 //! The traffic is always split into the same logical shards by address pair, whether one lane runs them all or
 //! several share them, so that bounds, evictions and order never depend on the number of threads.
 
+use super::census::Sighting;
 use super::evidence::{Evidence, Order, Phase};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::spread::Work;
 use super::summary::{Room, Summary};
 use crate::capture::{Batch, Frame};
-use crate::modbus::Pairing;
+use crate::modbus::{Message, Pairing};
 use crate::net::{Net, Packet, SHARDS};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, LEAP, Span, Timestamp};
 use std::sync::Arc;
 
 /// The route of a frame that nobody wants.
@@ -31,6 +32,12 @@ pub(super) struct Lane {
     shards: Vec<Option<Shard>>,
     judge: Judge,
     clock: Clock,
+    /// The input whose frames come.
+    input: u32,
+    /// Whether none of them came yet.
+    begins: bool,
+    /// The latest time of any frame, of whatever shard.
+    latest: Timestamp,
 }
 
 /// The connections of one logical shard.
@@ -46,6 +53,10 @@ impl Work for Lane {
     fn run(&mut self, routed: &Routed, evidence: &mut Evidence) {
         let mut routes = routed.routes.iter().copied();
         for frame in routed.batch.frames() {
+            if self.begins {
+                self.continue_at(&frame, evidence);
+            }
+            self.latest = self.latest.max(frame.time);
             if let Some(now) = self.clock.tick(frame.time) {
                 self.expire(now, frame.number, evidence);
             }
@@ -66,11 +77,35 @@ impl Lane {
             (number % parts == part)
                 .then(|| Shard { net: Net::shard(&plan.net, number), pairing: Pairing::new(&plan.modbus) })
         };
-        Self { shards: (0..SHARDS).map(shard).collect(), judge: Judge::new(Arc::clone(plan)), clock: Clock::default() }
+        Self {
+            shards: (0..SHARDS).map(shard).collect(),
+            judge: Judge::new(Arc::clone(plan)),
+            clock: Clock::default(),
+            input: 0,
+            begins: false,
+            latest: Timestamp::default(),
+        }
+    }
+
+    /// The frames to come are those of another input.
+    pub(super) fn begin(&mut self, input: u32) {
+        self.input = input;
+        self.begins = true;
+    }
+
+    /// The first frame of an input. If it comes after all before it and soon enough, connections go on: the capture was
+    /// only cut into files. Else they are over.
+    fn continue_at(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {
+        self.begins = false;
+        let pause = frame.time.since(self.latest);
+        if pause < Span::ZERO || pause > LEAP {
+            self.close(frame.number, evidence);
+            self.latest = frame.time;
+        }
     }
 
     fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {
-        let packet = Packet::parse(frame);
+        let packet = Packet::parse(frame).of_input(self.input);
         let number = packet.shard();
         let Some(Some(Shard { net, pairing })) = self.shards.get_mut(number) else {
             return;
@@ -78,17 +113,17 @@ impl Lane {
         let judge = &mut self.judge;
         let order = Order { number: frame.number, phase: Phase::Frame, shard: number as u8 };
         net.push(&packet, &mut |chunk| {
-            pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
+            pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
         });
     }
 
     fn expire(&mut self, now: Timestamp, number: u64, evidence: &mut Evidence) {
         self.each_shard(|order, shard, judge| {
             let order = Order { number, ..order };
-            shard.pairing.expire(now, &mut |message| judge.message(message, order, evidence));
+            shard.pairing.expire(now, &mut |message| hear(message, order, judge, evidence));
             let pairing = &mut shard.pairing;
             shard.net.expire(now, &mut |chunk| {
-                pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
+                pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
             });
         });
     }
@@ -101,10 +136,16 @@ impl Lane {
 
     /// The end of the input: what is held is released, everything open is closed.
     pub(super) fn finish(&mut self, evidence: &mut Evidence) {
+        self.close(u64::MAX, evidence);
+    }
+
+    fn close(&mut self, number: u64, evidence: &mut Evidence) {
+        let now = self.latest;
         self.each_shard(|order, shard, judge| {
+            let order = Order { number, ..order };
             let pairing = &mut shard.pairing;
-            shard.net.finish(&mut |chunk| {
-                pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
+            shard.net.finish(now, &mut |chunk| {
+                pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
             });
         });
         self.clock = Clock::default();
@@ -127,5 +168,14 @@ impl Lane {
             summary.count(Room::Net, shard.net.counters().iter());
             summary.count(Room::Modbus, shard.pairing.counters().iter());
         }
+    }
+}
+
+/// Judges a message; what needs all shards to be decided is left to who sees them.
+#[inline]
+fn hear(message: &Message<'_>, order: Order, judge: &mut Judge, evidence: &mut Evidence) {
+    match Sighting::of(message) {
+        Some(sighting) => evidence.sight(order, message, sighting),
+        None => judge.message(message, order, evidence),
     }
 }

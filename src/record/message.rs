@@ -3,8 +3,8 @@
 use super::data::{Data, count, int, maybe, numbers};
 use super::schema::{Field, Group, Guard, Native, SECTIONS, Side, Wording};
 use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
-use crate::modbus::{Body, Kind, Message, Table};
-use crate::net::{Endpoint, Transport};
+use crate::modbus::{Body, Framing, Kind, Message, Table};
+use crate::net::{Direction, Endpoint, Transport};
 use bumpalo::Bump;
 use std::net::IpAddr;
 
@@ -92,9 +92,9 @@ impl<'a> Record<'a> {
     /// Sender and receiver of the message.
     fn ends(&self) -> (Endpoint, Endpoint) {
         let flow = self.message.flow;
-        match self.message.kind {
-            Kind::Query | Kind::Timeout | Kind::Status => (flow.client, flow.server),
-            Kind::Response | Kind::Exception => (flow.server, flow.client),
+        match self.message.direction {
+            Direction::ToServer => (flow.client, flow.server),
+            Direction::ToClient => (flow.server, flow.client),
         }
     }
 
@@ -106,6 +106,7 @@ impl<'a> Record<'a> {
             Native::Type => Fact::Word(&vocabulary::TYPE, 0),
             Native::EventTime => Fact::Time(self.message.time),
             Native::FrameNumber => count(carrier.frame),
+            Native::FramePdu if self.message.kind == Kind::Status => Fact::Absent,
             Native::FramePdu => int(self.message.index),
             Native::EthSrc => carrier.mac.map_or(Fact::Absent, |mac| Fact::Text(text::mac(mac.src, self.arena))),
             Native::EthDst => carrier.mac.map_or(Fact::Absent, |mac| Fact::Text(text::mac(mac.dst, self.arena))),
@@ -135,18 +136,20 @@ impl<'a> Record<'a> {
             Native::Server => Fact::Addr(flow.server.ip),
             Native::ServerPort => int(flow.server.port),
             Native::Conn => count(flow.serial),
-            Native::Framing => Fact::Word(&vocabulary::FRAMING, flow.transport as u16),
+            Native::Framing => Fact::Word(&vocabulary::FRAMING, self.message.framing as u16),
             _ => Fact::Absent,
         }
     }
 
     fn header(&self, native: Native) -> Fact<'a> {
-        let Message { kind, mbap, function_code, .. } = *self.message;
-        if native == Native::Kind {
-            return Fact::Word(&vocabulary::KIND, kind as u16);
-        }
-        if kind == Kind::Status {
-            return Fact::Absent;
+        let Message { kind, status, reason, mbap, function_code, framing, .. } = *self.message;
+        match native {
+            Native::Kind => return Fact::Word(&vocabulary::KIND, kind as u16),
+            Native::Status => return status.map_or(Fact::Absent, |it| Fact::Word(&vocabulary::STATUS, it as u16)),
+            Native::Reason => return reason.map_or(Fact::Absent, |it| Fact::Word(&vocabulary::REASON, it as u16)),
+            _ if kind == Kind::Status => return Fact::Absent,
+            Native::TransId | Native::ProtId | Native::Length if framing == Framing::Rtu => return Fact::Absent,
+            _ => {}
         }
         let function = self.message.function();
         match native {
@@ -194,6 +197,7 @@ impl<'a> Record<'a> {
             Native::LatencyMs if answer => Fact::Float(message.time.since(request.time).nanos() as f64 / 1e6),
             Native::RequestTime => Fact::Time(request.time),
             Native::RequestFrame => count(request.frame),
+            Native::RequestTransId if message.framing == Framing::Rtu => Fact::Absent,
             Native::RequestTransId => int(request.mbap.trans_id),
             Native::RequestUnitId => int(request.mbap.unit_id),
             Native::RequestFunctionCode => Fact::Word(vocabulary::function_code(), u16::from(request.function_code)),
