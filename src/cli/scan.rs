@@ -145,13 +145,7 @@ impl Stored {
     }
 
     /// Reads one input to its end.
-    fn input(
-        &self,
-        input: &Named,
-        bar: &Bar,
-        run: &mut Run<'_>,
-        printer: &mut Printer,
-    ) -> Result<(), Failure> {
+    fn input(&self, input: &Named, bar: &Bar, run: &mut Run<'_>, printer: &mut Printer) -> Result<(), Failure> {
         let opened = input.open(&bar.read, &self.stop)?;
         let unknown = |start: &[u8]| Failure::failed(inputs::unknown_format(&input.name, start));
         let unit = pipeline::unit_of(&opened).map_err(unknown)?;

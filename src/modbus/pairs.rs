@@ -64,7 +64,7 @@ impl Pairs {
         carrier: &Carrier,
         counters: &mut Counters,
     ) -> News {
-        let ends = Ends { client: flow.client.ip, server: flow.server.ip, vlan: carrier.vlan[0] };
+        let ends = Ends { client: flow.client.ip, server: flow.server.ip, vlan: carrier.outer_vlan() };
         let mut pair = self.table.get(&ends).copied().unwrap_or_default();
         let news = pair.meet(direction, carrier.mac.map(|mac| mac.src), counters);
         if news.pair {

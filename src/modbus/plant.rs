@@ -51,7 +51,13 @@ pub(super) fn adu(trans_id: u16, unit_id: u8, pdu: &[u8]) -> Vec<u8> {
 impl Plant {
     pub(super) fn new() -> Self {
         let pairing = Pairing::new(&super::Config::default());
-        let mut plant = Self { pairing, said: Vec::new(), happened: Vec::new(), now: Timestamp::from_parts(1_700_000_000, 0), frame: 0 };
+        let mut plant = Self {
+            pairing,
+            said: Vec::new(),
+            happened: Vec::new(),
+            now: Timestamp::from_parts(1_700_000_000, 0),
+            frame: 0,
+        };
         plant.open(&flow(0));
         plant.happened.clear();
         plant.frame = 0;
@@ -68,7 +74,8 @@ impl Plant {
     pub(super) fn event(&mut self, flow: &Flow, direction: Direction, event: Event<'_>) {
         self.frame += 1;
         self.now = self.now.plus(Span::from_nanos(1_000_000));
-        let carrier = Carrier { input: 0, frame: self.frame, time: self.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 };
+        let carrier =
+            Carrier { input: 0, frame: self.frame, time: self.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 };
         let Self { said, happened, .. } = self;
         let chunk = Chunk { flow, direction, carrier: &carrier, event };
         self.pairing.push(&chunk, &mut |message| match message.status {

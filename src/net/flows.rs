@@ -140,6 +140,8 @@ pub(super) struct Conversation {
     pub(super) doubt: Option<Doubt>,
     /// By [`Direction`].
     pub(super) streams: [Stream; 2],
+    /// Whether it is on ports that are not watched, and was found by its exchange.
+    pub(super) probed: bool,
     /// Whether its slot is in the list of those that wait for a hole. Outlives the conversation.
     pub(super) waiting: bool,
 }
@@ -310,6 +312,7 @@ impl Conversation {
             seen: 0,
             doubt: None,
             streams: Default::default(),
+            probed: false,
             waiting: false,
         }
     }

@@ -32,6 +32,7 @@ mod history;
 mod ip;
 mod link;
 mod packet;
+mod probe;
 mod shard;
 mod stream;
 mod tcp;
@@ -115,6 +116,15 @@ pub struct Carrier {
     pub vlan: [u16; 2],
     /// TCP flag byte (CWR ECE URG ACK PSH RST SYN FIN from the high bit down); 0 for UDP.
     pub tcp_flags: u8,
+}
+
+impl Carrier {
+    /// The VLAN that its hosts are in. Id 0 only carries a priority: some devices tag their frames so, and their peers'
+    /// are untagged.
+    #[must_use]
+    pub const fn outer_vlan(&self) -> u16 {
+        if self.vlan[0] == 0 { link::NO_VLAN } else { self.vlan[0] }
+    }
 }
 
 /// The two MAC addresses of a frame.

@@ -3,8 +3,9 @@
 use super::flows::{Class, End, Flows, Roles, Route};
 use super::fragments::Fragments;
 use super::ip::{self, Ip, Place, TCP, UDP, Version};
-use super::link::{NO_VLAN, Unused};
+use super::link::Unused;
 use super::packet::Packet;
+use super::probe::Probe;
 use super::stream::{Ledger, Stream};
 use super::tcp::{self, Ending};
 use super::{Carrier, Chunk, Closing, Counters, Direction, Event, SERVER_PORTS, SHARDS, Transport};
@@ -57,6 +58,7 @@ pub struct Net {
     flows: Flows,
     fragments: Fragments,
     ledger: Ledger,
+    probe: Probe,
     /// Slots with segments that wait for a hole, or did since the last look; each once.
     waiting: Vec<u32>,
 }
@@ -80,6 +82,7 @@ impl Net {
             flows: Flows::new(config.max_flows / SHARDS),
             fragments: Fragments::default(),
             ledger: Ledger { counters: Counters::default(), held: 0, max_held: config.max_held / SHARDS, number, step },
+            probe: Probe::default(),
             waiting: Vec::new(),
         }
     }
@@ -151,6 +154,7 @@ impl Net {
     fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, closing: Closing, time: Timestamp, sink: &mut F) -> bool {
         let conversation = self.flows.get_mut(slot);
         let open = conversation.open;
+        self.probe.followed -= usize::from(std::mem::take(&mut conversation.probed));
         conversation.close(Direction::ToServer, Ending { closing, time, by: None }, &mut self.ledger, sink);
         for stream in &mut conversation.streams {
             stream.reset(&mut self.ledger);
@@ -220,17 +224,47 @@ impl Net {
         let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
         // Both are looked at, always: which of the two is the server's cannot be predicted.
         if !(self.ports.contains(ports.0) | self.ports.contains(ports.1)) {
-            self.ledger.counters.other_port += 1;
+            self.elsewhere(carrier, ip, transport, ports, sink);
             return Ok(());
         }
-        // Id 0 only carries a priority: some devices tag their frames so, and their peers' are untagged.
-        let vlan = if carrier.vlan[0] == 0 { NO_VLAN } else { carrier.vlan[0] };
-        let route = Route::new(ip.addresses, ports, transport, vlan);
+        let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
         match transport {
             Transport::Tcp => self.segment(&route, &tcp::read(ip, conflict)?, carrier, sink),
             Transport::Udp => self.datagram(&route, ip, carrier, sink)?,
         }
         Ok(())
+    }
+
+    /// Takes a packet between ports that are not watched: of a conversation that was found, or perhaps to find one by.
+    fn elsewhere<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        carrier: &Carrier,
+        ip: &Ip<'_>,
+        transport: Transport,
+        ports: (u16, u16),
+        sink: &mut F,
+    ) {
+        self.ledger.counters.other_port += 1;
+        if transport != Transport::Tcp {
+            return;
+        }
+        let Ok(segment) = tcp::read(ip, false) else { return };
+        let is_followed = self.probe.followed > 0;
+        if !is_followed && segment.whole_data().is_none() {
+            return;
+        }
+        let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
+        if !(is_followed && self.flows.find(&route.key).is_some()) {
+            let Some(query) = self.probe.look(&route, &segment, carrier) else { return };
+            let slot = self.insert(&query.route, None, &query.carrier, sink);
+            let conversation = self.flows.get_mut(slot);
+            conversation.probed = true;
+            conversation.segment(query.route.from, &query.segment(), &query.carrier, &mut self.ledger, sink);
+            self.probe.followed += 1;
+            self.ledger.counters.found_elsewhere += 1;
+        }
+        self.ledger.counters.other_port -= 1;
+        self.segment(&route, &segment, carrier, sink);
     }
 
     #[inline]

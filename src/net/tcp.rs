@@ -71,6 +71,26 @@ pub(super) fn read<'a>(ip: &Ip<'a>, conflict: bool) -> Result<Segment<'a>, Unuse
     Ok(Segment { flags, seq, ack: u32::from_be_bytes([a0, a1, a2, a3]), payload, conflict })
 }
 
+impl<'a> Segment<'a> {
+    /// A segment of data only, with these sequence and acknowledgement numbers.
+    pub(super) fn of_data((seq, ack): (u32, u32), bytes: &'a [u8]) -> Self {
+        let payload = Payload { seq, bytes, wire_len: bytes.len() as u32, id: 0 };
+        Self { flags: ACK, seq, ack, payload, conflict: false }
+    }
+
+    /// Its data, if there is some, all of it was captured, and its flags ask for nothing else.
+    pub(super) fn whole_data(&self) -> Option<&'a [u8]> {
+        let Payload { bytes, wire_len, .. } = self.payload;
+        let is_plain = self.flags & (SYN | RST | FIN | ACK) == ACK;
+        (is_plain && !bytes.is_empty() && bytes.len() == wire_len as usize).then_some(bytes)
+    }
+
+    /// Its sequence and acknowledgement numbers.
+    pub(super) const fn numbers(&self) -> (u32, u32) {
+        (self.payload.seq, self.ack)
+    }
+}
+
 impl Segment<'_> {
     fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0

@@ -140,7 +140,7 @@ impl Census {
             Direction::ToServer => sighting.flow.client.ip,
             Direction::ToClient => sighting.flow.server.ip,
         };
-        let host = self.hosts.meet((ip, sighting.carrier.vlan[0]));
+        let host = self.hosts.meet((ip, sighting.carrier.outer_vlan()));
         let news = host.see(sighting.status, sighting.carrier.mac.map(|mac| mac.src));
         for status in news.into_iter().flatten() {
             self.judge.message(&sighting.message(status), order, &mut self.evidence);
