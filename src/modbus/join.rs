@@ -459,6 +459,17 @@ mod tests {
     }
 
     #[test]
+    fn an_identification_may_take_several_transactions() {
+        let mut plant = Plant::new();
+        let first = plant.query(1, 1, &[43, 14, 1, 0]);
+        let more = plant.answer(1, 1, &[43, 14, 1, 1, 0xFF, 1, 1, 0, 1, b'A']);
+        let second = plant.query(1, 1, &[43, 14, 1, 1]);
+        let last = plant.answer(1, 1, &[43, 14, 1, 1, 0, 0, 2, 1, 1, b'B', 2, 1, b'C']);
+        assert_eq!((more.asked_in(), more.flags), (Some(first), vec![]));
+        assert_eq!((last.asked_in(), last.flags), (Some(second), vec![]));
+    }
+
+    #[test]
     fn answers_may_overtake_each_other() {
         let mut plant = Plant::new();
         let asked: Vec<u64> = (100..110).map(|trans_id| plant.query(trans_id, 1, &[3, 0, 0, 0, 1])).collect();

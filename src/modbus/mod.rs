@@ -341,11 +341,13 @@ pub enum Flag {
     Broadcast,
     /// These bytes are no Modbus.
     NotModbus,
+    /// An exception code that its function does not have.
+    BadExceptionCode,
 }
 
 impl Flag {
     /// Every flag in bit order with the name that rules use.
-    pub const ALL: [(Self, &'static str); 17] = [
+    pub const ALL: [(Self, &'static str); 18] = [
         (Self::Malformed, "malformed"),
         (Self::Truncated, "truncated"),
         (Self::LengthMismatch, "length_mismatch"),
@@ -363,6 +365,7 @@ impl Flag {
         (Self::AfterGap, "after_gap"),
         (Self::Broadcast, "broadcast"),
         (Self::NotModbus, "not_modbus"),
+        (Self::BadExceptionCode, "bad_exception_code"),
     ];
 }
 

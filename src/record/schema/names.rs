@@ -105,7 +105,15 @@ const ENTRIES: &[Entry] = &[
         ],
         REGISTERS_ASKED,
     ),
-    entry(17, &[], &[("byte_count", Native::ByteCount), ("server_id", Native::ServerId)]),
+    entry(
+        17,
+        &[],
+        &[
+            ("byte_count", Native::ByteCount),
+            ("server_id", Native::ServerId),
+            ("run_indicator_status", Native::RunIndicator),
+        ],
+    ),
     entry(
         20,
         &[("byte_count", Native::ByteCount), ("sub_requests", Native::SubRequests)],

@@ -153,6 +153,8 @@ table! {
         MessageCount "modbus.message_count": Domain::U16, ["messages"], "289", "Message counter of function 12.";
         Events "modbus.events": Domain::Text, r#""2000""#, "Events of function 12 in hex, the latest first.";
         ServerId "modbus.server_id": Domain::Text, r#""0aff""#, "What function 17 reports, in hex.";
+        RunIndicator "modbus.run_indicator": Domain::Word(&words::SWITCH), r#""ON""#,
+            "Of function 17: whether the device runs, where its id is one byte long.";
         Files "modbus.files": Domain::U16List, "[4, 3]", "File numbers of functions 20 and 21.";
         SubRequests "modbus.sub_requests": Domain::Text, r#""4:1:2, 3:9:2""#,
             "File, record and length of each group of functions 20 and 21.";
