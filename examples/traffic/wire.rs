@@ -298,6 +298,13 @@ impl<W: Write> Wire<W> {
         self.packet(&Packet { from, to, transport: Transport::Tcp { seq, ack, flags }, payload })
     }
 
+    /// `side` sends so many bytes that its peer receives and the capture lacks.
+    pub fn lose(&mut self, connection: &mut Connection, side: Side, len: usize) {
+        let seq = connection.claim(side, len);
+        connection.half_mut(side).deliver(seq, len as u32);
+        self.advance(self.pace);
+    }
+
     /// Writes a UDP datagram.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ impl Stream {
     /// Takes what is in RTU frames off the front of the next bytes, on a stream that never showed an ADU.
     ///
     /// A stream is believed to consist of RTU frames from its first segment of nothing else on. But an attacker can
-    /// make the start of an ADU look like one: so that segment is kept until another one agrees.
+    /// make an ADU without data, or the start of one, look like one: so that segment is kept until another one agrees.
     #[cold]
     fn push_rtu<'a>(
         &mut self,
@@ -139,7 +139,8 @@ impl Stream {
                 self.step = Step::Rtu { doubt: false };
             }
             _ => {
-                let is_adu = matches!(judge(bytes, self.step), Verdict::Adu(..));
+                // Two registers asked for at address 0 look like an ADU without data; the CRC tells.
+                let is_adu = matches!(judge(bytes, self.step), Verdict::Adu(mbap, _) if mbap.length > LENGTH_MIN);
                 if self.tail.is_some() || is_adu || !rtu::is_all(bytes, direction) {
                     return bytes;
                 }

@@ -46,18 +46,27 @@ pub struct Ask {
     pub records: Option<Naming>,
     pub findings: bool,
     pub alerts: bool,
+    /// Whether records of state events are printed.
+    pub status: bool,
     pub threads: usize,
 }
 
 impl Ask {
     /// Records only.
     pub fn records(naming: Naming) -> Self {
-        Self { ruleset: Ruleset::default(), records: Some(naming), findings: false, alerts: false, threads: 1 }
+        Self {
+            ruleset: Ruleset::default(),
+            records: Some(naming),
+            findings: false,
+            alerts: false,
+            status: true,
+            threads: 1,
+        }
     }
 
     /// Findings and alerts of the built-in rules.
     pub fn verdicts() -> Self {
-        Self { ruleset: builtin(), records: None, findings: true, alerts: true, threads: 1 }
+        Self { ruleset: builtin(), records: None, findings: true, alerts: true, status: true, threads: 1 }
     }
 
     /// The same on several threads.
@@ -71,6 +80,7 @@ impl Ask {
             scoreboards: vec![Scoreboard::default()],
             findings: self.findings,
             records: self.records,
+            without_status: !self.status,
             ..Wanted::default()
         };
         let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());
