@@ -154,21 +154,14 @@ impl Join {
                 if mbap.length > framing::LENGTH_MAX {
                     odd.set(Flag::LengthMismatch);
                 }
-                if mbap.prot_id != 0 {
+                if mbap.prot_id == 0 {
+                    self.introduce(dialogue, passage, sink);
+                } else {
                     odd.set(Flag::NotModbus);
                 }
-                self.introduce(dialogue, passage, sink);
                 self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
             }
-            Piece::Rtu { unit_id, pdu } => {
-                let [function_code, data @ ..] = pdu else { return };
-                let odd = std::mem::take(&mut dialogue.odd[passage.direction as usize]);
-                let passage = Passage { framing: Framing::Rtu, ..passage };
-                // The header that the PDU would have: what joins transactions finds them all alike.
-                let mbap = Mbap { trans_id: 0, prot_id: 0, length: pdu.len() as u16 + 1, unit_id };
-                self.introduce(dialogue, passage, sink);
-                self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
-            }
+            Piece::Rtu { unit_id, pdu } => self.rtu(dialogue, passage, unit_id, pdu, sink),
             Piece::Lost { bytes, cause } => {
                 self.counters.lost_step += 1;
                 self.lost(dialogue, passage, bytes, cause, sink);
@@ -178,6 +171,7 @@ impl Join {
     }
 
     /// Takes one ADU, joins it and gives its message.
+    #[inline(always)]
     pub(super) fn adu(
         &mut self,
         dialogue: &mut Dialogue,
@@ -196,6 +190,25 @@ impl Join {
         }
     }
 
+    /// Takes a frame without a header. Apart, lest the way of all others grow.
+    #[cold]
+    fn rtu(
+        &mut self,
+        dialogue: &mut Dialogue,
+        passage: Passage<'_>,
+        unit_id: u8,
+        pdu: &[u8],
+        sink: &mut impl FnMut(&Message<'_>),
+    ) {
+        let [function_code, data @ ..] = pdu else { return };
+        let odd = std::mem::take(&mut dialogue.odd[passage.direction as usize]);
+        let passage = Passage { framing: Framing::Rtu, ..passage };
+        // The header that the PDU would have: what joins transactions finds them all alike.
+        let mbap = Mbap { trans_id: 0, prot_id: 0, length: pdu.len() as u16 + 1, unit_id };
+        self.introduce(dialogue, passage, sink);
+        self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
+    }
+
     /// The place of the next message among those that `frame` completed.
     fn index(&mut self, frame: u64) -> u16 {
         self.index = if frame == self.frame { self.index.saturating_add(1) } else { 0 };
@@ -203,6 +216,7 @@ impl Join {
         self.index
     }
 
+    #[inline(always)]
     fn query(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         self.counters.queries += 1;
         let mut message = heard.message(Kind::Query, None);
@@ -228,6 +242,7 @@ impl Join {
         self.pending.store(&mut dialogue.open, new);
     }
 
+    #[inline(always)]
     fn answer(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         let kind = if heard.pdu.function_code & EXCEPTION_BIT == 0 { Kind::Response } else { Kind::Exception };
         match kind {
@@ -296,6 +311,7 @@ impl Join {
 
     /// Brings the conversation's requests up to `now`, so that what a message finds does not hang on how often
     /// [`Pairing::expire`](super::Pairing::expire) is called.
+    #[inline(always)]
     fn settle(&mut self, dialogue: &mut Dialogue, now: Timestamp, sink: &mut impl FnMut(&Message<'_>)) {
         while let Some(id) = dialogue.open.oldest(Stage::Waiting) {
             if self.pending.request(id).time().plus(self.config.timeout) > now {
@@ -335,6 +351,7 @@ impl Join {
 
     /// A waiting request was not answered: say so, if silence is odd, and remember it. `ended` tells why and when it
     /// cannot be answered any more, if not because its time is out.
+    #[cold]
     pub(super) fn time_out(
         &mut self,
         dialogue: &Dialogue,
@@ -389,6 +406,7 @@ impl Join {
     }
 
     /// The conversation is over at `now`, and with it the hope for answers.
+    #[inline(never)]
     pub(super) fn hang_up(
         &mut self,
         dialogue: &mut Dialogue,

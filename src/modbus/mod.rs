@@ -38,7 +38,7 @@ pub use body::{Body, DeviceObject, DeviceObjects, FileGroup, FileGroups, Values}
 pub use counters::Counters;
 pub use function::{Access, Category, Function, Table};
 pub use join::{Config, MISMATCH_REACH, OPEN_PER_CONVERSATION};
-pub use pairing::{CONVERSATIONS_PER_SHARD, OPEN_PER_SHARD, Pairing};
+pub use pairing::{CONVERSATIONS_PER_SHARD, OPEN_PER_SHARD, Pairing, TIMEOUTS_PER_TICK};
 pub use pairs::{MACS_PER_END, PAIRS_PER_SHARD};
 
 use crate::net::{Carrier, Closing, Direction, Flow};
@@ -211,6 +211,20 @@ impl<'a> Message<'a> {
             return Access::Identification;
         }
         self.function().access
+    }
+
+    /// Who gave its function its meaning; of functions 8 and 43 sub-function and MEI type tell (Annex A).
+    #[must_use]
+    pub fn category(&self) -> Category {
+        let says = |body: &Body<'_>| match (body.sub_function(), body.mei_type()) {
+            (Some(5..=9 | 19 | 21..), _) => true,
+            (_, Some(mei_type)) => !matches!(mei_type, body::MEI_CANOPEN | body::MEI_DEVICE_ID),
+            _ => false,
+        };
+        if says(&self.body) || self.request.is_some_and(|request| says(&request.body)) {
+            return Category::Reserved;
+        }
+        self.function().category
     }
 
     /// The values it carries. The padding of an answer's bits is left out where the request tells how many were asked

@@ -10,8 +10,11 @@ use super::{Flag, Flags, Framing, Message, Pdu, Reason, Status};
 use crate::net::{Carrier, Chunk, Closing, Direction, Event, Flow, Transport};
 use crate::time::Timestamp;
 
-/// The most requests that one shard may have open: a sixteenth of 262,144.
-pub const OPEN_PER_SHARD: usize = 16_384;
+/// The most requests that one shard may have open: a sixteenth of 131,072.
+pub const OPEN_PER_SHARD: usize = 8_192;
+/// How many timeouts one call of [`Pairing::expire`] gives at most; the others come with the next ones, with the time
+/// when they fell due. So a flood of requests is no flood of records at one moment.
+pub const TIMEOUTS_PER_TICK: usize = 256;
 /// The most conversations that one shard can hold; flow slots are small, so this only meets a broken caller.
 pub const CONVERSATIONS_PER_SHARD: u32 = 1 << 20;
 /// The conversations of one shard: bytes to messages.
@@ -102,11 +105,13 @@ impl Pairing {
         self.make_room();
     }
 
-    /// Gives a timeout for each request whose time is out at `now`, and forgets what is too old for a late answer.
+    /// Gives a timeout for each request whose time is out at `now`, up to [`TIMEOUTS_PER_TICK`], and forgets what is too
+    /// old for a late answer.
     pub fn expire(&mut self, now: Timestamp, sink: &mut impl FnMut(&Message<'_>)) {
         let Self { conversations, join, .. } = self;
         let Config { timeout, remember } = join.config;
-        while let Some(id) = join.pending.oldest(Stage::Waiting) {
+        for _ in 0..TIMEOUTS_PER_TICK {
+            let Some(id) = join.pending.oldest(Stage::Waiting) else { break };
             let request = join.pending.request(id);
             let far_ahead = request.time() > now.plus(remember);
             if request.time().plus(timeout) > now && !far_ahead {
@@ -344,6 +349,27 @@ mod tests {
         let far = flow(CONVERSATIONS_PER_SHARD);
         plant.event(&far, Direction::ToServer, data(&adu(1, 1, &READ)));
         assert_eq!(plant.count("unplaced"), 1);
+    }
+
+    #[test]
+    fn a_flood_of_requests_falls_due_in_portions_and_in_order() {
+        let mut plant = Plant::new();
+        let many = TIMEOUTS_PER_TICK as u16 * 2 + 1;
+        for trans_id in 0..many {
+            plant.query(trans_id, 1, &READ);
+        }
+        let asked = plant.said.len();
+        plant.wait(31);
+        let told: Vec<_> = (0..4)
+            .map(|_| {
+                plant.expire();
+                plant.said.len() - asked
+            })
+            .collect();
+        assert_eq!(told, [TIMEOUTS_PER_TICK, 2 * TIMEOUTS_PER_TICK, many.into(), many.into()]);
+        let timeouts = plant.said.get(asked..).unwrap();
+        assert!(timeouts.iter().zip(0..).all(|(said, trans_id)| said.trans_id == trans_id));
+        assert!(timeouts.is_sorted_by_key(|said| said.time));
     }
 
     #[test]

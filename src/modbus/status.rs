@@ -34,6 +34,7 @@ fn plain(passage: Passage<'_>, status: Status, reason: Option<Reason>) -> Messag
 
 impl Join {
     /// Says that something happened.
+    #[cold]
     pub(super) fn tell(
         &mut self,
         passage: Passage<'_>,
@@ -95,6 +96,7 @@ impl Join {
     }
 
     /// Says that bytes are no ADU; that a conversation is not Modbus is said once.
+    #[cold]
     pub(super) fn lost(
         &mut self,
         dialogue: &mut Dialogue,

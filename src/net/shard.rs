@@ -29,6 +29,10 @@ impl Default for Config {
     }
 }
 
+/// How many silent conversations of a class are forgotten in one call of [`Net::expire`]; the others go with the next
+/// ones.
+const CLOSED_PER_TICK: usize = 256;
+
 /// The server ports, one bit each.
 #[derive(Debug)]
 struct Ports(Box<[u64; 1024]>);
@@ -120,7 +124,8 @@ impl Net {
         });
         self.waiting = waiting;
         for class in Class::ALL {
-            while let Some(slot) = self.flows.oldest(class) {
+            for _ in 0..CLOSED_PER_TICK {
+                let Some(slot) = self.flows.oldest(class) else { break };
                 if now.since(self.flows.get_mut(slot).last.time) <= class.idle() {
                     break;
                 }
@@ -236,6 +241,8 @@ impl Net {
     }
 
     /// Takes a packet between ports that are not watched: of a conversation that was found, or perhaps to find one by.
+    /// Apart, lest the way of all others grow.
+    #[inline(never)]
     fn elsewhere<F: FnMut(Chunk<'_>)>(
         &mut self,
         carrier: &Carrier,
@@ -267,7 +274,7 @@ impl Net {
         self.segment(&route, &segment, carrier, sink);
     }
 
-    #[inline]
+    #[inline(always)]
     fn segment<F: FnMut(Chunk<'_>)>(
         &mut self,
         route: &Route,

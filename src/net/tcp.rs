@@ -159,6 +159,7 @@ impl Conversation {
     }
 
     /// Takes a segment from one of its ends.
+    #[inline(always)]
     pub(super) fn segment<F: FnMut(Chunk<'_>)>(
         &mut self,
         from: End,

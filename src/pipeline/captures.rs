@@ -8,10 +8,11 @@ use super::plan::Plan;
 use super::spread::{Deal, Feed, Go, spread};
 use super::summary::Summary;
 use super::{Progress, RunError};
-use crate::capture::{Frame, Source};
+use crate::capture::{Batch, Frame, Source};
 use crate::detect::Input;
-use crate::net::Packet;
+use crate::net::{Packet, SHARDS};
 use crate::sink::Sink;
+use crate::time::{LEAP, Span};
 use std::io;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub type Filter = Box<dyn FnMut(&Frame<'_>) -> Result<bool, String> + Send>;
 /// A source with the filter that frames must pass.
 struct Frames {
     source: Box<dyn Source>,
+    /// What was read already.
+    first: Option<Batch>,
     /// Every frame passes when there is none.
     filter: Option<Filter>,
     /// Whether each frame's shard is found here, for several lanes.
@@ -47,7 +50,10 @@ fn route(frame: &Frame<'_>) -> u8 {
 
 impl Feed<Routed> for Frames {
     fn next(&mut self, routed: &mut Routed) -> Result<bool, RunError> {
-        self.source.fill(&mut routed.batch).map_err(RunError::Capture)?;
+        match self.first.take() {
+            Some(first) => routed.batch = first,
+            None => self.source.fill(&mut routed.batch).map_err(RunError::Capture)?,
+        }
         routed.routes.clear();
         if let Some(filter) = &mut self.filter {
             for frame in routed.batch.frames() {
@@ -87,18 +93,23 @@ impl<'a> Run<'a> {
     pub fn capture(
         &mut self,
         input: Input,
-        source: Box<dyn Source>,
+        mut source: Box<dyn Source>,
         filter: Option<Filter>,
         sink: &mut dyn Sink,
     ) -> Result<(), RunError> {
         let input = self.engine.begin(input);
+        let mut first = Batch::new();
+        source.fill(&mut first).map_err(RunError::Capture)?;
+        if !self.continues(&first) {
+            self.close_captures(sink).map_err(RunError::Output)?;
+        }
         let Self { plan, threads, progress, engine, lanes, census } = self;
         let mut lanes = std::mem::take(lanes);
         if lanes.is_empty() {
             lanes.extend((0..*threads).map(|part| Lane::new(plan, part, *threads)));
         }
         lanes.iter_mut().for_each(|lane| lane.begin(input));
-        let mut frames = Frames { source, filter, routed: *threads > 1 };
+        let mut frames = Frames { source, first: Some(first), filter, routed: *threads > 1 };
         let (lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
             engine.summary().frames += routed.batch.len() as u64;
             hand_over(input, evidence, census, engine, sink).map_err(RunError::Output)?;
@@ -113,22 +124,29 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The captures are over: what is open in them is closed.
+    /// Whether a capture that begins so comes after all before it, and soon enough for connections to go on: then it was
+    /// only cut into files.
+    fn continues(&self, first: &Batch) -> bool {
+        let (Some(lane), Some(frame)) = (self.lanes.first(), first.frames().next()) else { return true };
+        (Span::ZERO..=LEAP).contains(&frame.time.since(lane.latest()))
+    }
+
+    /// What is open in captures is closed.
     ///
     /// # Errors
     /// When the sink cannot be written.
-    pub(super) fn end_captures(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn close_captures(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
         let Self { engine, lanes, census, .. } = self;
-        let mut last = Vec::new();
-        for lane in &mut *lanes {
-            let mut evidence = Evidence::default();
-            lane.finish(&mut evidence);
-            lane.report(engine.summary());
-            last.push(evidence);
+        let mut evidence = Evidence::default();
+        // One shard after the other: much may be open, and nobody need hold all that is said of it.
+        for number in 0..SHARDS {
+            evidence.clear();
+            lanes.iter_mut().for_each(|lane| lane.close(number, &mut evidence));
+            // Every entry tells its own input.
+            hand_over(0, std::slice::from_ref(&evidence), census, engine, sink)?;
         }
-        lanes.clear();
-        // Every entry tells its own input.
-        hand_over(0, &last, census, engine, sink)
+        lanes.iter_mut().for_each(Lane::restart_clock);
+        Ok(())
     }
 
     /// The end of all inputs: what was still open is told, and the figures are complete.
@@ -136,7 +154,8 @@ impl<'a> Run<'a> {
     /// # Errors
     /// When the sink cannot be written.
     pub fn finish(mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
-        self.end_captures(sink)?;
+        self.close_captures(sink)?;
+        self.lanes.iter().for_each(|lane| lane.report(self.engine.summary()));
         self.census.report(self.engine.summary());
         self.engine.finish(sink)
     }

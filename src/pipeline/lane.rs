@@ -12,7 +12,7 @@ use super::summary::{Room, Summary};
 use crate::capture::{Batch, Frame};
 use crate::modbus::{Message, Pairing};
 use crate::net::{Net, Packet, SHARDS};
-use crate::time::{Clock, LEAP, Span, Timestamp};
+use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
 /// The route of a frame that nobody wants.
@@ -34,8 +34,6 @@ pub(super) struct Lane {
     clock: Clock,
     /// The input whose frames come.
     input: u32,
-    /// Whether none of them came yet.
-    begins: bool,
     /// The latest time of any frame, of whatever shard.
     latest: Timestamp,
 }
@@ -53,9 +51,6 @@ impl Work for Lane {
     fn run(&mut self, routed: &Routed, evidence: &mut Evidence) {
         let mut routes = routed.routes.iter().copied();
         for frame in routed.batch.frames() {
-            if self.begins {
-                self.continue_at(&frame, evidence);
-            }
             self.latest = self.latest.max(frame.time);
             if let Some(now) = self.clock.tick(frame.time) {
                 self.expire(now, frame.number, evidence);
@@ -82,7 +77,6 @@ impl Lane {
             judge: Judge::new(Arc::clone(plan)),
             clock: Clock::default(),
             input: 0,
-            begins: false,
             latest: Timestamp::default(),
         }
     }
@@ -90,18 +84,11 @@ impl Lane {
     /// The frames to come are those of another input.
     pub(super) fn begin(&mut self, input: u32) {
         self.input = input;
-        self.begins = true;
     }
 
-    /// The first frame of an input. If it comes after all before it and soon enough, connections go on: the capture was
-    /// only cut into files. Else they are over.
-    fn continue_at(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {
-        self.begins = false;
-        let pause = frame.time.since(self.latest);
-        if pause < Span::ZERO || pause > LEAP {
-            self.close(frame.number, evidence);
-            self.latest = frame.time;
-        }
+    /// The latest time of any frame.
+    pub(super) fn latest(&self) -> Timestamp {
+        self.latest
     }
 
     fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {
@@ -135,20 +122,25 @@ impl Lane {
     }
 
     /// The end of the input: what is held is released, everything open is closed.
+    #[cfg(feature = "live")]
     pub(super) fn finish(&mut self, evidence: &mut Evidence) {
-        self.close(u64::MAX, evidence);
+        (0..SHARDS).for_each(|number| self.close(number, evidence));
     }
 
-    fn close(&mut self, number: u64, evidence: &mut Evidence) {
-        let now = self.latest;
-        self.each_shard(|order, shard, judge| {
-            let order = Order { number, ..order };
-            let pairing = &mut shard.pairing;
-            shard.net.finish(now, &mut |chunk| {
-                pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
-            });
+    /// Closes everything open in one shard, if it is one of its own.
+    pub(super) fn close(&mut self, number: usize, evidence: &mut Evidence) {
+        let Some(Some(Shard { net, pairing })) = self.shards.get_mut(number) else { return };
+        let order = Order { number: u64::MAX, phase: Phase::Tick, shard: number as u8 };
+        let judge = &mut self.judge;
+        net.finish(self.latest, &mut |chunk| {
+            pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
         });
+    }
+
+    /// Everything is closed: time may begin anew.
+    pub(super) fn restart_clock(&mut self) {
         self.clock = Clock::default();
+        self.latest = Timestamp::default();
     }
 
     fn each_shard(&mut self, mut act: impl FnMut(Order, &mut Shard, &mut Judge)) {

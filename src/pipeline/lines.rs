@@ -134,7 +134,7 @@ impl Run<'_> {
     /// # Errors
     /// When it cannot be read (what came before is handed over) or the sink cannot be written.
     pub fn log(&mut self, input: Input, reader: Box<dyn BufRead + Send>, sink: &mut dyn Sink) -> Result<(), RunError> {
-        self.end_captures(sink).map_err(RunError::Output)?;
+        self.close_captures(sink).map_err(RunError::Output)?;
         let name = Arc::clone(&input.name);
         let input = self.engine.begin(input);
         let Self { plan, threads, progress, engine, .. } = self;

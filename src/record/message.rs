@@ -159,7 +159,7 @@ impl<'a> Record<'a> {
             Native::UnitId => int(mbap.unit_id),
             Native::FunctionCode => Fact::Word(vocabulary::function_code(), u16::from(function_code)),
             Native::Function => int(function.code),
-            Native::Category => Fact::Word(&vocabulary::CATEGORY, function.category as u16),
+            Native::Category => Fact::Word(&vocabulary::CATEGORY, self.message.category() as u16),
             Native::Access => Fact::Word(&vocabulary::ACCESS, self.message.access() as u16),
             Native::Table => match function.table {
                 Table::None => Fact::Absent,
