@@ -324,7 +324,7 @@ impl<W: Write> Wire<W> {
         self.buffer.clear();
         let packet = Packet { from, to, transport: Transport::Udp, payload };
         self.framer.write(self.file.link(self.interface), &packet, &mut self.buffer);
-        let field = (0x2000 | offset / 8).to_be_bytes();
+        let field = (0x2000 | (offset / 8)).to_be_bytes();
         self.buffer[PLACE..PLACE + field.len()].copy_from_slice(&field);
         self.file.frame(self.now, self.interface, &self.buffer)
     }

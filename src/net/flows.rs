@@ -116,6 +116,8 @@ pub(super) enum Roles {
     Ports,
     /// The handshake, or the first segment.
     Handshake,
+    /// The same, on ports that are not watched: it was found by its exchange.
+    Exchange,
 }
 
 /// One conversation, or what is left of one in a slot that is free.
@@ -140,8 +142,6 @@ pub(super) struct Conversation {
     pub(super) doubt: Option<Doubt>,
     /// By [`Direction`].
     pub(super) streams: [Stream; 2],
-    /// Whether it is on ports that are not watched, and was found by its exchange.
-    pub(super) probed: bool,
     /// Whether its slot is in the list of those that wait for a hole. Outlives the conversation.
     pub(super) waiting: bool,
 }
@@ -312,7 +312,6 @@ impl Conversation {
             seen: 0,
             doubt: None,
             streams: Default::default(),
-            probed: false,
             waiting: false,
         }
     }

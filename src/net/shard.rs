@@ -29,9 +29,9 @@ impl Default for Config {
     }
 }
 
-/// How many silent conversations of a class are forgotten in one call of [`Net::expire`]; the others go with the next
-/// ones.
-const CLOSED_PER_TICK: usize = 256;
+/// How many silent conversations of a class are forgotten in one call of [`Net::expire`], and how many in
+/// one of [`Net::finish_some`]; the others go with the next ones.
+const CLOSED_PER_TICK: u32 = 256;
 
 /// The server ports, one bit each.
 #[derive(Debug)]
@@ -137,10 +137,18 @@ impl Net {
     /// The end of the input at `now`: delivers what is held back and closes every conversation, in the order of their
     /// slots.
     pub fn finish<F: FnMut(Chunk<'_>)>(&mut self, now: Timestamp, sink: &mut F) {
-        self.fragments.finish(&mut self.ledger.counters);
-        for slot in 0..self.flows.slots() {
-            self.forget(slot, Closing::End, now, sink);
+        let mut from = Some(0);
+        while let Some(slot) = from {
+            from = self.finish_some(slot, now, sink);
         }
+    }
+
+    /// The same for some conversations only, from this slot on. Gives the slot to go on from; `None` at the end.
+    pub fn finish_some<F: FnMut(Chunk<'_>)>(&mut self, from: u32, now: Timestamp, sink: &mut F) -> Option<u32> {
+        self.fragments.finish(&mut self.ledger.counters);
+        let end = self.flows.slots().min(from.saturating_add(CLOSED_PER_TICK));
+        (from..end).for_each(|slot| _ = self.forget(slot, Closing::End, now, sink));
+        (end < self.flows.slots()).then_some(end)
     }
 
     /// What has been counted so far.
@@ -159,7 +167,8 @@ impl Net {
     fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, closing: Closing, time: Timestamp, sink: &mut F) -> bool {
         let conversation = self.flows.get_mut(slot);
         let open = conversation.open;
-        self.probe.followed -= usize::from(std::mem::take(&mut conversation.probed));
+        let roles = std::mem::replace(&mut conversation.roles, Roles::Handshake);
+        self.probe.followed -= usize::from(roles == Roles::Exchange);
         conversation.close(Direction::ToServer, Ending { closing, time, by: None }, &mut self.ledger, sink);
         for stream in &mut conversation.streams {
             stream.reset(&mut self.ledger);
@@ -265,7 +274,7 @@ impl Net {
             let Some(query) = self.probe.look(&route, &segment, carrier) else { return };
             let slot = self.insert(&query.route, None, &query.carrier, sink);
             let conversation = self.flows.get_mut(slot);
-            conversation.probed = true;
+            conversation.roles = Roles::Exchange;
             conversation.segment(query.route.from, &query.segment(), &query.carrier, &mut self.ledger, sink);
             self.probe.followed += 1;
             self.ledger.counters.found_elsewhere += 1;

@@ -200,7 +200,7 @@ impl Conversation {
     }
 
     /// Takes the bytes of a segment.
-    #[inline]
+    #[inline(always)]
     fn payload<F: FnMut(Chunk<'_>)>(
         &mut self,
         direction: Direction,

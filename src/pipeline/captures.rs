@@ -138,12 +138,15 @@ impl<'a> Run<'a> {
     pub(super) fn close_captures(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
         let Self { engine, lanes, census, .. } = self;
         let mut evidence = Evidence::default();
-        // One shard after the other: much may be open, and nobody need hold all that is said of it.
+        // Bit by bit: much may be open, and nobody need hold all that is said of it.
         for number in 0..SHARDS {
-            evidence.clear();
-            lanes.iter_mut().for_each(|lane| lane.close(number, &mut evidence));
-            // Every entry tells its own input.
-            hand_over(0, std::slice::from_ref(&evidence), census, engine, sink)?;
+            let mut from = Some(0);
+            while let Some(slot) = from {
+                evidence.clear();
+                from = lanes.iter_mut().find_map(|lane| lane.close(number, slot, &mut evidence));
+                // Every entry tells its own input.
+                hand_over(0, std::slice::from_ref(&evidence), census, engine, sink)?;
+            }
         }
         lanes.iter_mut().for_each(Lane::restart_clock);
         Ok(())

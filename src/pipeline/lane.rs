@@ -124,17 +124,23 @@ impl Lane {
     /// The end of the input: what is held is released, everything open is closed.
     #[cfg(feature = "live")]
     pub(super) fn finish(&mut self, evidence: &mut Evidence) {
-        (0..SHARDS).for_each(|number| self.close(number, evidence));
+        for number in 0..SHARDS {
+            let mut from = Some(0);
+            while let Some(slot) = from {
+                from = self.close(number, slot, evidence);
+            }
+        }
     }
 
-    /// Closes everything open in one shard, if it is one of its own.
-    pub(super) fn close(&mut self, number: usize, evidence: &mut Evidence) {
-        let Some(Some(Shard { net, pairing })) = self.shards.get_mut(number) else { return };
+    /// Closes some of what is open in one shard, if it is one of its own, from this slot on. Gives the slot to go on
+    /// from; `None` at the end.
+    pub(super) fn close(&mut self, number: usize, from: u32, evidence: &mut Evidence) -> Option<u32> {
+        let Shard { net, pairing } = self.shards.get_mut(number)?.as_mut()?;
         let order = Order { number: u64::MAX, phase: Phase::Tick, shard: number as u8 };
         let judge = &mut self.judge;
-        net.finish(self.latest, &mut |chunk| {
+        net.finish_some(from, self.latest, &mut |chunk| {
             pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
-        });
+        })
     }
 
     /// Everything is closed: time may begin anew.
