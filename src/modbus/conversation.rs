@@ -3,7 +3,7 @@
 use super::framing::Stream;
 use super::pending::Open;
 use super::{Flags, Pdu};
-use crate::net::{Direction, Flow};
+use crate::net::{Carrier, Direction, Flow};
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
@@ -34,14 +34,25 @@ pub(super) struct Dialogue {
     /// Whether the capture holds packets of the server: else silence says nothing.
     pub(super) heard_server: bool,
     /// By direction, who speaks: said where it was new.
-    pub(super) introduced: [Option<Introduced>; 2],
-    /// Which units were told to listen only.
-    pub(super) listening: Units,
+    pub(super) introduced: [Speaker; 2],
+    /// Which units were told to listen only, if any ever was.
+    pub(super) listening: Option<Box<Units>>,
 }
 
-/// The hardware address that an end spoke from, where the link layer has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Introduced(pub(super) Option<[u8; 6]>);
+/// The hardware address that an end spoke from, in one number that is quick to compare; 0 before it spoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Speaker(u64);
+
+impl Speaker {
+    /// Who sent a frame. Where the link layer has no addresses all are one.
+    #[inline]
+    pub(super) fn of(carrier: &Carrier) -> Self {
+        /// A bit that no address has.
+        const SPOKE: u64 = 1 << 48;
+        let [a, b, c, d, e, f] = carrier.mac.map_or([0; 6], |mac| mac.src);
+        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]) | SPOKE)
+    }
+}
 
 /// A set of units.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,8 +86,8 @@ impl Conversation {
                 recent: Recent::default(),
                 foreign: false,
                 heard_server: false,
-                introduced: [None; 2],
-                listening: Units::default(),
+                introduced: [Speaker::default(); 2],
+                listening: None,
             },
         }
     }

@@ -111,12 +111,13 @@ fn stays_silent(query: &Message<'_>, dialogue: &mut Dialogue) -> bool {
     let unit_id = query.mbap.unit_id;
     match query.body.sub_function() {
         Some(1) => {
-            let listens = dialogue.listening.has(unit_id);
-            dialogue.listening.set(unit_id, false);
+            let Some(listening) = &mut dialogue.listening else { return false };
+            let listens = listening.has(unit_id);
+            listening.set(unit_id, false);
             listens
         }
         Some(4) => {
-            dialogue.listening.set(unit_id, true);
+            dialogue.listening.get_or_insert_default().set(unit_id, true);
             true
         }
         _ => false,
@@ -249,8 +250,10 @@ impl Join {
             Kind::Exception => self.counters.exceptions += 1,
             _ => self.counters.responses += 1,
         }
-        if heard.pdu.function_code != DIAGNOSTICS {
-            dialogue.listening.set(heard.pdu.mbap.unit_id, false);
+        if let Some(listening) = &mut dialogue.listening
+            && heard.pdu.function_code != DIAGNOSTICS
+        {
+            listening.set(heard.pdu.mbap.unit_id, false);
         }
         let print = fingerprint(&heard.pdu);
         let (id, relation) = match self.find(dialogue, &heard.pdu, print) {

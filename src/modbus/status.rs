@@ -1,6 +1,6 @@
 //! What happens besides messages: connections, lost bytes, foreign bytes, hosts that are new.
 
-use super::conversation::{Dialogue, Introduced};
+use super::conversation::{Dialogue, Speaker};
 use super::framing::{self, Cause};
 use super::join::{Join, Passage};
 use super::{Body, Flag, Flags, Kind, Mbap, Message, Reason, Status};
@@ -67,7 +67,7 @@ impl Join {
         passage: Passage<'_>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
-        let speaker = Some(Introduced(passage.carrier.mac.map(|mac| mac.src)));
+        let speaker = Speaker::of(passage.carrier);
         let known = &mut dialogue.introduced[passage.direction as usize];
         if *known != speaker {
             *known = speaker;

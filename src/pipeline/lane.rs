@@ -50,8 +50,9 @@ impl Work for Lane {
 
     fn run(&mut self, routed: &Routed, evidence: &mut Evidence) {
         let mut routes = routed.routes.iter().copied();
+        let mut latest = self.latest;
         for frame in routed.batch.frames() {
-            self.latest = self.latest.max(frame.time);
+            latest = latest.max(frame.time);
             if let Some(now) = self.clock.tick(frame.time) {
                 self.expire(now, frame.number, evidence);
             }
@@ -62,6 +63,7 @@ impl Work for Lane {
                 self.push(&frame, evidence);
             }
         }
+        self.latest = latest;
     }
 }
 
