@@ -13,9 +13,9 @@ use sigmabus::capture::{self, Batch, Opened};
 use sigmabus::cli::config::Config;
 use sigmabus::cli::rule_files;
 use sigmabus::detect::{Input, Machine, Scratch, Unit};
-use sigmabus::modbus::{self, Message, Pairing};
-use sigmabus::net::{self, Net, Packet};
-use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Wanted};
+use sigmabus::modbus::{self, Mbap, Message, Pairing, Pdu};
+use sigmabus::net::{self, Carrier, Direction, Endpoint, Flow, Net, Packet, Transport};
+use sigmabus::pipeline::{Emits, Naming, Plan, Run, Wanted};
 use sigmabus::record::json::write_json;
 use sigmabus::record::{Record, Slots};
 use sigmabus::score::{Board, Scoreboard, Scored};
@@ -110,6 +110,61 @@ fn pieces(criterion: &mut Criterion) {
     });
 }
 
+/// Requests that wait for their answers, evenly over the shards and over conversations that hold a thousand each.
+struct Waiting {
+    shards: Vec<Pairing>,
+    turn: usize,
+}
+
+impl Waiting {
+    const SHARDS: usize = 16;
+    const CONVERSATION: usize = 1_000;
+
+    fn new(open: usize) -> Self {
+        let shards = (0..Self::SHARDS).map(|_| Pairing::new(&modbus::Config::default())).collect();
+        let mut waiting = Self { shards, turn: 0 };
+        for number in 0..open {
+            let slot = number / Self::CONVERSATION;
+            let (shard, slot) = (slot % Self::SHARDS, slot / Self::SHARDS);
+            waiting.push(shard, slot as u32, Direction::ToServer, (number % Self::CONVERSATION) as u16, READ);
+        }
+        waiting
+    }
+
+    fn push(&mut self, shard: usize, slot: u32, direction: Direction, trans_id: u16, pdu: &[u8]) {
+        let endpoint = |port| Endpoint { ip: [192, 0, 2, slot as u8].into(), port };
+        let (client, server) = (endpoint(40_000), endpoint(502));
+        let flow = Flow { slot, serial: u64::from(slot) + 1, transport: Transport::Tcp, client, server };
+        let time = Timestamp::from_parts(1_700_000_000, 0);
+        let carrier = Carrier { input: 0, frame: 1, time, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 };
+        let mbap = Mbap { trans_id, prot_id: 0, length: 1 + pdu.len() as u16, unit_id: 1 };
+        let pdu = Pdu { mbap, function_code: pdu[0], data: &pdu[1..] };
+        self.shards[shard].push_pdu(&flow, direction, &carrier, pdu, &mut |message| _ = black_box(message.flags));
+    }
+
+    /// One more request, and its answer, in a conversation with a thousand others.
+    fn exchange(&mut self) {
+        self.turn = (self.turn + 1) % Self::SHARDS;
+        self.push(self.turn, 0, Direction::ToServer, 0xFFFF, READ);
+        self.push(self.turn, 0, Direction::ToClient, 0xFFFF, ANSWER);
+    }
+}
+
+/// Read one holding register, and its answer.
+const READ: &[u8] = &[3, 0, 0, 0, 1];
+const ANSWER: &[u8] = &[3, 2, 0, 1];
+
+fn open_requests(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("request and answer");
+    for open in [0, 1_000, 100_000] {
+        let mut waiting = Waiting::new(open);
+        group.bench_function(format!("among {open} open"), |bencher| bencher.iter(|| waiting.exchange()));
+        let evicted: u64 = waiting.shards.iter().map(|shard| shard.counters().evicted).sum();
+        assert_eq!(evicted, 0, "all of them must stay open");
+    }
+    group.finish();
+}
+
 fn each_frame(batches: &[Batch], mut act: impl FnMut(&capture::Frame<'_>)) {
     batches.iter().flat_map(Batch::frames).for_each(|frame| act(&frame));
 }
@@ -155,20 +210,19 @@ fn whole(criterion: &mut Criterion) {
         let plan = Arc::new(Plan::compile(ruleset, wanted).expect("the built-in rules"));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut engine = Engine::new(&plan, Emits { alerts: true, findings: false });
-                let input = engine.begin(Input { name: "traffic".into(), unit: Unit::Frame });
+                let mut run = Run::new(&plan, threads, &(), Emits { alerts: true, findings: false });
                 let Ok(Opened::Capture(source)) = capture::open(Box::new(Cursor::new(bytes.clone()))) else {
                     unreachable!("the generator writes captures")
                 };
-                let run = Run { plan: &plan, input, threads, progress: &() };
+                let input = Input { name: "traffic".into(), unit: Unit::Frame };
                 let mut sink = JsonLines::new(std::io::sink());
-                run.capture(source, None, &mut engine, &mut sink).expect("a whole capture");
-                engine.finish(&mut sink).expect("a sink that takes all").records.count
+                run.capture(input, source, None, &mut sink).expect("a whole capture");
+                run.finish(&mut sink).expect("a sink that takes all").records.count
             });
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, pieces, scores, whole);
+criterion_group!(benches, pieces, open_requests, scores, whole);
 criterion_main!(benches);

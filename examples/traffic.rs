@@ -7,7 +7,7 @@ use generator::file::{Container, Endian, Format, Resolution};
 use generator::packet::Link;
 use generator::plan::{self, Addressing, Options};
 use generator::schedule::Network;
-use generator::{fixture, truth::Truth};
+use generator::{fixture, hostile, truth::Truth};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,11 @@ struct Cli {
 enum Other {
     /// List the attacks.
     Attacks,
+    /// Write a capture that fills every table of a reader.
+    Hostile {
+        /// The file to write.
+        out: PathBuf,
+    },
     /// Write one of the project's fixtures.
     Fixture {
         /// Its name; no such name lists them.
@@ -164,6 +169,7 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     match cli.other {
         Some(Other::Attacks) => list_attacks().context("cannot list the attacks"),
+        Some(Other::Hostile { out }) => write_hostile(&out),
         Some(Other::Fixture { name, out }) => write_fixture(&name, &out),
         None => write_plant(&cli.plant),
     }
@@ -176,6 +182,12 @@ fn write_plant(args: &PlantArgs) -> anyhow::Result<()> {
     let writer = BufWriter::with_capacity(1 << 18, file);
     let (_, truth) = plan::generate(writer, &options).with_context(|| format!("cannot write {}", out.display()))?;
     if args.truth { write_truth(out, &truth) } else { Ok(()) }
+}
+
+fn write_hostile(out: &Path) -> anyhow::Result<()> {
+    let file = File::create(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let written = hostile::write(BufWriter::with_capacity(1 << 18, file));
+    written.map(drop).with_context(|| format!("cannot write {}", out.display()))
 }
 
 /// Writes the truth beside the capture: `plant.pcap` to `plant.truth.json`.

@@ -139,6 +139,80 @@ fn every_constructed_capture_gives_every_expected_adu() {
     assert!(wrong.is_empty(), "missing (frame, transaction, unit, function): {wrong:#?}");
 }
 
+/// The flags of a constructed capture's records, by frame.
+fn oddities(edge: &Path, name: &str) -> Vec<(u64, String)> {
+    let records = decode(&edge.join(format!("{name}.pcap")));
+    let odd = records.iter().filter(|record| !record["modbus.flags"].is_null());
+    odd.map(|record| {
+        let flags: Vec<_> = record["modbus.flags"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        (record["frame.number"].as_u64().unwrap(), flags.join(" "))
+    })
+    .collect()
+}
+
+#[test]
+fn every_constructed_capture_shows_what_it_is_about() {
+    let Some(edge) = shared("captures/edge") else { return };
+    let check = |name: &str, expected: &[(u64, &str)]| {
+        let found = oddities(&edge, name);
+        let found: Vec<_> = found.iter().map(|(frame, flags)| (*frame, flags.as_str())).collect();
+        assert_eq!(found, expected, "{name}");
+    };
+    check(
+        "limits",
+        &[
+            (6, "quantity_limit"),
+            (10, "quantity_limit"),
+            (12, "quantity_limit"),
+            (16, "quantity_limit"),
+            (20, "length_mismatch quantity_limit"),
+            (26, "address_wrap"),
+            (28, "bad_coil_value"),
+            (30, "byte_count_mismatch"),
+            (32, "length_mismatch byte_count_mismatch"),
+            (35, "length_mismatch byte_count_mismatch value_mismatch"),
+            (37, "length_mismatch byte_count_mismatch"),
+            (39, "value_mismatch"),
+        ],
+    );
+    check(
+        "matching",
+        &[
+            (14, "duplicate"),
+            (15, "unsolicited"),
+            (17, "late"),
+            (19, "unit_mismatch"),
+            (21, "function_mismatch"),
+            (25, "broadcast"),
+        ],
+    );
+    check("tls802", &[(4, "not_modbus")]);
+    for quiet in ["all_functions", "diagnostics", "ipv6", "midstream_half_adu", "out_of_order", "plain", "udp502"] {
+        check(quiet, &[]);
+    }
+    let lengths = oddities(&edge, "bad_lengths");
+    assert_eq!(lengths.iter().filter(|(_, flags)| flags == "length_mismatch").count(), 9, "{lengths:?}");
+    let exceptions = oddities(&edge, "exceptions");
+    assert!(exceptions.iter().all(|(_, flags)| flags == "bad_exception_code"));
+    assert_eq!(exceptions.len(), 32);
+    let timeouts = |name: &str| -> Vec<_> {
+        let records = decode(&edge.join(format!("{name}.pcap")));
+        let silent = records.iter().filter(|record| record["modbus.kind"] == "timeout");
+        silent.map(|record| (record["frame.number"].as_u64().unwrap(), record["modbus.reason"].clone())).collect()
+    };
+    assert_eq!(timeouts("matching"), [(16, "elapsed".into()), (22, "end".into())]);
+    // Nobody need answer Force Listen Only Mode; the last request of that capture has no answer either.
+    assert_eq!(timeouts("diagnostics"), [(39, "end".into())]);
+    let mut categories = BTreeMap::new();
+    for record in decode(&edge.join("user_and_reserved_functions.pcap")) {
+        if record["modbus.kind"] == "query" {
+            *categories.entry(record["modbus.category"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        }
+    }
+    let expected = [("invalid", 1), ("public", 1), ("reserved", 11), ("unassigned", 6), ("user", 19)];
+    assert!(categories.iter().map(|(name, count)| (name.as_str(), *count)).eq(expected), "{categories:?}");
+}
+
 #[test]
 fn every_capture_is_scanned_to_its_end_and_threads_change_nothing() {
     let Some(captures) = shared("captures") else { return };

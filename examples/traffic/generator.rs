@@ -18,6 +18,7 @@
 pub mod attack;
 pub mod file;
 pub mod fixture;
+pub mod hostile;
 pub mod packet;
 pub mod pdu;
 pub mod plan;

@@ -21,6 +21,17 @@ pub fn adu_with(trans_id: u16, prot_id: u16, length: u16, unit_id: u8, pdu: &[u8
     bytes
 }
 
+/// An RTU frame (MODBUS over Serial Line V1.02, 2.5.1.2): unit, PDU, CRC with its low byte first.
+#[must_use]
+pub fn rtu(unit_id: u8, pdu: &[u8]) -> Vec<u8> {
+    let mut frame = [&[unit_id], pdu].concat();
+    let crc = frame.iter().fold(0xFFFF_u16, |crc, byte| {
+        (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xA001 })
+    });
+    frame.extend(crc.to_le_bytes());
+    frame
+}
+
 /// A function code and 16-bit words: queries 1 to 6, 8, 22, 24, most answers to writes.
 #[must_use]
 pub fn words(function: u8, words: &[u16]) -> Vec<u8> {

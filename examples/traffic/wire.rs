@@ -298,12 +298,35 @@ impl<W: Write> Wire<W> {
         self.packet(&Packet { from, to, transport: Transport::Tcp { seq, ack, flags }, payload })
     }
 
+    /// `side` sends so many bytes that its peer receives and the capture lacks.
+    pub fn lose(&mut self, connection: &mut Connection, side: Side, len: usize) {
+        let seq = connection.claim(side, len);
+        connection.half_mut(side).deliver(seq, len as u32);
+        self.advance(self.pace);
+    }
+
     /// Writes a UDP datagram.
     ///
     /// # Errors
     /// What the output says.
     pub fn datagram(&mut self, from: Endpoint, to: Endpoint, payload: &[u8]) -> io::Result<()> {
         self.packet(&Packet { from, to, transport: Transport::Udp, payload })
+    }
+
+    /// Writes an IPv4 fragment of a UDP datagram, which begins so many bytes behind the datagram's start and is not the
+    /// last.
+    ///
+    /// # Errors
+    /// What the output says.
+    pub fn fragment(&mut self, from: Endpoint, to: Endpoint, offset: u16, payload: &[u8]) -> io::Result<()> {
+        /// Of flags and offset in an untagged Ethernet frame (RFC 791, 3.1).
+        const PLACE: usize = 14 + 6;
+        self.buffer.clear();
+        let packet = Packet { from, to, transport: Transport::Udp, payload };
+        self.framer.write(self.file.link(self.interface), &packet, &mut self.buffer);
+        let field = (0x2000 | (offset / 8)).to_be_bytes();
+        self.buffer[PLACE..PLACE + field.len()].copy_from_slice(&field);
+        self.file.frame(self.now, self.interface, &self.buffer)
     }
 
     /// Hands the output back, everything flushed.

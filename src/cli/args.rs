@@ -114,7 +114,7 @@ pub struct ExplainArgs {
     /// The frame that the message ends in, counted from 1
     #[arg(long, value_name = "N", requires = "capture", value_parser = clap::value_parser!(u64).range(1..))]
     pub frame: Option<u64>,
-    /// Ports that Modbus servers listen on, separated by commas [default: 502]
+    /// Ports that Modbus servers listen on, separated by commas [default: 502,802]
     #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
     /// How to print it
@@ -168,9 +168,12 @@ pub struct TrafficArgs {
     /// Only frames that this capture filter lets through (see pcap-filter(7))
     #[arg(long, value_name = "EXPR")]
     pub bpf: Option<String>,
-    /// Ports that Modbus servers listen on, separated by commas [default: 502]
+    /// Ports that Modbus servers listen on, separated by commas [default: 502,802]
     #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+    /// Print no records of state events (modbus.kind: status); rules see them all the same
+    #[arg(long)]
+    pub no_status: bool,
 }
 
 /// What to print and where.

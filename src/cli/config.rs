@@ -38,7 +38,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            ports: vec![502],
+            ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
             scoreboards: vec![Scoreboard::default()],
             placeholders: BTreeMap::new(),

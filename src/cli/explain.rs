@@ -7,7 +7,7 @@ use super::outcome::{Failure, Outcome, reason};
 use super::{mapping_files, rule_files};
 use crate::capture::Opened;
 use crate::detect::{Catalogue, Explained, Explainer, Finding, Input, Unit};
-use crate::pipeline::{Emits, Engine, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
+use crate::pipeline::{Emits, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
 use crate::record::json::write_fact;
 use crate::record::{Fact, LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::sigma::ir::{Correlation, Expr, LogSource, Meta, Rule, RuleRef, Ruleset};
@@ -103,21 +103,21 @@ fn events(args: &ExplainArgs) -> Result<Option<Vec<Vec<u8>>>, Failure> {
     let wanted = Wanted { ports: args.ports.clone(), records: Some(Naming::Native), ..Wanted::default() };
     let plan = Arc::new(Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?);
     let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
-    let mut engine = Engine::new(&plan, Emits::default());
-    let input = engine.begin(Input { name: name.as_str().into(), unit });
+    let input = Input { name: name.as_str().into(), unit };
     let mut kept = Kept { number: args.frame.unwrap_or(1), unit, line: 0, lines: Vec::new() };
-    let run = Run { plan: &plan, input, threads: 1, progress: &() };
+    let mut run = Run::new(&plan, 1, &(), Emits::default());
     let ran = match opened {
-        Opened::Capture(source) => run.capture(source, None, &mut engine, &mut kept),
+        Opened::Capture(source) => run.capture(input, source, None, &mut kept),
         // An event that is none is told as a line that is none.
         Opened::Other { reader, start } if args.capture.is_none() || looks_like_json_lines(&start) => {
-            run.log(reader, &mut engine, &mut kept)
+            run.log(input, reader, &mut kept)
         }
         Opened::Other { start, .. } => return Err(Failure::failed(inputs::unknown_format(&name, &start))),
     };
     ran.map_err(|error: RunError| Failure::failed(format!("{name}: {error}")))?;
+    let summary = run.finish(&mut kept).map_err(|error| Failure::failed(format!("{name}: {error}")))?;
     if kept.lines.is_empty() {
-        let why = match (engine.summary().warnings.first(), args.frame) {
+        let why = match (summary.warnings.first(), args.frame) {
             (Some(warning), None) => warning.clone(),
             (_, Some(frame)) => format!("{name}: no Modbus message ends in frame {frame}"),
             (None, None) => format!("{name}: no event in it"),

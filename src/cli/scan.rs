@@ -10,7 +10,7 @@ use super::report::counted;
 use super::{note, rule_files};
 use crate::capture::LinkType;
 use crate::detect::Input;
-use crate::pipeline::{self, Emits, Engine, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
+use crate::pipeline::{self, Emits, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
 use crate::sigma::ir::Ruleset;
 use crate::sink::Pace;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         scoreboards: config.scoreboards,
         findings: emit.contains(&Emit::Findings),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
+        without_status: traffic.no_status,
         sources: Sources::Unknown,
         times: config.times,
     }
@@ -107,11 +108,12 @@ impl Stored {
         let plan = Arc::new(plan);
         let size = self.inputs.iter().map(|input| input.size).sum();
         let bar = Bar::new(size, printer.meanwhile(), Arc::clone(&self.stop));
-        let mut engine = Engine::new(&plan, emits);
+        let threads = self.threads.map_or_else(cores, usize::from);
+        let mut run = Run::new(&plan, threads, &bar, emits);
         let mut outcome = Outcome::Done;
         let mut skipped = Vec::new();
         for input in self.inputs.iter().take_while(|_| !self.stop.load(Ordering::Relaxed)) {
-            let Err(failure) = self.input(input, &plan, &bar, &mut engine, &mut printer) else { continue };
+            let Err(failure) = self.input(input, &bar, &mut run, &mut printer) else { continue };
             let Some(message) = failure.message else { return Err(failure) };
             if input.asked_for {
                 outcome = failure.outcome;
@@ -131,9 +133,9 @@ impl Stored {
         let summary = if self.stop.load(Ordering::Relaxed) {
             note("sigmabus: interrupted; what was read so far follows");
             outcome = Outcome::Failed;
-            engine.stop(printer.sink())
+            run.stop(printer.sink())
         } else {
-            engine.finish(printer.sink())
+            run.finish(printer.sink())
         };
         let mut summary = summary.map_err(|error| Failure::output(&error))?;
         summary.configuration = configuration.map(|path| path.display().to_string());
@@ -150,21 +152,12 @@ impl Stored {
     }
 
     /// Reads one input to its end.
-    fn input(
-        &self,
-        input: &Named,
-        plan: &Arc<Plan>,
-        bar: &Bar,
-        engine: &mut Engine,
-        printer: &mut Printer,
-    ) -> Result<(), Failure> {
+    fn input(&self, input: &Named, bar: &Bar, run: &mut Run<'_>, printer: &mut Printer) -> Result<(), Failure> {
         let opened = input.open(&bar.read, &self.stop)?;
         let unknown = |start: &[u8]| Failure::failed(inputs::unknown_format(&input.name, start));
         let unit = pipeline::unit_of(&opened).map_err(unknown)?;
-        let number = engine.begin(Input { name: Arc::clone(&input.name), unit });
-        let threads = self.threads.map_or_else(cores, usize::from);
-        let run = Run { plan, input: number, threads, progress: bar };
-        run.input(opened, self.filter()?, engine, printer.sink()).map_err(|error| match error {
+        let known = Input { name: Arc::clone(&input.name), unit };
+        run.input(known, opened, self.filter()?, printer.sink()).map_err(|error| match error {
             // Nothing more can be said: the other inputs need not be read.
             RunError::Output(error) => Failure::output(&error).told(),
             other => Failure::failed(format!("{}: {other}", input.name)),

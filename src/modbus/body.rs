@@ -201,6 +201,13 @@ pub enum Body<'a> {
         /// The exception code.
         code: Option<u8>,
     },
+    /// A PDU that begins with an address and ends before its fixed part does.
+    CutShort {
+        /// The address.
+        address: u16,
+        /// All bytes after the function code, those of the address included.
+        data: &'a [u8],
+    },
     /// A function without a public layout, or a PDU whose bytes do not fit its layout: the bytes after the function code.
     Opaque(&'a [u8]),
 }
@@ -260,7 +267,8 @@ impl<'a> Body<'a> {
             | Self::WriteMultiple { address, .. }
             | Self::WriteMultipleResponse { address, .. }
             | Self::MaskWrite { address, .. }
-            | Self::FifoQuery { address } => Some(address),
+            | Self::FifoQuery { address }
+            | Self::CutShort { address, .. } => Some(address),
             Self::ReadWriteQuery { read_address, .. } => Some(read_address),
             _ => None,
         }

@@ -3,7 +3,7 @@
 use super::framing::Stream;
 use super::pending::Open;
 use super::{Flags, Pdu};
-use crate::net::{Direction, Flow};
+use crate::net::{Carrier, Direction, Flow};
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
 
@@ -31,6 +31,46 @@ pub(super) struct Dialogue {
     pub(super) recent: Recent,
     /// Whether it was said that this is not Modbus.
     pub(super) foreign: bool,
+    /// Whether the capture holds packets of the server: else silence says nothing.
+    pub(super) heard_server: bool,
+    /// By direction, who speaks: said where it was new.
+    pub(super) introduced: [Speaker; 2],
+    /// Which units were told to listen only, if any ever was.
+    pub(super) listening: Option<Box<Units>>,
+}
+
+/// The hardware address that an end spoke from, in one number that is quick to compare; 0 before it spoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Speaker(u64);
+
+impl Speaker {
+    /// Who sent a frame. Where the link layer has no addresses all are one.
+    #[inline]
+    pub(super) fn of(carrier: &Carrier) -> Self {
+        /// A bit that no address has.
+        const SPOKE: u64 = 1 << 48;
+        let [a, b, c, d, e, f] = carrier.mac.map_or([0; 6], |mac| mac.src);
+        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]) | SPOKE)
+    }
+}
+
+/// A set of units.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Units([u64; 4]);
+
+impl Units {
+    /// Adds a unit, or takes it out.
+    pub(super) fn set(&mut self, unit_id: u8, is_in: bool) {
+        let bit = 1 << (unit_id & 63);
+        if let Some(word) = self.0.get_mut(usize::from(unit_id >> 6)) {
+            *word = if is_in { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// Whether a unit is in it.
+    pub(super) fn has(&self, unit_id: u8) -> bool {
+        self.0.get(usize::from(unit_id >> 6)).is_some_and(|word| word >> (unit_id & 63) & 1 != 0)
+    }
 }
 
 impl Conversation {
@@ -45,6 +85,9 @@ impl Conversation {
                 odd: [Flags::NONE; 2],
                 recent: Recent::default(),
                 foreign: false,
+                heard_server: false,
+                introduced: [Speaker::default(); 2],
+                listening: None,
             },
         }
     }

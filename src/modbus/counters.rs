@@ -10,7 +10,7 @@ crate::net::counters! {
     responses,
     /// Exception answers.
     exceptions,
-    /// Requests whose time was out.
+    /// Requests told to be unanswered.
     timeouts,
     /// Messages about a connection.
     statuses,
@@ -24,6 +24,8 @@ crate::net::counters! {
     duplicates,
     /// Requests that were still waiting when their conversation ended.
     unanswered,
+    /// Requests without an answer where the capture holds no packet of the server: nobody can tell.
+    one_sided,
     /// Waiting requests dropped because too many were open, or because their time lay in the far future.
     evicted,
     /// Requests dropped before the time for late answers was over.
@@ -34,6 +36,10 @@ crate::net::counters! {
     lost_step,
     /// Bytes passed by while looking for a header, or lost with an incomplete ADU.
     skipped_bytes,
+    /// Pairs of client and server forgotten because others came: they are new when they come back.
+    pairs_forgotten,
+    /// Hardware addresses that were not told because their owner had too many.
+    macs_untold,
     /// Events of conversations beyond the number that a shard can hold.
     unplaced,
 }

@@ -17,15 +17,15 @@ type Decoded<'a> = (Body<'a>, Flags);
 impl<'a> Body<'a> {
     /// Takes apart `data`, the bytes after `function_code` of a message of this kind.
     ///
-    /// A PDU without its fixed part is [`Body::Opaque`] and `malformed`. A PDU that is longer or shorter than its
-    /// layout is read as far as it goes and gets `length_mismatch`.
+    /// A PDU without its fixed part is [`Body::CutShort`] or [`Body::Opaque`], and `malformed`. A PDU that is longer
+    /// or shorter than its layout is read as far as it goes and gets `length_mismatch`.
     #[must_use]
     #[inline]
     pub fn decode(kind: Kind, function_code: u8, data: &'a [u8]) -> (Self, Flags) {
         match kind {
             Kind::Query | Kind::Timeout => query(function_code, data),
             Kind::Response => response(function_code, data),
-            Kind::Exception => exception(data),
+            Kind::Exception => exception(function_code, data),
             Kind::Status => (Body::Opaque(data), Flags::NONE),
         }
     }
@@ -82,6 +82,12 @@ fn malformed(data: &[u8]) -> Decoded<'_> {
     (Body::Opaque(data), Flags::NONE.with(Flag::Malformed))
 }
 
+/// The fixed part, which begins with an address, is not all there.
+fn cut_short(data: &[u8]) -> Decoded<'_> {
+    let [a0, a1, ..] = data else { return malformed(data) };
+    (Body::CutShort { address: word(*a0, *a1), data }, Flags::NONE.with(Flag::Malformed))
+}
+
 /// Nothing may follow.
 fn exact(rest: &[u8]) -> Flags {
     flag_if(!rest.is_empty(), Flag::LengthMismatch)
@@ -112,7 +118,7 @@ fn word(high: u8, low: u8) -> u16 {
 }
 
 fn read_query(data: &[u8], limit: u16) -> Decoded<'_> {
-    let [a0, a1, q0, q1, rest @ ..] = data else { return malformed(data) };
+    let [a0, a1, q0, q1, rest @ ..] = data else { return cut_short(data) };
     let (address, quantity) = (word(*a0, *a1), word(*q0, *q1));
     let mut flags = range(address, quantity, limit);
     flags.merge(exact(rest));
@@ -133,7 +139,7 @@ fn registers(data: &[u8]) -> Decoded<'_> {
 }
 
 fn write_single(data: &[u8]) -> Decoded<'_> {
-    let [a0, a1, v0, v1, rest @ ..] = data else { return malformed(data) };
+    let [a0, a1, v0, v1, rest @ ..] = data else { return cut_short(data) };
     (Body::WriteSingle { address: word(*a0, *a1), value: word(*v0, *v1) }, exact(rest))
 }
 
@@ -147,7 +153,7 @@ fn write_single_coil(data: &[u8]) -> Decoded<'_> {
 
 /// `bytes_for` tells how many bytes a quantity takes.
 fn write_multiple(data: &[u8], limit: u16, bytes_for: impl Fn(u16) -> u16) -> Decoded<'_> {
-    let [a0, a1, q0, q1, byte_count, rest @ ..] = data else { return malformed(data) };
+    let [a0, a1, q0, q1, byte_count, rest @ ..] = data else { return cut_short(data) };
     let (address, quantity) = (word(*a0, *a1), word(*q0, *q1));
     let (values, mut flags) = counted(usize::from(*byte_count), rest);
     flags.merge(range(address, quantity, limit));
@@ -156,7 +162,7 @@ fn write_multiple(data: &[u8], limit: u16, bytes_for: impl Fn(u16) -> u16) -> De
 }
 
 fn write_multiple_response(data: &[u8], limit: u16) -> Decoded<'_> {
-    let [a0, a1, q0, q1, rest @ ..] = data else { return malformed(data) };
+    let [a0, a1, q0, q1, rest @ ..] = data else { return cut_short(data) };
     let (address, quantity) = (word(*a0, *a1), word(*q0, *q1));
     let mut flags = range(address, quantity, limit);
     flags.merge(exact(rest));
@@ -246,7 +252,7 @@ fn file_data_flags(body: &Body<'_>) -> Flags {
 }
 
 fn mask_write(data: &[u8]) -> Decoded<'_> {
-    let [a0, a1, n0, n1, o0, o1, rest @ ..] = data else { return malformed(data) };
+    let [a0, a1, n0, n1, o0, o1, rest @ ..] = data else { return cut_short(data) };
     (Body::MaskWrite { address: word(*a0, *a1), and_mask: word(*n0, *n1), or_mask: word(*o0, *o1) }, exact(rest))
 }
 
@@ -336,10 +342,26 @@ fn umas(data: &[u8]) -> Decoded<'_> {
     }
 }
 
-fn exception(data: &[u8]) -> Decoded<'_> {
-    match data {
-        [] => (Body::Exception { code: None }, Flags::NONE.with(Flag::Malformed)),
-        [code, rest @ ..] => (Body::Exception { code: Some(*code) }, exact(rest)),
+fn exception(function_code: u8, data: &[u8]) -> Decoded<'_> {
+    let [code, rest @ ..] = data else {
+        return (Body::Exception { code: None }, Flags::NONE.with(Flag::Malformed));
+    };
+    let mut flags = exact(rest);
+    flags.merge(flag_if(!may_refuse_with(function_code & !EXCEPTION_BIT, *code), Flag::BadExceptionCode));
+    (Body::Exception { code: Some(*code) }, flags)
+}
+
+/// Whether the specification lets a function be refused with an exception code (6.1 to 6.21, 7).
+fn may_refuse_with(function: u8, code: u8) -> bool {
+    match (function, code) {
+        // Acknowledge, busy, and what gateways say of devices behind them are no function's own.
+        (_, 1 | 5 | 6 | 10 | 11) => true,
+        (7 | 11 | 12 | 17, _) => code == 4,
+        (8, _) => matches!(code, 3 | 4),
+        (20 | 21, _) => matches!(code, 2..=4 | 8),
+        (1..=6 | 15 | 16 | 22..=24 | ENCAPSULATED_INTERFACE_TRANSPORT, _) => matches!(code, 2..=4),
+        // Whose exceptions nobody wrote down may be refused with any code that has a name.
+        _ => matches!(code, 2..=4 | 7 | 8),
     }
 }
 
@@ -365,6 +387,27 @@ mod tests {
     fn flags(kind: Kind, pdu: &[u8]) -> Vec<&'static str> {
         let (_, flags) = Body::decode(kind, pdu[0], &pdu[1..]);
         Flag::ALL.iter().filter(|(flag, _)| flags.has(*flag)).map(|(_, name)| *name).collect()
+    }
+
+    #[test]
+    fn what_can_be_read_of_a_pdu_that_ends_too_soon_is_read() {
+        for pdu in [&[3, 0, 31, 0][..], &[16, 0, 31, 0, 2], &[6, 0, 31], &[22, 0, 31, 0, 0, 0]] {
+            let (body, flags) = Body::decode(Kind::Query, pdu[0], &pdu[1..]);
+            assert_eq!((body, body.address()), (Body::CutShort { address: 31, data: &pdu[1..] }, Some(31)));
+            assert_eq!(flags, Flags::NONE.with(Flag::Malformed));
+        }
+        let (body, _) = Body::decode(Kind::Response, 3, &[6, 0, 1, 0]);
+        assert_eq!(body, Body::Registers { byte_count: 6, registers: &[0, 1, 0] });
+        let (body, _) = Body::decode(Kind::Response, 24, &[0, 8, 0, 3, 1, 0xB8]);
+        assert_eq!(body, Body::FifoResponse { byte_count: 8, fifo_count: 3, registers: &[1, 0xB8] });
+        let (body, _) = Body::decode(Kind::Response, 43, &[14, 1, 1, 0, 0, 2, 0, 2, b'A']);
+        let objects: Vec<_> = body.device_objects().map(|object| (object.id, object.value)).collect();
+        assert_eq!(objects, [(0, &b"A"[..])]);
+    }
+
+    #[test]
+    fn an_empty_queue_is_an_answer() {
+        assert_eq!(r(&[24, 0, 2, 0, 0]), Body::FifoResponse { byte_count: 2, fifo_count: 0, registers: &[] });
     }
 
     /// The examples of the specification, sections 6.1 to 6.21.
@@ -490,11 +533,21 @@ mod tests {
         let (body, _) = Body::decode(Kind::Response, 3, &[2, 1, 2, 3, 4]);
         assert_eq!(body, Body::Registers { byte_count: 2, registers: &[1, 2] });
         let (body, flags) = Body::decode(Kind::Query, 3, &[0, 107, 0]);
-        assert_eq!((body, flags), (Body::Opaque(&[0, 107, 0]), Flags::NONE.with(Flag::Malformed)));
+        assert_eq!(body, Body::CutShort { address: 107, data: &[0, 107, 0] });
+        assert_eq!(flags, Flags::NONE.with(Flag::Malformed));
         let (body, flags) = Body::decode(Kind::Query, 3, &[0, 107, 0, 3, 0]);
         assert_eq!(body, Body::ReadQuery { address: 107, quantity: 3 });
         assert_eq!(flags, Flags::NONE.with(Flag::LengthMismatch));
         assert_eq!(self::flags(Kind::Exception, &[0x83]), ["malformed"]);
+        for (code, exceptions) in [(0x83, &[1, 2, 3, 4, 5, 6, 10, 11][..]), (0x87, &[1, 4]), (0x94, &[8]), (0xC2, &[7])]
+        {
+            for exception in exceptions {
+                assert_eq!(self::flags(Kind::Exception, &[code, *exception]), [""; 0], "{code} {exception}");
+            }
+        }
+        for [code, exception] in [[0x83, 0], [0x83, 7], [0x83, 8], [0x87, 2], [0x88, 2], [0x94, 9], [0xC2, 99]] {
+            assert_eq!(self::flags(Kind::Exception, &[code, exception]), ["bad_exception_code"], "{code} {exception}");
+        }
         assert_eq!(self::flags(Kind::Query, &[0x83, 2]), ["malformed"]);
         assert_eq!(self::flags(Kind::Query, &[0, 1, 2, 3]), ["malformed"]);
         assert_eq!(self::flags(Kind::Query, &[8, 0, 4, 0]), ["length_mismatch"]);

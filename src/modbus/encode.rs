@@ -64,7 +64,7 @@ impl Body<'_> {
                 out.extend_from_slice(data);
             }
             Self::Exception { code } => out.extend(code),
-            Self::Opaque(data) => out.extend_from_slice(data),
+            Self::CutShort { data, .. } | Self::Opaque(data) => out.extend_from_slice(data),
         }
     }
 }

@@ -6,6 +6,8 @@
 use super::Mbap;
 use super::blocks::{ADU_MAX, BlockId, Blocks};
 use super::function::{Category, Function};
+use super::rtu::{self, Cut};
+use crate::net::Direction;
 
 /// Transaction, protocol, length, unit (MODBUS Messaging on TCP/IP V1.0b, 3.1.3).
 const HEADER: usize = 7;
@@ -23,6 +25,8 @@ const MISSES_TO_FOREIGN: u8 = 4;
 pub(super) enum Piece<'a> {
     /// An ADU: its header, its PDU (at least the function code), and whether the PDU is all there.
     Adu { mbap: Mbap, pdu: &'a [u8], whole: bool },
+    /// A frame without a header: its unit and its PDU.
+    Rtu { unit_id: u8, pdu: &'a [u8] },
     /// From here on there is no header.
     Lost { bytes: &'a [u8], cause: Cause },
     /// So many bytes passed by while looking for one.
@@ -47,6 +51,9 @@ enum Step {
     Locked,
     /// Anywhere; so many segments did not begin with a plausible header.
     Seeking { misses: u8 },
+    /// Among frames without headers. `doubt`: there was only one segment of them, which may also be the start of an
+    /// ADU, and is still kept as such.
+    Rtu { doubt: bool },
 }
 
 /// The framing state of one direction of a TCP connection.
@@ -67,7 +74,18 @@ impl Stream {
     }
 
     /// Takes the next bytes. `cut` tells that a snap length took what followed them.
-    pub(super) fn push(&mut self, bytes: &[u8], cut: bool, tails: &mut Blocks, emit: &mut impl FnMut(Piece<'_>)) {
+    pub(super) fn push(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        cut: bool,
+        tails: &mut Blocks,
+        emit: &mut impl FnMut(Piece<'_>),
+    ) {
+        let bytes = if self.framed { bytes } else { self.push_rtu(direction, bytes, tails, emit) };
+        if bytes.is_empty() {
+            return;
+        }
         let mut rest = bytes;
         if let Some(tail) = self.tail.take() {
             rest = self.mend(tail, bytes, cut, tails, emit);
@@ -98,14 +116,100 @@ impl Stream {
         }
     }
 
-    /// Bytes were lost. Gives the number of bytes that became useless with them.
-    pub(super) fn gap(&mut self, tails: &mut Blocks) -> usize {
-        self.step = Step::Seeking { misses: 0 };
+    /// Takes what is in RTU frames off the front of the next bytes, on a stream that never showed an ADU.
+    ///
+    /// A stream is believed to consist of RTU frames from its first segment of nothing else on. But an attacker can
+    /// make an ADU without data, or the start of one, look like one: so that segment is kept until another one agrees.
+    #[cold]
+    fn push_rtu<'a>(
+        &mut self,
+        direction: Direction,
+        bytes: &'a [u8],
+        tails: &mut Blocks,
+        emit: &mut impl FnMut(Piece<'_>),
+    ) -> &'a [u8] {
+        match self.step {
+            Step::Rtu { doubt: false } => return self.next_rtu(direction, bytes, tails, emit),
+            Step::Rtu { doubt: true } if !rtu::is_all(bytes, direction) => {
+                self.step = Step::Begin;
+                return bytes;
+            }
+            Step::Rtu { doubt: true } => {
+                self.drop_tail(tails);
+                self.step = Step::Rtu { doubt: false };
+            }
+            _ => {
+                // Two registers asked for at address 0 look like an ADU without data; the CRC tells.
+                let is_adu = matches!(judge(bytes, self.step), Verdict::Adu(mbap, _) if mbap.length > LENGTH_MIN);
+                if self.tail.is_some() || is_adu || !rtu::is_all(bytes, direction) {
+                    return bytes;
+                }
+                self.tail = begins(bytes).then(|| tails.store(bytes));
+                self.step = Step::Rtu { doubt: self.tail.is_some() };
+            }
+        }
+        emit_rtu(bytes, direction, emit);
+        &[]
+    }
+
+    /// Takes the next bytes of a stream of RTU frames. Gives those that begin an ADU instead.
+    fn next_rtu<'a>(
+        &mut self,
+        direction: Direction,
+        bytes: &'a [u8],
+        tails: &mut Blocks,
+        emit: &mut impl FnMut(Piece<'_>),
+    ) -> &'a [u8] {
+        let mut buffer = [0; 2 * ADU_MAX];
+        let mut had = 0;
+        if let Some(tail) = self.tail.take() {
+            let old = tails.bytes(tail);
+            had = old.len();
+            let (head, room) = buffer.split_at_mut(had);
+            head.copy_from_slice(old);
+            match room.get_mut(..bytes.len()) {
+                Some(room) => room.copy_from_slice(bytes),
+                // No frame is as long: what is new stands for itself.
+                None => emit(Piece::Skipped(std::mem::take(&mut had))),
+            }
+            tails.release(tail);
+        }
+        let joined = if had == 0 { bytes } else { buffer.get(..had.saturating_add(bytes.len())).unwrap_or(bytes) };
+        let rest = emit_rtu(joined, direction, emit);
+        if rest.is_empty() {
+            return &[];
+        }
+        if plausible(bytes) {
+            emit(Piece::Skipped(rest.len().saturating_sub(bytes.len())));
+            self.step = Step::Seeking { misses: 0 };
+            return bytes;
+        }
+        match rtu::cut(rest, direction) {
+            Cut::Short => self.tail = Some(tails.store(rest)),
+            _ => emit(Piece::Skipped(rest.len())),
+        }
+        &[]
+    }
+
+    /// Gives back the start of an ADU; tells its length.
+    fn drop_tail(&mut self, tails: &mut Blocks) -> usize {
         self.tail.take().map_or(0, |tail| {
             let len = tails.bytes(tail).len();
             tails.release(tail);
             len
         })
+    }
+
+    /// Bytes were lost. Gives the number of bytes that became useless with them.
+    pub(super) fn gap(&mut self, tails: &mut Blocks) -> usize {
+        if let Step::Rtu { doubt } = &mut self.step {
+            // What is kept in doubt was told already.
+            let told = std::mem::take(doubt);
+            let len = self.drop_tail(tails);
+            return if told { 0 } else { len };
+        }
+        self.step = Step::Seeking { misses: 0 };
+        self.drop_tail(tails)
     }
 
     /// Puts the tail and the new bytes together. Gives what of `bytes` is still to be framed.
@@ -183,7 +287,7 @@ impl Stream {
     fn lose(&mut self, bytes: &[u8], cause: Cause, emit: &mut impl FnMut(Piece<'_>)) {
         let misses = match self.step {
             Step::Seeking { misses } => misses.saturating_add(1),
-            Step::Begin | Step::Locked => {
+            Step::Begin | Step::Locked | Step::Rtu { .. } => {
                 emit(Piece::Lost { bytes, cause });
                 0
             }
@@ -194,6 +298,16 @@ impl Stream {
         }
         emit(Piece::Skipped(bytes.len()));
     }
+}
+
+/// Emits the RTU frames that bytes begin with. Gives what follows them.
+fn emit_rtu<'a>(bytes: &'a [u8], direction: Direction, emit: &mut impl FnMut(Piece<'_>)) -> &'a [u8] {
+    let mut rest = bytes;
+    while let Cut::Frame(unit_id, pdu, after) = rtu::cut(rest, direction) {
+        emit(Piece::Rtu { unit_id, pdu });
+        rest = after;
+    }
+    rest
 }
 
 /// Frames one whole datagram: one ADU or several. An ADU that goes on behind its end is not whole.
@@ -306,6 +420,7 @@ mod tests {
     enum Seen {
         Adu(u16, Vec<u8>),
         Cut(u16, Vec<u8>),
+        Rtu(u8, Vec<u8>),
         Lost(Cause),
     }
 
@@ -314,6 +429,7 @@ mod tests {
             Piece::Adu { mbap, pdu, whole: true } => seen.push(Seen::Adu(mbap.trans_id, pdu.to_vec())),
             Piece::Adu { mbap, pdu, whole: false } => seen.push(Seen::Cut(mbap.trans_id, pdu.to_vec())),
             Piece::Lost { cause, .. } => seen.push(Seen::Lost(cause)),
+            Piece::Rtu { unit_id, pdu } => seen.push(Seen::Rtu(unit_id, pdu.to_vec())),
             Piece::Skipped(_) => {}
         }
     }
@@ -321,7 +437,7 @@ mod tests {
     fn frame(handshake: bool, segments: &[&[u8]]) -> Vec<Seen> {
         let (mut stream, mut tails, mut seen) = (Stream::new(handshake), Blocks::default(), Vec::new());
         for segment in segments {
-            stream.push(segment, false, &mut tails, &mut |piece| note(piece, &mut seen));
+            stream.push(Direction::ToServer, segment, false, &mut tails, &mut |piece| note(piece, &mut seen));
         }
         stream.gap(&mut tails);
         assert_eq!(tails.used(), 0);
@@ -389,8 +505,8 @@ mod tests {
     #[test]
     fn a_snap_length_leaves_what_is_there() {
         let (mut stream, mut tails, mut seen) = (Stream::new(true), Blocks::default(), Vec::new());
-        stream.push(&WRITE[..10], true, &mut tails, &mut |piece| note(piece, &mut seen));
-        stream.push(&READ, false, &mut tails, &mut |piece| note(piece, &mut seen));
+        stream.push(Direction::ToServer, &WRITE[..10], true, &mut tails, &mut |piece| note(piece, &mut seen));
+        stream.push(Direction::ToServer, &READ, false, &mut tails, &mut |piece| note(piece, &mut seen));
         assert_eq!(seen, [Seen::Cut(2, vec![16, 0, 1]), adu(&READ)]);
     }
 
@@ -455,7 +571,7 @@ mod tests {
                         within &= !pdu.is_empty() && input.windows(pdu.len()).any(|window| window == pdu);
                     }
                 };
-                stream.push(segment, cut == at as u8, &mut tails, &mut check);
+                stream.push(Direction::ToServer, segment, cut == at as u8, &mut tails, &mut check);
                 datagram(segment, &mut check);
                 prop_assert!(within);
             }

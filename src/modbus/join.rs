@@ -7,10 +7,11 @@ use super::body::{self, Body};
 use super::contradiction::contradicts;
 use super::conversation::{Dialogue, fingerprint};
 use super::counters::Counters;
-use super::framing::{self, Cause, Piece};
+use super::framing::{self, Piece};
 use super::function::EXCEPTION_BIT;
+use super::pairs::Pairs;
 use super::pending::{Key, NewRequest, Pending, RequestId, Stage};
-use super::{Flag, Flags, Kind, Mbap, Message, Pdu, Request};
+use super::{Flag, Flags, Framing, Kind, Mbap, Message, Pdu, Reason, Request};
 use crate::net::{Carrier, Direction, Flow};
 use crate::time::{Span, Timestamp};
 
@@ -20,8 +21,8 @@ pub const OPEN_PER_CONVERSATION: u32 = 1024;
 /// that a flood of them costs no more than other messages.
 pub const MISMATCH_REACH: usize = 16;
 
-/// The most bytes of a PDU after its function code, and of bytes that are none in a status.
-const PDU_DATA_MAX: usize = 252;
+/// The function whose sub-functions make a device listen only, and end that.
+const DIAGNOSTICS: u8 = 8;
 /// The flags of a PDU that does not end where its layout does.
 const LAYOUT: Flags = Flags::NONE.with(Flag::Malformed).with(Flag::LengthMismatch).with(Flag::ByteCountMismatch);
 
@@ -45,6 +46,7 @@ impl Default for Config {
 pub(super) struct Join {
     pub(super) config: Config,
     pub(super) pending: Pending,
+    pub(super) pairs: Pairs,
     pub(super) counters: Counters,
     /// The frame of the last message and how many it completed.
     frame: u64,
@@ -57,6 +59,7 @@ pub(super) struct Passage<'a> {
     pub(super) flow: &'a Flow,
     pub(super) direction: Direction,
     pub(super) carrier: &'a Carrier,
+    pub(super) framing: Framing,
     /// What a message is that is not whole.
     pub(super) cut: Flag,
 }
@@ -81,15 +84,56 @@ impl<'a> Heard<'a> {
             flags = flags.difference(LAYOUT);
         }
         flags.merge(odd);
-        let Passage { flow, carrier, .. } = passage;
-        let time = carrier.time;
-        Message { flow, carrier, time, index, kind, mbap, function_code, body, data, flags, request }
+        let Passage { flow, carrier, direction, framing, .. } = passage;
+        Message {
+            flow,
+            carrier,
+            time: carrier.time,
+            index,
+            direction,
+            framing,
+            kind,
+            status: None,
+            reason: None,
+            mbap,
+            function_code,
+            body,
+            data,
+            flags,
+            request,
+        }
+    }
+}
+
+/// Whether a device does right not to answer: Force Listen Only Mode, and Restart Communications Option while it only
+/// listens (6.8.1). Notes who was told to.
+fn stays_silent(query: &Message<'_>, dialogue: &mut Dialogue) -> bool {
+    let unit_id = query.mbap.unit_id;
+    match query.body.sub_function() {
+        Some(1) => {
+            let Some(listening) = &mut dialogue.listening else { return false };
+            let listens = listening.has(unit_id);
+            listening.set(unit_id, false);
+            listens
+        }
+        Some(4) => {
+            dialogue.listening.get_or_insert_default().set(unit_id, true);
+            true
+        }
+        _ => false,
     }
 }
 
 impl Join {
     pub(super) fn new(config: &Config) -> Self {
-        Self { config: *config, pending: Pending::default(), counters: Counters::default(), frame: 0, index: 0 }
+        Self {
+            config: *config,
+            pending: Pending::default(),
+            pairs: Pairs::default(),
+            counters: Counters::default(),
+            frame: 0,
+            index: 0,
+        }
     }
 
     /// Takes what framing made of some bytes.
@@ -111,20 +155,24 @@ impl Join {
                 if mbap.length > framing::LENGTH_MAX {
                     odd.set(Flag::LengthMismatch);
                 }
-                if mbap.prot_id != 0 {
+                if mbap.prot_id == 0 {
+                    self.introduce(dialogue, passage, sink);
+                } else {
                     odd.set(Flag::NotModbus);
                 }
                 self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
             }
+            Piece::Rtu { unit_id, pdu } => self.rtu(dialogue, passage, unit_id, pdu, sink),
             Piece::Lost { bytes, cause } => {
                 self.counters.lost_step += 1;
-                self.status(dialogue, passage, bytes, cause, sink);
+                self.lost(dialogue, passage, bytes, cause, sink);
             }
             Piece::Skipped(bytes) => self.counters.skipped_bytes += bytes as u64,
         }
     }
 
     /// Takes one ADU, joins it and gives its message.
+    #[inline(always)]
     pub(super) fn adu(
         &mut self,
         dialogue: &mut Dialogue,
@@ -134,12 +182,32 @@ impl Join {
         sink: &mut impl FnMut(&Message<'_>),
     ) {
         self.settle(dialogue, passage.carrier.time, sink);
+        dialogue.heard_server |= passage.direction == Direction::ToClient;
         let index = self.index(passage.carrier.frame);
         let heard = Heard { passage, index, pdu, odd };
         match passage.direction {
             Direction::ToServer => self.query(dialogue, heard, sink),
             Direction::ToClient => self.answer(dialogue, heard, sink),
         }
+    }
+
+    /// Takes a frame without a header. Apart, lest the way of all others grow.
+    #[cold]
+    fn rtu(
+        &mut self,
+        dialogue: &mut Dialogue,
+        passage: Passage<'_>,
+        unit_id: u8,
+        pdu: &[u8],
+        sink: &mut impl FnMut(&Message<'_>),
+    ) {
+        let [function_code, data @ ..] = pdu else { return };
+        let odd = std::mem::take(&mut dialogue.odd[passage.direction as usize]);
+        let passage = Passage { framing: Framing::Rtu, ..passage };
+        // The header that the PDU would have: what joins transactions finds them all alike.
+        let mbap = Mbap { trans_id: 0, prot_id: 0, length: pdu.len() as u16 + 1, unit_id };
+        self.introduce(dialogue, passage, sink);
+        self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
     }
 
     /// The place of the next message among those that `frame` completed.
@@ -149,6 +217,7 @@ impl Join {
         self.index
     }
 
+    #[inline(always)]
     fn query(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         self.counters.queries += 1;
         let mut message = heard.message(Kind::Query, None);
@@ -158,25 +227,33 @@ impl Join {
         }
         sink(&message);
         self.make_room(dialogue);
+        let expects_answer = !broadcast && !stays_silent(&message, dialogue);
         let new = NewRequest {
             carrier: *message.carrier,
             slot: dialogue.flow.slot,
+            framing: message.framing,
             mbap: message.mbap,
             function_code: message.function_code,
             data: message.data,
             index: message.index,
             flags: message.flags,
-            // Force Listen Only Mode is not answered either (6.8.1). Both are kept: many devices do answer.
-            expects_answer: !broadcast && message.body.sub_function() != Some(4),
+            // Kept even if nobody need answer: many devices do.
+            expects_answer,
         };
         self.pending.store(&mut dialogue.open, new);
     }
 
+    #[inline(always)]
     fn answer(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         let kind = if heard.pdu.function_code & EXCEPTION_BIT == 0 { Kind::Response } else { Kind::Exception };
         match kind {
             Kind::Exception => self.counters.exceptions += 1,
             _ => self.counters.responses += 1,
+        }
+        if let Some(listening) = &mut dialogue.listening
+            && heard.pdu.function_code != DIAGNOSTICS
+        {
+            listening.set(heard.pdu.mbap.unit_id, false);
         }
         let print = fingerprint(&heard.pdu);
         let (id, relation) = match self.find(dialogue, &heard.pdu, print) {
@@ -237,12 +314,14 @@ impl Join {
 
     /// Brings the conversation's requests up to `now`, so that what a message finds does not hang on how often
     /// [`Pairing::expire`](super::Pairing::expire) is called.
+    #[inline(always)]
     fn settle(&mut self, dialogue: &mut Dialogue, now: Timestamp, sink: &mut impl FnMut(&Message<'_>)) {
         while let Some(id) = dialogue.open.oldest(Stage::Waiting) {
             if self.pending.request(id).time().plus(self.config.timeout) > now {
                 break;
             }
-            self.time_out(dialogue, id, sink);
+            self.time_out(dialogue, id, None, sink);
+            self.pending.remember(&mut dialogue.open, id);
         }
         while let Some(id) = dialogue.open.oldest(Stage::Remembered) {
             if self.pending.request(id).time().plus(self.config.remember) > now {
@@ -273,65 +352,45 @@ impl Join {
         best.map(|(_, id, relation)| (id, relation))
     }
 
-    /// A waiting request was not answered: say so, if silence is odd, and remember it.
-    pub(super) fn time_out(&mut self, dialogue: &mut Dialogue, id: RequestId, sink: &mut impl FnMut(&Message<'_>)) {
-        let stored = self.pending.request(id);
-        if stored.expects_answer {
-            self.counters.timeouts += 1;
-            let data = self.pending.data(id);
-            let (body, _) = Body::decode(Kind::Timeout, stored.function_code, data);
-            sink(&Message {
-                flow: &dialogue.flow,
-                carrier: &stored.carrier,
-                time: stored.time().plus(self.config.timeout),
-                index: stored.index,
-                kind: Kind::Timeout,
-                mbap: stored.mbap,
-                function_code: stored.function_code,
-                body,
-                data,
-                flags: stored.flags,
-                request: Some(stored.asked(body)),
-            });
-        }
-        self.pending.remember(&mut dialogue.open, id);
-    }
-
-    /// Says that bytes are no ADU; that a conversation is not Modbus is said once.
-    fn status(
+    /// A waiting request was not answered: say so, if silence is odd, and remember it. `ended` tells why and when it
+    /// cannot be answered any more, if not because its time is out.
+    #[cold]
+    pub(super) fn time_out(
         &mut self,
-        dialogue: &mut Dialogue,
-        passage: Passage<'_>,
-        bytes: &[u8],
-        cause: Cause,
+        dialogue: &Dialogue,
+        id: RequestId,
+        ended: Option<(Reason, Timestamp)>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
-        let flag = match cause {
-            Cause::Length => Flag::LengthMismatch,
-            Cause::Foreign if dialogue.foreign => return,
-            Cause::Foreign => Flag::NotModbus,
-        };
-        dialogue.foreign |= cause == Cause::Foreign;
-        self.counters.statuses += 1;
-        let (header, function_code, data) = match (framing::header(bytes), bytes) {
-            (Some(header), [_, _, _, _, _, _, _, function_code, data @ ..]) if cause == Cause::Length => {
-                (header, *function_code, data)
-            }
-            _ => (Mbap { trans_id: 0, prot_id: 0, length: 0, unit_id: 0 }, 0, bytes),
-        };
-        let data = data.get(..PDU_DATA_MAX).unwrap_or(data);
+        let stored = self.pending.request(id);
+        if !stored.expects_answer {
+            return;
+        }
+        if !dialogue.heard_server {
+            self.counters.one_sided += 1;
+            return;
+        }
+        self.counters.timeouts += 1;
+        let due = stored.time().plus(self.config.timeout);
+        let (reason, time) = ended.unwrap_or((Reason::Elapsed, due));
+        let data = self.pending.data(id);
+        let (body, _) = Body::decode(Kind::Timeout, stored.function_code, data);
         sink(&Message {
-            flow: passage.flow,
-            carrier: passage.carrier,
-            time: passage.carrier.time,
-            index: self.index(passage.carrier.frame),
-            kind: Kind::Status,
-            mbap: header,
-            function_code,
-            body: Body::Opaque(data),
+            flow: &dialogue.flow,
+            carrier: &stored.carrier,
+            time,
+            index: stored.index,
+            direction: Direction::ToServer,
+            framing: stored.framing,
+            kind: Kind::Timeout,
+            status: None,
+            reason: Some(reason),
+            mbap: stored.mbap,
+            function_code: stored.function_code,
+            body,
             data,
-            flags: Flags::NONE.with(flag),
-            request: None,
+            flags: stored.flags,
+            request: Some(stored.asked(body)),
         });
     }
 
@@ -349,10 +408,19 @@ impl Join {
         }
     }
 
-    /// The conversation is over, and with it the hope for answers.
-    pub(super) fn hang_up(&mut self, dialogue: &mut Dialogue) {
+    /// The conversation is over at `now`, and with it the hope for answers.
+    #[inline(never)]
+    pub(super) fn hang_up(
+        &mut self,
+        dialogue: &mut Dialogue,
+        why: Reason,
+        now: Timestamp,
+        sink: &mut impl FnMut(&Message<'_>),
+    ) {
+        self.settle(dialogue, now, sink);
         while let Some(id) = dialogue.open.oldest(Stage::Waiting) {
             self.counters.unanswered += u64::from(self.pending.request(id).expects_answer);
+            self.time_out(dialogue, id, Some((why, now)), sink);
             self.drop_request(dialogue, id);
         }
         while let Some(id) = dialogue.open.oldest(Stage::Remembered) {
@@ -368,9 +436,9 @@ impl Join {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plant::{Plant, flow};
+    use super::super::plant::{Plant, adu, flow};
     use super::*;
-    use crate::net::Event;
+    use crate::net::{Closing, Event};
 
     const READ: [u8; 5] = [3, 0, 0x6B, 0, 3];
     const READ_ANSWER: [u8; 8] = [3, 6, 2, 0x2B, 0, 0, 0, 0x64];
@@ -409,6 +477,17 @@ mod tests {
         assert_eq!(plant.answer(0, 2, &[4, 2, 0, 1]).asked_in(), Some(inputs));
         assert_eq!(plant.answer(0, 2, &READ_ANSWER).asked_in(), Some(unit_2));
         assert_eq!(plant.answer(0, 1, &[0x83, 2]).asked_in(), Some(unit_1));
+    }
+
+    #[test]
+    fn an_identification_may_take_several_transactions() {
+        let mut plant = Plant::new();
+        let first = plant.query(1, 1, &[43, 14, 1, 0]);
+        let more = plant.answer(1, 1, &[43, 14, 1, 1, 0xFF, 1, 1, 0, 1, b'A']);
+        let second = plant.query(1, 1, &[43, 14, 1, 1]);
+        let last = plant.answer(1, 1, &[43, 14, 1, 1, 0, 0, 2, 1, 1, b'B', 2, 1, b'C']);
+        assert_eq!((more.asked_in(), more.flags), (Some(first), vec![]));
+        assert_eq!((last.asked_in(), last.flags), (Some(second), vec![]));
     }
 
     #[test]
@@ -532,15 +611,60 @@ mod tests {
     }
 
     #[test]
-    fn a_close_drops_what_is_open_and_counts_it() {
+    fn a_close_tells_what_was_not_answered() {
+        for (closing, reason) in [(Closing::Reset, Reason::Reset), (Closing::End, Reason::End)] {
+            let mut plant = Plant::new();
+            let asked = plant.query(1, 1, &READ);
+            plant.wait(29);
+            plant.query(2, 1, &READ);
+            plant.query(15, 0, &[6, 0, 1, 0, 1]);
+            let due = plant.now.plus(Span::from_secs(1)).minus(Span::from_nanos(2_000_000));
+            plant.wait(5);
+            plant.said.clear();
+            plant.event(&flow(0), Direction::ToServer, Event::Close(closing));
+            let told: Vec<_> = plant.said.iter().map(|said| (said.trans_id, said.time, said.reason)).collect();
+            // What fell due before the close is told with the time when it did.
+            assert_eq!(told, [(1, due, Some(Reason::Elapsed)), (2, plant.now, Some(reason))]);
+            assert_eq!((plant.said[0].kind, plant.said[0].asked_in()), (Kind::Timeout, Some(asked)));
+            assert_eq!((plant.count("unanswered"), plant.count("timeouts")), (1, 2));
+            plant.wait(31);
+            plant.expire();
+            assert_eq!(plant.answer(1, 1, &READ_ANSWER).flags, ["unsolicited"]);
+        }
+    }
+
+    #[test]
+    fn silence_of_a_server_that_the_capture_does_not_hold_is_counted_only() {
         let mut plant = Plant::new();
-        plant.query(1, 1, &READ);
-        plant.query(2, 1, &READ);
-        plant.event(&flow(0), Direction::ToServer, Event::Close);
+        let query = adu(1, 1, &READ);
+        let data = Event::Data { bytes: &query, conflict: false, truncated: false };
+        plant.event(&flow(1), Direction::ToServer, Event::Open { handshake: false });
+        plant.event(&flow(1), Direction::ToServer, data);
         plant.wait(31);
         plant.expire();
-        assert_eq!((plant.count("unanswered"), plant.count("timeouts")), (2, 0));
-        assert_eq!(plant.answer(1, 1, &READ_ANSWER).flags, ["unsolicited"]);
+        assert_eq!((plant.count("one_sided"), plant.count("timeouts")), (1, 0));
+        // Any packet of the server shows that its answers would have been seen.
+        plant.event(&flow(1), Direction::ToServer, data);
+        plant.event(&flow(1), Direction::ToClient, Event::BothEnds);
+        plant.event(&flow(1), Direction::ToServer, Event::Close(Closing::End));
+        assert_eq!((plant.count("one_sided"), plant.count("timeouts")), (1, 1));
+    }
+
+    #[test]
+    fn a_restart_is_not_answered_by_who_listens_only() {
+        let mut plant = Plant::new();
+        plant.query(1, 1, &[8, 0, 1, 0, 0]);
+        plant.query(2, 1, &[8, 0, 4, 0, 0]);
+        plant.query(3, 2, &[8, 0, 1, 0, 0]);
+        plant.query(4, 1, &[8, 0, 1, 0, 0]);
+        plant.query(5, 1, &[8, 0, 1, 0, 0]);
+        plant.query(6, 1, &[8, 0, 4, 0, 0]);
+        plant.answer(7, 1, &READ_ANSWER);
+        plant.query(8, 1, &[8, 0, 1, 0, 0]);
+        plant.wait(31);
+        plant.expire();
+        let timeouts = plant.said.iter().filter(|said| said.kind == Kind::Timeout);
+        assert_eq!(timeouts.map(|said| said.trans_id).collect::<Vec<_>>(), [1, 3, 5, 8]);
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! ```
 //!
 //! - [`function`] is the one table of function codes: names, labels, categories, access, tables.
-//! - `framing` cuts a direction's bytes into ADUs and finds its step again where it was lost.
+//! - `framing` cuts a direction's bytes into ADUs and finds its step again where it was lost; `rtu` cuts frames of
+//!   serial lines.
 //! - [`Body`] is what a PDU says. Decoding it never fails: what does not fit is a [`Flag`].
 //! - `join` finds the request that an answer belongs to among those `pending` in its `conversation`, and tells which
 //!   were never answered.
+//! - `status` says what happens besides messages; `pairs` knows who talked to whom before.
 //! - [`Pairing`] is all of that for one shard. It holds the room's state, bounded by the constants beside it;
 //!   [`Counters`] tell what was dropped.
 //!
@@ -25,17 +27,21 @@ mod framing;
 pub mod function;
 mod join;
 mod pairing;
+mod pairs;
 mod pending;
 #[cfg(test)]
 mod plant;
+mod rtu;
+mod status;
 
 pub use body::{Body, DeviceObject, DeviceObjects, FileGroup, FileGroups, Values};
 pub use counters::Counters;
 pub use function::{Access, Category, Function, Table};
 pub use join::{Config, MISMATCH_REACH, OPEN_PER_CONVERSATION};
-pub use pairing::{CONVERSATIONS_PER_SHARD, OPEN_PER_SHARD, Pairing};
+pub use pairing::{CONVERSATIONS_PER_SHARD, OPEN_PER_SHARD, Pairing, TIMEOUTS_PER_TICK};
+pub use pairs::{MACS_PER_END, PAIRS_PER_SHARD};
 
-use crate::net::{Carrier, Flow};
+use crate::net::{Carrier, Closing, Direction, Flow};
 use crate::time::Timestamp;
 
 /// The MBAP header (MODBUS Messaging on TCP/IP V1.0b, 3.1.3), unit identifier included.
@@ -74,8 +80,70 @@ pub enum Kind {
     Exception,
     /// A request that was not answered in time; the message repeats the request.
     Timeout,
-    /// Not a PDU: something about the connection (here: not Modbus on the port).
+    /// Not a PDU: something happened, a [`Status`].
     Status,
+}
+
+/// How ADUs are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Framing {
+    /// By MBAP headers, over TCP.
+    Tcp,
+    /// By MBAP headers, over UDP.
+    Udp,
+    /// By CRC, over TCP: there is no header, only a unit.
+    Rtu,
+}
+
+/// Something that happened, other than a PDU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// A TCP connection was opened, or found open.
+    ConnectionOpen,
+    /// A TCP connection ended, other than by the end of the input.
+    ConnectionClose,
+    /// Bytes of a connection are missing from the capture.
+    Gap,
+    /// A connection carries something else than Modbus.
+    NotModbus,
+    /// A length field that no ADU can have.
+    BadLength,
+    /// A connection is encrypted.
+    Tls,
+    /// A client and a server talk that did not before.
+    NewPair,
+    /// A client asks that did not before. Of one shard: a [`perhaps`](Self::is_perhaps).
+    NewClient,
+    /// A server answers that did not before. Of one shard: a [`perhaps`](Self::is_perhaps).
+    NewServer,
+    /// A host sends from another hardware address. Of one shard: a [`perhaps`](Self::is_perhaps).
+    MacChange,
+}
+
+/// Why a status or a timeout is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Reason {
+    /// A connection opened with a SYN.
+    Handshake,
+    /// A connection was found open.
+    MidStream,
+    /// The time for an answer is over.
+    Elapsed,
+    /// The connection ended with a FIN in both directions.
+    Fin,
+    /// The connection ended with a RST.
+    Reset,
+    /// The connection's endpoints began another one.
+    Reused,
+    /// Nothing came for long.
+    Idle,
+    /// Others needed the room.
+    Evicted,
+    /// The input ended.
+    End,
 }
 
 /// The request that a message answers.
@@ -100,12 +168,20 @@ pub struct Message<'a> {
     pub flow: &'a Flow,
     /// The frame that completed it.
     pub carrier: &'a Carrier,
-    /// When: the carrier's time, but for a timeout the moment it fell due.
+    /// When: the carrier's time, but for a timeout the moment it was known.
     pub time: Timestamp,
     /// Its place among the messages that its frame completed, counted from 0.
     pub index: u16,
+    /// Which way its frame went.
+    pub direction: Direction,
+    /// How it was framed.
+    pub framing: Framing,
     /// What it is.
     pub kind: Kind,
+    /// What happened, for a status.
+    pub status: Option<Status>,
+    /// Why, for a timeout or a status that has a reason.
+    pub reason: Option<Reason>,
     /// Its header.
     pub mbap: Mbap,
     /// The function code as on the wire, exception bit included.
@@ -137,6 +213,20 @@ impl<'a> Message<'a> {
         self.function().access
     }
 
+    /// Who gave its function its meaning; of functions 8 and 43 sub-function and MEI type tell (Annex A).
+    #[must_use]
+    pub fn category(&self) -> Category {
+        let says = |body: &Body<'_>| match (body.sub_function(), body.mei_type()) {
+            (Some(5..=9 | 19 | 21..), _) => true,
+            (_, Some(mei_type)) => !matches!(mei_type, body::MEI_CANOPEN | body::MEI_DEVICE_ID),
+            _ => false,
+        };
+        if says(&self.body) || self.request.is_some_and(|request| says(&request.body)) {
+            return Category::Reserved;
+        }
+        self.function().category
+    }
+
     /// The values it carries. The padding of an answer's bits is left out where the request tells how many were asked
     /// for.
     #[must_use]
@@ -165,6 +255,62 @@ impl Kind {
         (Self::Timeout, "timeout"),
         (Self::Status, "status"),
     ];
+}
+
+impl Framing {
+    /// Every framing, in the order of its discriminants, with the name that rules use.
+    pub const ALL: [(Self, &'static str); 3] = [(Self::Tcp, "tcp"), (Self::Udp, "udp"), (Self::Rtu, "rtu")];
+}
+
+impl Status {
+    /// Every status, in the order of its discriminants, with the name that rules use.
+    pub const ALL: [(Self, &'static str); 10] = [
+        (Self::ConnectionOpen, "connection_open"),
+        (Self::ConnectionClose, "connection_close"),
+        (Self::Gap, "gap"),
+        (Self::NotModbus, "not_modbus"),
+        (Self::BadLength, "bad_length"),
+        (Self::Tls, "tls"),
+        (Self::NewPair, "new_pair"),
+        (Self::NewClient, "new_client"),
+        (Self::NewServer, "new_server"),
+        (Self::MacChange, "mac_change"),
+    ];
+
+    /// Whether a shard can only say "perhaps": it does not know all conversations of a host, and somebody who does
+    /// has to decide.
+    #[must_use]
+    pub const fn is_perhaps(self) -> bool {
+        matches!(self, Self::NewClient | Self::NewServer | Self::MacChange)
+    }
+}
+
+impl Reason {
+    /// Every reason, in the order of its discriminants, with the name that rules use.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::Handshake, "handshake"),
+        (Self::MidStream, "midstream"),
+        (Self::Elapsed, "elapsed"),
+        (Self::Fin, "fin"),
+        (Self::Reset, "reset"),
+        (Self::Reused, "reused"),
+        (Self::Idle, "idle"),
+        (Self::Evicted, "evicted"),
+        (Self::End, "end"),
+    ];
+}
+
+impl From<Closing> for Reason {
+    fn from(closing: Closing) -> Self {
+        match closing {
+            Closing::Fin => Self::Fin,
+            Closing::Reset => Self::Reset,
+            Closing::Reused => Self::Reused,
+            Closing::Idle => Self::Idle,
+            Closing::Evicted => Self::Evicted,
+            Closing::End => Self::End,
+        }
+    }
 }
 
 /// What is odd about a message: a set of [`Flag`]s.
@@ -209,11 +355,13 @@ pub enum Flag {
     Broadcast,
     /// These bytes are no Modbus.
     NotModbus,
+    /// An exception code that its function does not have.
+    BadExceptionCode,
 }
 
 impl Flag {
     /// Every flag in bit order with the name that rules use.
-    pub const ALL: [(Self, &'static str); 17] = [
+    pub const ALL: [(Self, &'static str); 18] = [
         (Self::Malformed, "malformed"),
         (Self::Truncated, "truncated"),
         (Self::LengthMismatch, "length_mismatch"),
@@ -231,6 +379,7 @@ impl Flag {
         (Self::AfterGap, "after_gap"),
         (Self::Broadcast, "broadcast"),
         (Self::NotModbus, "not_modbus"),
+        (Self::BadExceptionCode, "bad_exception_code"),
     ];
 }
 

@@ -6,12 +6,15 @@ use super::counters::Counters;
 use super::framing;
 use super::join::{Config, Join, Passage};
 use super::pending::Stage;
-use super::{Flag, Flags, Message, Pdu};
-use crate::net::{Carrier, Chunk, Direction, Event, Flow};
+use super::{Flag, Flags, Framing, Message, Pdu, Reason, Status};
+use crate::net::{Carrier, Chunk, Closing, Direction, Event, Flow, Transport};
 use crate::time::Timestamp;
 
-/// The most requests that one shard may have open: a sixteenth of 262,144.
-pub const OPEN_PER_SHARD: usize = 16_384;
+/// The most requests that one shard may have open: a sixteenth of 131,072.
+pub const OPEN_PER_SHARD: usize = 8_192;
+/// How many timeouts one call of [`Pairing::expire`] gives at most; the others come with the next ones, with the time
+/// when they fell due. So a flood of requests is no flood of records at one moment.
+pub const TIMEOUTS_PER_TICK: usize = 256;
 /// The most conversations that one shard can hold; flow slots are small, so this only meets a broken caller.
 pub const CONVERSATIONS_PER_SHARD: u32 = 1 << 20;
 /// The conversations of one shard: bytes to messages.
@@ -33,10 +36,20 @@ impl Pairing {
     /// Takes what happened to a conversation and gives the messages that it completed.
     pub fn push(&mut self, chunk: &Chunk<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         let Chunk { flow, direction, carrier, event } = *chunk;
-        self.close_other(flow);
+        let framing = match flow.transport {
+            Transport::Tcp => Framing::Tcp,
+            Transport::Udp => Framing::Udp,
+        };
+        let passage = Passage { flow, direction, carrier, framing, cut: Flag::Truncated };
+        self.close_other(passage, sink);
         match event {
-            Event::Open { handshake } => self.open(flow, handshake),
-            Event::Close => self.close(flow),
+            Event::Open { handshake } => self.open(passage, handshake, sink),
+            Event::Close(closing) => self.close(passage, closing, sink),
+            Event::BothEnds => {
+                let Self { conversations, join, .. } = self;
+                let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
+                conversation.dialogue.heard_server = true;
+            }
             Event::Data { bytes, conflict, truncated } => {
                 let Self { conversations, tails, join } = self;
                 let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
@@ -44,23 +57,28 @@ impl Pairing {
                 if conflict {
                     dialogue.odd[direction as usize].set(Flag::RetransmitConflict);
                 }
-                let passage = Passage { flow, direction, carrier, cut: Flag::Truncated };
-                stream.push(bytes, truncated, tails, &mut |piece| join.piece(dialogue, passage, piece, sink));
+                stream.push(direction, bytes, truncated, tails, &mut |piece| {
+                    join.piece(dialogue, passage, piece, sink);
+                });
             }
             Event::Datagram { bytes, truncated } => {
                 let Self { conversations, join, .. } = self;
                 let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
                 let dialogue = &mut conversation.dialogue;
                 let cut = if truncated { Flag::Truncated } else { Flag::LengthMismatch };
-                let passage = Passage { flow, direction, carrier, cut };
+                let passage = Passage { cut, ..passage };
                 framing::datagram(bytes, &mut |piece| join.piece(dialogue, passage, piece, sink));
             }
-            Event::Gap => {
+            Event::Gap { cut } => {
                 let Self { conversations, tails, join } = self;
                 let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
                 let (stream, dialogue) = conversation.split(direction);
                 join.counters.skipped_bytes += stream.gap(tails) as u64;
                 dialogue.odd[direction as usize].set(Flag::AfterGap);
+                // That a snap length cut a message is told by the message.
+                if !cut {
+                    join.tell(passage, Status::Gap, None, sink);
+                }
             }
         }
         self.make_room();
@@ -75,19 +93,25 @@ impl Pairing {
         pdu: Pdu<'_>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
-        self.close_other(flow);
+        let framing = match flow.transport {
+            Transport::Tcp => Framing::Tcp,
+            Transport::Udp => Framing::Udp,
+        };
+        let passage = Passage { flow, direction, carrier, framing, cut: Flag::Truncated };
+        self.close_other(passage, sink);
         let Self { conversations, join, .. } = self;
         let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
-        let passage = Passage { flow, direction, carrier, cut: Flag::Truncated };
         join.adu(&mut conversation.dialogue, passage, pdu, Flags::NONE, sink);
         self.make_room();
     }
 
-    /// Gives a timeout for each request whose time is out at `now`, and forgets what is too old for a late answer.
+    /// Gives a timeout for each request whose time is out at `now`, up to [`TIMEOUTS_PER_TICK`], and forgets what is too
+    /// old for a late answer.
     pub fn expire(&mut self, now: Timestamp, sink: &mut impl FnMut(&Message<'_>)) {
         let Self { conversations, join, .. } = self;
         let Config { timeout, remember } = join.config;
-        while let Some(id) = join.pending.oldest(Stage::Waiting) {
+        for _ in 0..TIMEOUTS_PER_TICK {
+            let Some(id) = join.pending.oldest(Stage::Waiting) else { break };
             let request = join.pending.request(id);
             let far_ahead = request.time() > now.plus(remember);
             if request.time().plus(timeout) > now && !far_ahead {
@@ -99,7 +123,8 @@ impl Pairing {
                 join.drop_request(dialogue, id);
                 join.counters.evicted += 1;
             } else {
-                join.time_out(dialogue, id, sink);
+                join.time_out(dialogue, id, None, sink);
+                join.pending.remember(&mut dialogue.open, id);
             }
         }
         while let Some(id) = join.pending.oldest(Stage::Remembered) {
@@ -118,11 +143,13 @@ impl Pairing {
         &self.join.counters
     }
 
-    fn open(&mut self, flow: &Flow, handshake: bool) {
-        self.close(flow);
-        if let Some(conversation) = place(&mut self.conversations, flow, &mut self.join.counters) {
-            *conversation = Conversation::new(flow, handshake);
-        }
+    fn open(&mut self, passage: Passage<'_>, handshake: bool, sink: &mut impl FnMut(&Message<'_>)) {
+        self.close(passage, Closing::Reused, sink);
+        let Self { conversations, join, .. } = self;
+        let Some(conversation) = place(conversations, passage.flow, &mut join.counters) else { return };
+        *conversation = Conversation::new(passage.flow, handshake);
+        let reason = if handshake { Reason::Handshake } else { Reason::MidStream };
+        join.connection(passage, Status::ConnectionOpen, reason, sink);
     }
 
     /// Drops the shard's oldest requests while there are too many.
@@ -143,22 +170,27 @@ impl Pairing {
     }
 
     /// Ends the conversation at the flow's slot if it is another one, whose end was not told.
-    fn close_other(&mut self, flow: &Flow) {
-        if let Some(Some(there)) = self.conversations.get(flow.slot as usize)
-            && there.dialogue.flow.serial != flow.serial
+    fn close_other(&mut self, passage: Passage<'_>, sink: &mut impl FnMut(&Message<'_>)) {
+        if let Some(Some(there)) = self.conversations.get(passage.flow.slot as usize)
+            && there.dialogue.flow.serial != passage.flow.serial
         {
-            self.close(flow);
+            self.close(passage, Closing::Evicted, sink);
         }
     }
 
     /// Ends whatever conversation stands at the flow's slot.
-    fn close(&mut self, flow: &Flow) {
-        let Some(place) = self.conversations.get_mut(flow.slot as usize) else { return };
+    fn close(&mut self, passage: Passage<'_>, closing: Closing, sink: &mut impl FnMut(&Message<'_>)) {
+        let Some(place) = self.conversations.get_mut(passage.flow.slot as usize) else { return };
         let Some(mut conversation) = place.take() else { return };
         for stream in [&mut conversation.to_server, &mut conversation.to_client] {
             self.join.counters.skipped_bytes += stream.gap(&mut self.tails) as u64;
         }
-        self.join.hang_up(&mut conversation.dialogue);
+        let dialogue = &mut conversation.dialogue;
+        self.join.hang_up(dialogue, closing.into(), passage.carrier.time, sink);
+        if closing != Closing::End {
+            let passage = Passage { flow: &dialogue.flow, ..passage };
+            self.join.connection(passage, Status::ConnectionClose, closing.into(), sink);
+        }
     }
 }
 
@@ -223,7 +255,7 @@ mod tests {
         let mut plant = Plant::new();
         let bytes = adu(1, 1, &READ);
         plant.bytes(Direction::ToServer, &bytes[..5]);
-        plant.event(&flow(0), Direction::ToServer, Event::Gap);
+        plant.event(&flow(0), Direction::ToServer, Event::Gap { cut: false });
         plant.bytes(Direction::ToServer, &adu(2, 1, &READ));
         let two = [adu(3, 1, &READ), adu(4, 1, &READ)].concat();
         plant.event(&flow(0), Direction::ToServer, Event::Data { bytes: &two, conflict: true, truncated: false });
@@ -320,6 +352,27 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_requests_falls_due_in_portions_and_in_order() {
+        let mut plant = Plant::new();
+        let many = TIMEOUTS_PER_TICK as u16 * 2 + 1;
+        for trans_id in 0..many {
+            plant.query(trans_id, 1, &READ);
+        }
+        let asked = plant.said.len();
+        plant.wait(31);
+        let told: Vec<_> = (0..4)
+            .map(|_| {
+                plant.expire();
+                plant.said.len() - asked
+            })
+            .collect();
+        assert_eq!(told, [TIMEOUTS_PER_TICK, 2 * TIMEOUTS_PER_TICK, many.into(), many.into()]);
+        let timeouts = plant.said.get(asked..).unwrap();
+        assert!(timeouts.iter().zip(0..).all(|(said, trans_id)| said.trans_id == trans_id));
+        assert!(timeouts.is_sorted_by_key(|said| said.time));
+    }
+
+    #[test]
     fn a_clock_far_ahead_holds_up_nobody() {
         let mut plant = Plant::new();
         let start = plant.now;
@@ -339,7 +392,7 @@ mod tests {
     fn a_pdu_that_somebody_else_framed_is_joined_too() {
         let mut plant = Plant::new();
         let asked = plant.query(1, 1, &READ);
-        let carrier = Carrier { frame: 77, time: plant.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+        let carrier = Carrier { input: 0, frame: 77, time: plant.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
         let mbap = framing::header(&adu(1, 1, &READ_ANSWER)).unwrap();
         let pdu = Pdu { mbap, function_code: 3, data: &READ_ANSWER[1..] };
         let mut found = None;

@@ -7,7 +7,7 @@
 //! is always the head of its lane, and taking out any head costs the same.
 
 use super::blocks::{BlockId, Blocks};
-use super::{Body, Flags, Mbap, Request};
+use super::{Body, Flags, Framing, Mbap, Request};
 use crate::net::Carrier;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
@@ -41,6 +41,7 @@ pub(super) enum Stage {
 pub(super) struct Stored {
     pub(super) carrier: Carrier,
     pub(super) slot: u32,
+    pub(super) framing: Framing,
     pub(super) mbap: Mbap,
     pub(super) function_code: u8,
     pub(super) index: u16,
@@ -116,6 +117,7 @@ pub(super) struct Pending {
 pub(super) struct NewRequest<'a> {
     pub(super) carrier: Carrier,
     pub(super) slot: u32,
+    pub(super) framing: Framing,
     pub(super) mbap: Mbap,
     pub(super) function_code: u8,
     pub(super) data: &'a [u8],
@@ -229,6 +231,7 @@ impl Pending {
         let stored = Stored {
             carrier: new.carrier,
             slot: new.slot,
+            framing: new.framing,
             mbap: new.mbap,
             function_code: new.function_code,
             index: new.index,
@@ -349,13 +352,14 @@ mod tests {
     use super::*;
 
     const NONE: Carrier =
-        Carrier { frame: 0, time: Timestamp::from_nanos(0), mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
+        Carrier { input: 0, frame: 0, time: Timestamp::from_nanos(0), mac: None, vlan: [0xFFFF; 2], tcp_flags: 0 };
 
     fn store(pending: &mut Pending, open: &mut Open, trans_id: u16, data: &[u8]) -> RequestId {
         let mbap = Mbap { trans_id, prot_id: 0, length: 0, unit_id: 1 };
         let new = NewRequest {
             carrier: NONE,
             slot: 0,
+            framing: Framing::Tcp,
             mbap,
             function_code: 16,
             data,

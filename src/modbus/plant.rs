@@ -1,6 +1,6 @@
 //! For tests: a client and a server that talk in literal ADUs, and what the shard says of it.
 
-use super::{Flag, Kind, Message, Pairing, Values};
+use super::{Flag, Framing, Kind, Message, Pairing, Reason, Status, Values};
 use crate::net::{Carrier, Chunk, Direction, Endpoint, Event, Flow, Transport};
 use crate::time::{Span, Timestamp};
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,7 +8,10 @@ use std::net::{IpAddr, Ipv4Addr};
 /// A shard and all that it said.
 pub(super) struct Plant {
     pub(super) pairing: Pairing,
+    /// Messages, and bytes that are none.
     pub(super) said: Vec<Said>,
+    /// What else happened, and in which frame.
+    pub(super) happened: Vec<(Status, Option<Reason>, u64)>,
     pub(super) now: Timestamp,
     frame: u64,
 }
@@ -23,6 +26,9 @@ pub(super) struct Said {
     pub(super) trans_id: u16,
     pub(super) function_code: u8,
     pub(super) data: Vec<u8>,
+    pub(super) framing: Framing,
+    pub(super) status: Option<Status>,
+    pub(super) reason: Option<Reason>,
     pub(super) flags: Vec<&'static str>,
     /// The frame and the start address of its request.
     pub(super) request: Option<(u64, Option<u16>)>,
@@ -45,20 +51,37 @@ pub(super) fn adu(trans_id: u16, unit_id: u8, pdu: &[u8]) -> Vec<u8> {
 impl Plant {
     pub(super) fn new() -> Self {
         let pairing = Pairing::new(&super::Config::default());
-        let mut plant = Self { pairing, said: Vec::new(), now: Timestamp::from_parts(1_700_000_000, 0), frame: 0 };
-        plant.event(&flow(0), Direction::ToServer, Event::Open { handshake: true });
+        let mut plant = Self {
+            pairing,
+            said: Vec::new(),
+            happened: Vec::new(),
+            now: Timestamp::from_parts(1_700_000_000, 0),
+            frame: 0,
+        };
+        plant.open(&flow(0));
+        plant.happened.clear();
         plant.frame = 0;
         plant
+    }
+
+    /// A handshake: the capture holds both ends.
+    pub(super) fn open(&mut self, flow: &Flow) {
+        self.event(flow, Direction::ToServer, Event::Open { handshake: true });
+        self.event(flow, Direction::ToClient, Event::BothEnds);
     }
 
     /// One frame; a millisecond passes.
     pub(super) fn event(&mut self, flow: &Flow, direction: Direction, event: Event<'_>) {
         self.frame += 1;
         self.now = self.now.plus(Span::from_nanos(1_000_000));
-        let carrier = Carrier { frame: self.frame, time: self.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 };
-        let said = &mut self.said;
+        let carrier =
+            Carrier { input: 0, frame: self.frame, time: self.now, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 };
+        let Self { said, happened, .. } = self;
         let chunk = Chunk { flow, direction, carrier: &carrier, event };
-        self.pairing.push(&chunk, &mut |message| said.push(Said::of(message)));
+        self.pairing.push(&chunk, &mut |message| match message.status {
+            None | Some(Status::NotModbus | Status::BadLength | Status::Tls) => said.push(Said::of(message)),
+            Some(status) => happened.push((status, message.reason, message.carrier.frame)),
+        });
     }
 
     pub(super) fn bytes(&mut self, direction: Direction, bytes: &[u8]) {
@@ -102,6 +125,9 @@ impl Said {
             trans_id: message.mbap.trans_id,
             function_code: message.function_code,
             data: message.data.to_vec(),
+            framing: message.framing,
+            status: message.status,
+            reason: message.reason,
             flags: flags.collect(),
             request: message.request.map(|request| (request.frame, request.body.address())),
             bits: if let Values::Bits { count, .. } = message.values() { Some(count) } else { None },

@@ -44,8 +44,10 @@ counters! {
     bad_lengths,
     /// IP packets that carry neither TCP nor UDP.
     other_transport,
-    /// Segments and datagrams between ports that are not watched.
+    /// Segments and datagrams between ports that are not watched, of no conversation found by its exchange.
     other_port,
+    /// Conversations found to be Modbus on ports that are not watched. Their first segments count as `other_port`.
+    found_elsewhere,
     /// IP fragments.
     fragments,
     /// Packets put together from fragments.

@@ -116,6 +116,8 @@ pub(super) enum Roles {
     Ports,
     /// The handshake, or the first segment.
     Handshake,
+    /// The same, on ports that are not watched: it was found by its exchange.
+    Exchange,
 }
 
 /// One conversation, or what is left of one in a slot that is free.
@@ -134,6 +136,8 @@ pub(super) struct Conversation {
     pub(super) talked: bool,
     /// Its last frame.
     pub(super) last: Carrier,
+    /// Which ends were seen to send since it began: a bit by [`End`].
+    pub(super) seen: u8,
     /// A SYN that would end it, not believed yet.
     pub(super) doubt: Option<Doubt>,
     /// By [`Direction`].
@@ -305,6 +309,7 @@ impl Conversation {
             open: false,
             talked: false,
             last: *carrier,
+            seen: 0,
             doubt: None,
             streams: Default::default(),
             waiting: false,

@@ -8,7 +8,7 @@ use crate::time::{Span, Timestamp};
 /// How many incomplete packets a shard keeps.
 const MAX_PACKETS: usize = 64;
 /// How many bytes they may take in a shard; any packet fits.
-const MAX_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 19;
 /// The longest payload of a packet.
 const MAX_PAYLOAD: usize = 65_535;
 /// How long an incomplete packet is kept. Linux keeps it as long.

@@ -84,7 +84,7 @@ mod tests {
 
     fn note(link: LinkType, bytes: &[u8]) -> Result<Noted, Unused> {
         let mut carrier =
-            Carrier { frame: 1, time: Timestamp::from_nanos(0), mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
+            Carrier { input: 0, frame: 1, time: Timestamp::from_nanos(0), mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
         let payload = read(link, bytes, &mut carrier)?.to_vec();
         Ok((carrier.mac, carrier.vlan, payload))
     }

@@ -19,7 +19,7 @@
 //! - Bytes sent twice with different content: the first copy wins and [`Event::Data`] says `conflict`.
 //! - A false RST or FIN: the conversation is closed, and opens again with the next bytes.
 //! - A false SYN: it counts once its handshake goes on; until then the old conversation continues.
-//! - Sequence numbers out of all reach: a [`Event::Gap`], and on from there; never silence.
+//! - Sequence numbers out of all reach: an [`Event::Gap`], and on from there; never silence.
 //! - Lengths beyond the frame: the packet is counted and left, since no host would take it.
 //! - Checksums are not looked at: hosts that offload them make captures full of wrong ones.
 //! - Floods of handshakes, holes or fragments: all tables are bounded and evict the least used first;
@@ -32,6 +32,7 @@ mod history;
 mod ip;
 mod link;
 mod packet;
+mod probe;
 mod shard;
 mod stream;
 mod tcp;
@@ -45,6 +46,9 @@ pub use shard::{Config, Net};
 
 use crate::time::Timestamp;
 use std::net::IpAddr;
+
+/// The ports of Modbus: plain (MODBUS Messaging on TCP/IP V1.0b) and inside TLS (MODBUS/TCP Security v21).
+pub const SERVER_PORTS: [u16; 2] = [502, 802];
 
 /// How many shards conversations are spread over.
 pub const SHARDS: usize = 16;
@@ -97,10 +101,12 @@ pub struct Flow {
 ///
 /// Bytes that waited for a hole before them are delivered by the frame that closed the hole or gave it up:
 /// `frame` and `time` are its own, the rest is that of the frame they came in. A close that no frame caused
-/// (expiry, eviction, end of input) carries the last frame of the conversation.
+/// (expiry, eviction, end of input) carries the last frame of the conversation, with the time of the close.
 #[derive(Clone, Copy, Debug)]
 pub struct Carrier {
-    /// The frame's number, counted from 1.
+    /// Which input it is in, counted from 0.
+    pub input: u32,
+    /// The frame's number in its input, counted from 1.
     pub frame: u64,
     /// When it was captured.
     pub time: Timestamp,
@@ -110,6 +116,15 @@ pub struct Carrier {
     pub vlan: [u16; 2],
     /// TCP flag byte (CWR ECE URG ACK PSH RST SYN FIN from the high bit down); 0 for UDP.
     pub tcp_flags: u8,
+}
+
+impl Carrier {
+    /// The VLAN that its hosts are in. Id 0 only carries a priority: some devices tag their frames so, and their peers'
+    /// are untagged.
+    #[must_use]
+    pub const fn outer_vlan(&self) -> u16 {
+        if self.vlan[0] == 0 { link::NO_VLAN } else { self.vlan[0] }
+    }
 }
 
 /// The two MAC addresses of a frame.
@@ -160,8 +175,38 @@ pub enum Event<'a> {
         /// Whether a snap length cut it.
         truncated: bool,
     },
-    /// Bytes of this direction were lost, or cut by a snap length; what follows starts at a segment boundary.
-    Gap,
-    /// It ended (FIN in both directions, RST, the same addresses used anew, expiry, eviction, end of input).
-    Close,
+    /// The capture holds packets of both ends: from now on silence is silence. Told once, for TCP only.
+    BothEnds,
+    /// Bytes of this direction are missing; what follows starts at a segment boundary.
+    Gap {
+        /// Whether a snap length cut them; else they were lost.
+        cut: bool,
+    },
+    /// It ended.
+    Close(Closing),
+}
+
+/// What ended a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// A FIN in both directions.
+    Fin,
+    /// A RST.
+    Reset,
+    /// A handshake between the same endpoints.
+    Reused,
+    /// Nothing came for long.
+    Idle,
+    /// Others needed the room.
+    Evicted,
+    /// The end of the input.
+    End,
+}
+
+impl Closing {
+    /// Whether it ended on the wire, and not only for us.
+    #[must_use]
+    pub const fn was_seen(self) -> bool {
+        matches!(self, Self::Fin | Self::Reset | Self::Reused)
+    }
 }

@@ -21,7 +21,7 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub fn parse(frame: &Frame<'a>) -> Self {
         let mut carrier =
-            Carrier { frame: frame.number, time: frame.time, mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
+            Carrier { input: 0, frame: frame.number, time: frame.time, mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
         let content = link::read(frame.link, frame.bytes, &mut carrier).and_then(|bytes| {
             let header_len = frame.bytes.len() - bytes.len();
             let wire_len = (frame.wire_len as usize).max(frame.bytes.len()) - header_len;
@@ -32,6 +32,14 @@ impl<'a> Packet<'a> {
             Ok(ip)
         });
         Self { carrier, content }
+    }
+
+    /// The packet as one of the input of this number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of_input(mut self, input: u32) -> Self {
+        self.carrier.input = input;
+        self
     }
 
     /// Which of the [`SHARDS`] it belongs to: the same for both directions and all fragments; 0 without IP.

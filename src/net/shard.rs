@@ -3,10 +3,12 @@
 use super::flows::{Class, End, Flows, Roles, Route};
 use super::fragments::Fragments;
 use super::ip::{self, Ip, Place, TCP, UDP, Version};
-use super::link::{NO_VLAN, Unused};
+use super::link::Unused;
 use super::packet::Packet;
+use super::probe::Probe;
 use super::stream::{Ledger, Stream};
-use super::{Carrier, Chunk, Counters, Direction, Event, SHARDS, Transport, tcp};
+use super::tcp::{self, Ending};
+use super::{Carrier, Chunk, Closing, Counters, Direction, Event, SERVER_PORTS, SHARDS, Transport};
 use crate::time::Timestamp;
 
 /// Which conversations are followed, and how many. The bounds are those of all shards together.
@@ -20,12 +22,16 @@ pub struct Config {
     pub max_held: usize,
 }
 
-/// Port 502, 65,536 conversations, 16 MiB.
+/// The [`SERVER_PORTS`], 65,536 conversations, 16 MiB.
 impl Default for Config {
     fn default() -> Self {
-        Self { ports: vec![502], max_flows: 1 << 16, max_held: 16 << 20 }
+        Self { ports: SERVER_PORTS.to_vec(), max_flows: 1 << 16, max_held: 16 << 20 }
     }
 }
+
+/// How many silent conversations of a class are forgotten in one call of [`Net::expire`], and how many in
+/// one of [`Net::finish_some`]; the others go with the next ones.
+const CLOSED_PER_TICK: u32 = 256;
 
 /// The server ports, one bit each.
 #[derive(Debug)]
@@ -56,6 +62,7 @@ pub struct Net {
     flows: Flows,
     fragments: Fragments,
     ledger: Ledger,
+    probe: Probe,
     /// Slots with segments that wait for a hole, or did since the last look; each once.
     waiting: Vec<u32>,
 }
@@ -79,6 +86,7 @@ impl Net {
             flows: Flows::new(config.max_flows / SHARDS),
             fragments: Fragments::default(),
             ledger: Ledger { counters: Counters::default(), held: 0, max_held: config.max_held / SHARDS, number, step },
+            probe: Probe::default(),
             waiting: Vec::new(),
         }
     }
@@ -116,21 +124,31 @@ impl Net {
         });
         self.waiting = waiting;
         for class in Class::ALL {
-            while let Some(slot) = self.flows.oldest(class) {
+            for _ in 0..CLOSED_PER_TICK {
+                let Some(slot) = self.flows.oldest(class) else { break };
                 if now.since(self.flows.get_mut(slot).last.time) <= class.idle() {
                     break;
                 }
-                self.ledger.counters.expired += u64::from(self.forget(slot, sink));
+                self.ledger.counters.expired += u64::from(self.forget(slot, Closing::Idle, now, sink));
             }
         }
     }
 
-    /// The end of the input: delivers what is held back and closes every conversation, in the order of their slots.
-    pub fn finish<F: FnMut(Chunk<'_>)>(&mut self, sink: &mut F) {
-        self.fragments.finish(&mut self.ledger.counters);
-        for slot in 0..self.flows.slots() {
-            self.forget(slot, sink);
+    /// The end of the input at `now`: delivers what is held back and closes every conversation, in the order of their
+    /// slots.
+    pub fn finish<F: FnMut(Chunk<'_>)>(&mut self, now: Timestamp, sink: &mut F) {
+        let mut from = Some(0);
+        while let Some(slot) = from {
+            from = self.finish_some(slot, now, sink);
         }
+    }
+
+    /// The same for some conversations only, from this slot on. Gives the slot to go on from; `None` at the end.
+    pub fn finish_some<F: FnMut(Chunk<'_>)>(&mut self, from: u32, now: Timestamp, sink: &mut F) -> Option<u32> {
+        self.fragments.finish(&mut self.ledger.counters);
+        let end = self.flows.slots().min(from.saturating_add(CLOSED_PER_TICK));
+        (from..end).for_each(|slot| _ = self.forget(slot, Closing::End, now, sink));
+        (end < self.flows.slots()).then_some(end)
     }
 
     /// What has been counted so far.
@@ -146,10 +164,12 @@ impl Net {
     }
 
     /// Closes a conversation and frees its slot; returns whether it was open.
-    fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, sink: &mut F) -> bool {
+    fn forget<F: FnMut(Chunk<'_>)>(&mut self, slot: u32, closing: Closing, time: Timestamp, sink: &mut F) -> bool {
         let conversation = self.flows.get_mut(slot);
         let open = conversation.open;
-        conversation.close(Direction::ToServer, None, &mut self.ledger, sink);
+        let roles = std::mem::replace(&mut conversation.roles, Roles::Handshake);
+        self.probe.followed -= usize::from(roles == Roles::Exchange);
+        conversation.close(Direction::ToServer, Ending { closing, time, by: None }, &mut self.ledger, sink);
         for stream in &mut conversation.streams {
             stream.reset(&mut self.ledger);
         }
@@ -218,12 +238,10 @@ impl Net {
         let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
         // Both are looked at, always: which of the two is the server's cannot be predicted.
         if !(self.ports.contains(ports.0) | self.ports.contains(ports.1)) {
-            self.ledger.counters.other_port += 1;
+            self.elsewhere(carrier, ip, transport, ports, sink);
             return Ok(());
         }
-        // Id 0 only carries a priority: some devices tag their frames so, and their peers' are untagged.
-        let vlan = if carrier.vlan[0] == 0 { NO_VLAN } else { carrier.vlan[0] };
-        let route = Route::new(ip.addresses, ports, transport, vlan);
+        let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
         match transport {
             Transport::Tcp => self.segment(&route, &tcp::read(ip, conflict)?, carrier, sink),
             Transport::Udp => self.datagram(&route, ip, carrier, sink)?,
@@ -231,7 +249,41 @@ impl Net {
         Ok(())
     }
 
-    #[inline]
+    /// Takes a packet between ports that are not watched: of a conversation that was found, or perhaps to find one by.
+    /// Apart, lest the way of all others grow.
+    #[inline(never)]
+    fn elsewhere<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        carrier: &Carrier,
+        ip: &Ip<'_>,
+        transport: Transport,
+        ports: (u16, u16),
+        sink: &mut F,
+    ) {
+        self.ledger.counters.other_port += 1;
+        if transport != Transport::Tcp {
+            return;
+        }
+        let Ok(segment) = tcp::read(ip, false) else { return };
+        let is_followed = self.probe.followed > 0;
+        if !is_followed && segment.whole_data().is_none() {
+            return;
+        }
+        let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
+        if !(is_followed && self.flows.find(&route.key).is_some()) {
+            let Some(query) = self.probe.look(&route, &segment, carrier) else { return };
+            let slot = self.insert(&query.route, None, &query.carrier, sink);
+            let conversation = self.flows.get_mut(slot);
+            conversation.roles = Roles::Exchange;
+            conversation.segment(query.route.from, &query.segment(), &query.carrier, &mut self.ledger, sink);
+            self.probe.followed += 1;
+            self.ledger.counters.found_elsewhere += 1;
+        }
+        self.ledger.counters.other_port -= 1;
+        self.segment(&route, &segment, carrier, sink);
+    }
+
+    #[inline(always)]
     fn segment<F: FnMut(Chunk<'_>)>(
         &mut self,
         route: &Route,
@@ -305,7 +357,7 @@ impl Net {
     ) -> u32 {
         while self.flows.is_full() {
             let Some(slot) = Class::ALL.into_iter().find_map(|class| self.flows.oldest(class)) else { break };
-            self.ledger.counters.evicted += u64::from(self.forget(slot, sink));
+            self.ledger.counters.evicted += u64::from(self.forget(slot, Closing::Evicted, carrier.time, sink));
         }
         let handshake = client.is_some();
         let served = (self.ports.contains(route.src_port), self.ports.contains(route.dst_port));
@@ -408,7 +460,7 @@ mod tests {
         assert_eq!(source.cut(), None, "{}", path.display());
         let mut counters = Counters::default();
         for net in &mut nets {
-            net.finish(sink);
+            net.finish(Timestamp::default(), sink);
             counters.merge(net.counters());
             assert_eq!(net.held(), 0);
         }
@@ -505,7 +557,7 @@ mod tests {
         assert_eq!((retransmission.keep_alives, retransmission.conflicts), (1, 0));
         assert_eq!(retransmission.retransmitted + retransmission.duplicates, 3);
         assert_eq!((counters("ip_fragments").reassembled, counters("ip_fragments").fragments), (2, 4));
-        assert_eq!(counters("tls802").other_port, 4);
+        assert_eq!((counters("tls802").other_port, counters("tls802").opened), (0, 1));
         let mut handshakes = Vec::new();
         follow(&path.join("edge/midstream_half_adu.pcap"), &mut |chunk| {
             if let Event::Open { handshake } = chunk.event {
@@ -559,7 +611,7 @@ mod tests {
                         assert_eq!((open.insert(slot, serial), serial), (None, serials + 1));
                         serials = serial;
                     }
-                    Event::Close => assert_eq!(open.remove(&slot), Some(serial)),
+                    Event::Close(_) => assert_eq!(open.remove(&slot), Some(serial)),
                     Event::Data { bytes, .. } => assert!(open.get(&slot) == Some(&serial) && !bytes.is_empty()),
                     _ => assert_eq!(open.get(&slot), Some(&serial)),
                 }
@@ -576,7 +628,7 @@ mod tests {
                     net.expire(time, &mut sink);
                 }
             }
-            net.finish(&mut sink);
+            net.finish(Timestamp::from_parts(now, 0), &mut sink);
             prop_assert!(open.is_empty());
             prop_assert_eq!(net.held(), 0);
             let c = net.counters();

@@ -114,7 +114,7 @@ impl Stream {
     }
 
     /// Takes the payload of a segment: delivers it, holds it back, or knows it already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn accept(
         &mut self,
         payload: Payload<'_>,
@@ -187,7 +187,7 @@ impl Stream {
     }
 
     /// Hears that the other side has received everything before `ack`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn acknowledge(
         &mut self,
         ack: u32,
@@ -242,7 +242,7 @@ impl Stream {
     }
 
     /// Delivers the next bytes. What a snap length cut of them is a gap.
-    #[inline]
+    #[inline(always)]
     fn deliver(
         &mut self,
         bytes: &[u8],
@@ -261,7 +261,7 @@ impl Stream {
         if truncated {
             ledger.counters.truncated += 1;
             self.history.forget();
-            emit(carrier, Event::Gap);
+            emit(carrier, Event::Gap { cut: true });
         }
     }
 
@@ -276,7 +276,7 @@ impl Stream {
         ledger.counters.gaps += 1;
         self.next = seq;
         self.history.forget();
-        emit(carrier, Event::Gap);
+        emit(carrier, Event::Gap { cut: false });
     }
 
     /// Gives up the first hole and delivers what is behind it.

@@ -4,13 +4,34 @@ use super::flows::{Conversation, Doubt, End, Roles};
 use super::ip::Ip;
 use super::link::Unused;
 use super::stream::{Ledger, Payload, Stream};
-use super::{Carrier, Chunk, Direction, Event};
+use super::{Carrier, Chunk, Closing, Direction, Event};
+use crate::time::Timestamp;
 
 /// Flags.
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
+
+/// How a conversation ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending<'a> {
+    pub(super) closing: Closing,
+    /// When.
+    pub(super) time: Timestamp,
+    /// The frame that ends it, if it is one of its own.
+    pub(super) by: Option<&'a Carrier>,
+}
+
+impl<'a> Ending<'a> {
+    /// By a frame of its own.
+    const fn by(carrier: &'a Carrier, closing: Closing) -> Self {
+        Self { closing, time: carrier.time, by: Some(carrier) }
+    }
+}
+
+/// Both ends, as bits.
+const BOTH: u8 = 1 << End::Low as u8 | 1 << End::High as u8;
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +71,26 @@ pub(super) fn read<'a>(ip: &Ip<'a>, conflict: bool) -> Result<Segment<'a>, Unuse
     Ok(Segment { flags, seq, ack: u32::from_be_bytes([a0, a1, a2, a3]), payload, conflict })
 }
 
+impl<'a> Segment<'a> {
+    /// A segment of data only, with these sequence and acknowledgement numbers.
+    pub(super) fn of_data((seq, ack): (u32, u32), bytes: &'a [u8]) -> Self {
+        let payload = Payload { seq, bytes, wire_len: bytes.len() as u32, id: 0 };
+        Self { flags: ACK, seq, ack, payload, conflict: false }
+    }
+
+    /// Its data, if there is some, all of it was captured, and its flags ask for nothing else.
+    pub(super) fn whole_data(&self) -> Option<&'a [u8]> {
+        let Payload { bytes, wire_len, .. } = self.payload;
+        let is_plain = self.flags & (SYN | RST | FIN | ACK) == ACK;
+        (is_plain && !bytes.is_empty() && bytes.len() == wire_len as usize).then_some(bytes)
+    }
+
+    /// Its sequence and acknowledgement numbers.
+    pub(super) const fn numbers(&self) -> (u32, u32) {
+        (self.payload.seq, self.ack)
+    }
+}
+
 impl Segment<'_> {
     fn has(&self, flag: u8) -> bool {
         self.flags & flag != 0
@@ -79,13 +120,28 @@ impl Conversation {
         self.flow.serial = ledger.open();
         self.open = true;
         sink(Chunk { flow: &self.flow, direction, carrier, event: Event::Open { handshake } });
+        if self.seen == BOTH {
+            sink(Chunk { flow: &self.flow, direction, carrier, event: Event::BothEnds });
+        }
     }
 
-    /// Ends, after delivering what is held back; `by` is the frame that ends it.
+    /// Notes that an end was seen to send.
+    #[inline]
+    fn note_end<F: FnMut(Chunk<'_>)>(&mut self, from: End, direction: Direction, carrier: &Carrier, sink: &mut F) {
+        let seen = self.seen | 1 << from as u8;
+        if seen != self.seen {
+            self.seen = seen;
+            if seen == BOTH && self.open {
+                sink(Chunk { flow: &self.flow, direction, carrier, event: Event::BothEnds });
+            }
+        }
+    }
+
+    /// Ends, after delivering what is held back.
     pub(super) fn close<F: FnMut(Chunk<'_>)>(
         &mut self,
         direction: Direction,
-        by: Option<&Carrier>,
+        ending: Ending<'_>,
         ledger: &mut Ledger,
         sink: &mut F,
     ) {
@@ -94,13 +150,16 @@ impl Conversation {
         }
         let flow = &self.flow;
         for (stream, direction) in self.streams.iter_mut().zip([Direction::ToServer, Direction::ToClient]) {
-            stream.release(by, ledger, &mut |carrier, event| sink(Chunk { flow, direction, carrier, event }));
+            stream.release(ending.by, ledger, &mut |carrier, event| sink(Chunk { flow, direction, carrier, event }));
         }
         self.open = false;
-        sink(Chunk { flow, direction, carrier: by.unwrap_or(&self.last), event: Event::Close });
+        let last = Carrier { time: ending.time, ..self.last };
+        let carrier = ending.by.unwrap_or(&last);
+        sink(Chunk { flow, direction, carrier, event: Event::Close(ending.closing) });
     }
 
     /// Takes a segment from one of its ends.
+    #[inline(always)]
     pub(super) fn segment<F: FnMut(Chunk<'_>)>(
         &mut self,
         from: End,
@@ -119,6 +178,7 @@ impl Conversation {
             self.synchronise(from, segment, carrier, ledger, sink);
         }
         let direction = self.direction(from);
+        self.note_end(from, direction, carrier, sink);
         if segment.has(ACK) {
             let flow = &self.flow;
             let direction = opposite(direction);
@@ -126,7 +186,7 @@ impl Conversation {
             self.streams[direction as usize].acknowledge(segment.ack, carrier, ledger, emit);
         }
         if segment.has(RST) {
-            return self.close(direction, Some(carrier), ledger, sink);
+            return self.close(direction, Ending::by(carrier, Closing::Reset), ledger, sink);
         }
         if segment.payload.wire_len > 0 && !(segment.has(SYN) && self.doubt.is_some()) {
             self.payload(direction, segment, carrier, ledger, sink);
@@ -135,12 +195,12 @@ impl Conversation {
             self.streams[direction as usize].finish(segment.payload.seq.wrapping_add(segment.payload.wire_len));
         }
         if self.streams.iter().all(Stream::is_finished) {
-            self.close(direction, Some(carrier), ledger, sink);
+            self.close(direction, Ending::by(carrier, Closing::Fin), ledger, sink);
         }
     }
 
     /// Takes the bytes of a segment.
-    #[inline]
+    #[inline(always)]
     fn payload<F: FnMut(Chunk<'_>)>(
         &mut self,
         direction: Direction,
@@ -206,13 +266,14 @@ impl Conversation {
 
     /// Ends, and begins anew with a handshake.
     fn restart<F: FnMut(Chunk<'_>)>(&mut self, client: End, carrier: &Carrier, ledger: &mut Ledger, sink: &mut F) {
-        self.close(Direction::ToServer, Some(carrier), ledger, sink);
+        self.close(Direction::ToServer, Ending::by(carrier, Closing::Reused), ledger, sink);
         if client != self.client {
             self.client = client;
             std::mem::swap(&mut self.flow.client, &mut self.flow.server);
         }
         self.streams.iter_mut().for_each(|stream| stream.reset(ledger));
         self.talked = false;
+        self.seen = 0;
         self.doubt = None;
         self.open(true, Direction::ToServer, carrier, ledger, sink);
     }

@@ -83,7 +83,7 @@ impl Wire {
         let time = Timestamp::from_parts(self.now, 0);
         let frame = Frame { number: self.number, time, link: LinkType::Raw, wire_len: wire_len as u32, bytes };
         let told = &mut self.told;
-        self.net.push(&Packet::parse(&frame), &mut |chunk| told.push(tell(&chunk)));
+        self.net.push(&Packet::parse(&frame), &mut |chunk| told.extend(tell(&chunk)));
     }
 
     /// Sends a packet.
@@ -107,12 +107,12 @@ impl Wire {
 
     pub(super) fn expire(&mut self) {
         let told = &mut self.told;
-        self.net.expire(Timestamp::from_parts(self.now, 0), &mut |chunk| told.push(tell(&chunk)));
+        self.net.expire(Timestamp::from_parts(self.now, 0), &mut |chunk| told.extend(tell(&chunk)));
     }
 
     pub(super) fn finish(&mut self) {
         let told = &mut self.told;
-        self.net.finish(&mut |chunk| told.push(tell(&chunk)));
+        self.net.finish(Timestamp::from_parts(self.now, 0), &mut |chunk| told.extend(tell(&chunk)));
     }
 
     /// What was told since it was last asked: serial, direction, frame, event.
@@ -125,8 +125,8 @@ impl Wire {
     }
 }
 
-/// A chunk as a line of text; `!` marks a conflict, `~` a cut.
-fn tell(chunk: &Chunk<'_>) -> String {
+/// A chunk as a line of text; `!` marks a conflict, `~` a cut. That both ends were seen is not told.
+fn tell(chunk: &Chunk<'_>) -> Option<String> {
     let event = match chunk.event {
         Event::Open { handshake: true } => "open handshake".to_owned(),
         Event::Open { handshake: false } => "open".to_owned(),
@@ -137,9 +137,10 @@ fn tell(chunk: &Chunk<'_>) -> String {
         Event::Datagram { bytes, truncated } => {
             format!("datagram{} {}", if truncated { "~" } else { "" }, String::from_utf8_lossy(bytes))
         }
-        Event::Gap => "gap".to_owned(),
-        Event::Close => "close".to_owned(),
+        Event::BothEnds => return None,
+        Event::Gap { .. } => "gap".to_owned(),
+        Event::Close(_) => "close".to_owned(),
     };
     let arrow = if chunk.direction == Direction::ToServer { '>' } else { '<' };
-    format!("{}{arrow} {} {event}", chunk.flow.serial, chunk.carrier.frame)
+    Some(format!("{}{arrow} {} {event}", chunk.flow.serial, chunk.carrier.frame))
 }

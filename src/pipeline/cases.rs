@@ -4,7 +4,7 @@
 //! A case runs through the whole pipeline, from lines or frames to findings.
 
 use super::captures::Run;
-use super::engine::{Emits, Engine};
+use super::engine::Emits;
 use super::given::{self, Record, WrittenSource};
 use super::input::unit_of;
 use super::plan::Plan;
@@ -389,12 +389,10 @@ impl Case {
         };
         let unknown = |_: &[u8]| RunError::Input(io::Error::other("neither a capture nor a log"));
         let unit = unit_of(&opened).map_err(unknown)?;
-        let mut engine = Engine::new(plan, Emits { alerts: false, findings: true });
-        let input = engine.begin(Input { name: self.name.as_str().into(), unit });
-        let run = Run { plan, input, threads, progress: &() };
+        let mut run = Run::new(plan, threads, &(), Emits { alerts: false, findings: true });
         let mut heard = Heard::default();
-        run.input(opened, None, &mut engine, &mut heard)?;
-        let warnings = engine.finish(&mut heard).map_err(RunError::Output)?.warnings;
+        run.input(Input { name: self.name.as_str().into(), unit }, opened, None, &mut heard)?;
+        let warnings = run.finish(&mut heard).map_err(RunError::Output)?.warnings;
         Ok(Found { rules: heard.rules, times: heard.times, warnings })
     }
 }

@@ -99,7 +99,7 @@ impl Engine {
                 group: &[],
                 window: None,
                 record: evidence.object_of(entry),
-                place: Place { input, number: entry.number },
+                place: Place { input: entry.input.unwrap_or(input), number: entry.number },
             };
             let said = Said { finding, values: hit.values };
             if !plan.is_silent(rule) {

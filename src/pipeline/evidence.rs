@@ -1,6 +1,8 @@
 //! What the stateless side hands to the ordered side: which records satisfied which rules.
 
+use super::census::Sighting;
 use crate::detect::RuleIx;
+use crate::modbus::Message;
 use crate::time::Timestamp;
 use std::ops::Range;
 
@@ -33,6 +35,7 @@ pub(super) struct Evidence {
     entries: Vec<Entry>,
     hits: Vec<Stored>,
     bytes: Vec<u8>,
+    sightings: Vec<Sighting>,
     /// Lines that could not be read.
     pub(super) problems: Problems,
 }
@@ -46,11 +49,15 @@ pub(super) struct Entry {
     pub(super) time: Option<Timestamp>,
     /// Its frame or line number.
     pub(super) number: u64,
+    /// The input that it is in, if that may be an earlier one.
+    pub(super) input: Option<u32>,
     line: Range<usize>,
     object: Range<usize>,
     hits: Range<usize>,
     /// Whether the line still has to be joined to others before rules can see it.
     pub(super) to_join: bool,
+    /// Of a host that is new, perhaps.
+    sighting: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +107,7 @@ impl Evidence {
         self.entries.clear();
         self.hits.clear();
         self.bytes.clear();
+        self.sightings.clear();
         self.problems = Problems::default();
     }
 
@@ -113,7 +121,41 @@ impl Evidence {
     pub(super) fn begin(&mut self, order: Order, time: Option<Timestamp>, number: u64) {
         let (bytes, hits) = (self.bytes.len(), self.hits.len());
         let (line, object) = (bytes..bytes, bytes..bytes);
-        self.entries.push(Entry { order, time, number, line, object, hits: hits..hits, to_join: false });
+        let hits = hits..hits;
+        self.entries.push(Entry {
+            order,
+            time,
+            number,
+            input: None,
+            line,
+            object,
+            hits,
+            to_join: false,
+            sighting: None,
+        });
+    }
+
+    /// Begins the entry of a message.
+    pub(super) fn begin_message(&mut self, order: Order, message: &Message<'_>) {
+        self.begin(order, Some(message.time), message.carrier.frame);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.input = Some(message.carrier.input);
+        }
+    }
+
+    /// Adds an entry for a host that is new, perhaps.
+    pub(super) fn sight(&mut self, order: Order, message: &Message<'_>, sighting: Sighting) {
+        self.begin_message(order, message);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.sighting = Some(self.sightings.len());
+        }
+        self.sightings.push(sighting);
+    }
+
+    /// The sighting that an entry is.
+    #[must_use]
+    pub(super) fn sighting_of(&self, entry: &Entry) -> Option<&Sighting> {
+        self.sightings.get(entry.sighting?)
     }
 
     /// Writes the current entry's line for `--emit records`.

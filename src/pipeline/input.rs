@@ -2,10 +2,9 @@
 
 use super::RunError;
 use super::captures::{Filter, Run};
-use super::engine::Engine;
 use super::lines::looks_like_json_lines;
 use crate::capture::Opened;
-use crate::detect::Unit;
+use crate::detect::{Input, Unit};
 use crate::sink::Sink;
 
 /// What is counted in an input. An empty input is a log without lines.
@@ -26,15 +25,15 @@ impl Run<'_> {
     /// # Errors
     /// When it cannot be read (what came before is handed over) or the sink cannot be written.
     pub fn input(
-        self,
+        &mut self,
+        input: Input,
         opened: Opened,
         filter: Option<Filter>,
-        engine: &mut Engine,
         sink: &mut dyn Sink,
     ) -> Result<(), RunError> {
         match opened {
-            Opened::Capture(source) => self.capture(source, filter, engine, sink),
-            Opened::Other { reader, .. } => self.log(reader, engine, sink),
+            Opened::Capture(source) => self.capture(input, source, filter, sink),
+            Opened::Other { reader, .. } => self.log(input, reader, sink),
         }
     }
 }

@@ -22,19 +22,21 @@ pub(super) struct Joiner {
     judge: Judge,
     clock: Clock,
     flows: HashMap<Ends, Flow>,
+    input: u32,
     serial: u64,
     forgotten: u64,
     evidence: Evidence,
 }
 
 impl Joiner {
-    /// A joiner that has seen nothing.
-    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+    /// A joiner of the lines of this input, that has seen nothing.
+    pub(super) fn new(plan: &Arc<Plan>, input: u32) -> Self {
         Self {
             pairing: Pairing::new(&plan.modbus),
             judge: Judge::new(Arc::clone(plan)),
             clock: Clock::default(),
             flows: HashMap::new(),
+            input,
             serial: 0,
             forgotten: 0,
             evidence: Evidence::default(),
@@ -59,8 +61,14 @@ impl Joiner {
             let order = Order { number, phase: Phase::Tick, shard: 0 };
             pairing.expire(now, &mut |expired| judge.message(expired, order, evidence));
         }
-        let carrier =
-            Carrier { frame: number, time: message.time, mac: None, vlan: [u16::MAX; 2], tcp_flags: message.tcp_flags };
+        let carrier = Carrier {
+            input: self.input,
+            frame: number,
+            time: message.time,
+            mac: None,
+            vlan: [u16::MAX; 2],
+            tcp_flags: message.tcp_flags,
+        };
         let order = Order { number, phase: Phase::Frame, shard: 0 };
         pairing.push_pdu(
             &flow,

@@ -41,9 +41,10 @@ impl Judge {
         if rules.is_empty() && plan.records.is_none() {
             return;
         }
-        evidence.begin(order, Some(message.time), message.carrier.frame);
+        evidence.begin_message(order, message);
         match plan.records {
             None => {}
+            Some(_) if message.status.is_some() && !plan.prints_status => {}
             Some(Naming::Native) => evidence.line(|out| {
                 self.lines.write(&record, out);
                 out.push(b'\n');

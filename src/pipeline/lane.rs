@@ -3,13 +3,14 @@
 //! The traffic is always split into the same logical shards by address pair, whether one lane runs them all or
 //! several share them, so that bounds, evictions and order never depend on the number of threads.
 
+use super::census::Sighting;
 use super::evidence::{Evidence, Order, Phase};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::spread::Work;
 use super::summary::{Room, Summary};
 use crate::capture::{Batch, Frame};
-use crate::modbus::Pairing;
+use crate::modbus::{Message, Pairing};
 use crate::net::{Net, Packet, SHARDS};
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
@@ -31,6 +32,10 @@ pub(super) struct Lane {
     shards: Vec<Option<Shard>>,
     judge: Judge,
     clock: Clock,
+    /// The input whose frames come.
+    input: u32,
+    /// The latest time of any frame, of whatever shard.
+    latest: Timestamp,
 }
 
 /// The connections of one logical shard.
@@ -45,7 +50,9 @@ impl Work for Lane {
 
     fn run(&mut self, routed: &Routed, evidence: &mut Evidence) {
         let mut routes = routed.routes.iter().copied();
+        let mut latest = self.latest;
         for frame in routed.batch.frames() {
+            latest = latest.max(frame.time);
             if let Some(now) = self.clock.tick(frame.time) {
                 self.expire(now, frame.number, evidence);
             }
@@ -56,6 +63,7 @@ impl Work for Lane {
                 self.push(&frame, evidence);
             }
         }
+        self.latest = latest;
     }
 }
 
@@ -66,11 +74,27 @@ impl Lane {
             (number % parts == part)
                 .then(|| Shard { net: Net::shard(&plan.net, number), pairing: Pairing::new(&plan.modbus) })
         };
-        Self { shards: (0..SHARDS).map(shard).collect(), judge: Judge::new(Arc::clone(plan)), clock: Clock::default() }
+        Self {
+            shards: (0..SHARDS).map(shard).collect(),
+            judge: Judge::new(Arc::clone(plan)),
+            clock: Clock::default(),
+            input: 0,
+            latest: Timestamp::default(),
+        }
+    }
+
+    /// The frames to come are those of another input.
+    pub(super) fn begin(&mut self, input: u32) {
+        self.input = input;
+    }
+
+    /// The latest time of any frame.
+    pub(super) fn latest(&self) -> Timestamp {
+        self.latest
     }
 
     fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {
-        let packet = Packet::parse(frame);
+        let packet = Packet::parse(frame).of_input(self.input);
         let number = packet.shard();
         let Some(Some(Shard { net, pairing })) = self.shards.get_mut(number) else {
             return;
@@ -78,17 +102,17 @@ impl Lane {
         let judge = &mut self.judge;
         let order = Order { number: frame.number, phase: Phase::Frame, shard: number as u8 };
         net.push(&packet, &mut |chunk| {
-            pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
+            pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
         });
     }
 
     fn expire(&mut self, now: Timestamp, number: u64, evidence: &mut Evidence) {
         self.each_shard(|order, shard, judge| {
             let order = Order { number, ..order };
-            shard.pairing.expire(now, &mut |message| judge.message(message, order, evidence));
+            shard.pairing.expire(now, &mut |message| hear(message, order, judge, evidence));
             let pairing = &mut shard.pairing;
             shard.net.expire(now, &mut |chunk| {
-                pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
+                pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
             });
         });
     }
@@ -100,14 +124,31 @@ impl Lane {
     }
 
     /// The end of the input: what is held is released, everything open is closed.
+    #[cfg(feature = "live")]
     pub(super) fn finish(&mut self, evidence: &mut Evidence) {
-        self.each_shard(|order, shard, judge| {
-            let pairing = &mut shard.pairing;
-            shard.net.finish(&mut |chunk| {
-                pairing.push(&chunk, &mut |message| judge.message(message, order, evidence));
-            });
-        });
+        for number in 0..SHARDS {
+            let mut from = Some(0);
+            while let Some(slot) = from {
+                from = self.close(number, slot, evidence);
+            }
+        }
+    }
+
+    /// Closes some of what is open in one shard, if it is one of its own, from this slot on. Gives the slot to go on
+    /// from; `None` at the end.
+    pub(super) fn close(&mut self, number: usize, from: u32, evidence: &mut Evidence) -> Option<u32> {
+        let Shard { net, pairing } = self.shards.get_mut(number)?.as_mut()?;
+        let order = Order { number: u64::MAX, phase: Phase::Tick, shard: number as u8 };
+        let judge = &mut self.judge;
+        net.finish_some(from, self.latest, &mut |chunk| {
+            pairing.push(&chunk, &mut |message| hear(message, order, judge, evidence));
+        })
+    }
+
+    /// Everything is closed: time may begin anew.
+    pub(super) fn restart_clock(&mut self) {
         self.clock = Clock::default();
+        self.latest = Timestamp::default();
     }
 
     fn each_shard(&mut self, mut act: impl FnMut(Order, &mut Shard, &mut Judge)) {
@@ -127,5 +168,14 @@ impl Lane {
             summary.count(Room::Net, shard.net.counters().iter());
             summary.count(Room::Modbus, shard.pairing.counters().iter());
         }
+    }
+}
+
+/// Judges a message; what needs all shards to be decided is left to who sees them.
+#[inline]
+fn hear(message: &Message<'_>, order: Order, judge: &mut Judge, evidence: &mut Evidence) {
+    match Sighting::of(message) {
+        Some(sighting) => evidence.sight(order, message, sighting),
+        None => judge.message(message, order, evidence),
     }
 }

@@ -8,6 +8,7 @@ use super::join::Joiner;
 use super::judge::Judge;
 use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
+use crate::detect::Input;
 use crate::record::LONGEST_LINE;
 use crate::sink::Sink;
 use memchr::{memchr, memchr_iter, memrchr};
@@ -132,25 +133,24 @@ impl Run<'_> {
     ///
     /// # Errors
     /// When it cannot be read (what came before is handed over) or the sink cannot be written.
-    pub fn log(
-        self,
-        reader: Box<dyn BufRead + Send>,
-        engine: &mut Engine,
-        sink: &mut dyn Sink,
-    ) -> Result<(), RunError> {
-        let worker = || Reader { judge: Judge::new(Arc::clone(self.plan)), lines: 0 };
-        let workers = (0..self.threads.max(1)).map(|_| worker()).collect();
-        let mut joiner = Joiner::new(self.plan);
+    pub fn log(&mut self, input: Input, reader: Box<dyn BufRead + Send>, sink: &mut dyn Sink) -> Result<(), RunError> {
+        self.close_captures(sink).map_err(RunError::Output)?;
+        let name = Arc::clone(&input.name);
+        let input = self.engine.begin(input);
+        let Self { plan, threads, progress, engine, .. } = self;
+        let worker = || Reader { judge: Judge::new(Arc::clone(plan)), lines: 0 };
+        let workers = (0..*threads).map(|_| worker()).collect();
+        let mut joiner = Joiner::new(plan, input);
         let mut problems = Problems::default();
         let mut lines = Lines::new(reader);
         let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
-                self.hand_over(evidence, &mut joiner, &mut problems, engine, sink)?;
+                hand_over(input, evidence, &mut joiner, &mut problems, engine, sink).map_err(RunError::Output)?;
             }
             sink.flush().map_err(RunError::Output)?;
-            self.progress.step();
-            Ok(if self.progress.stopped() { Go::Stop } else { Go::On })
+            progress.step();
+            Ok(if progress.stopped() { Go::Stop } else { Go::On })
         })?;
         for worker in &workers {
             worker.report(engine.summary());
@@ -161,32 +161,32 @@ impl Run<'_> {
             return Err(RunError::NotALog { line: *line, reason: reason.clone() });
         }
         let summary = engine.summary();
-        let name = summary.catalogue.inputs.get(self.input as usize).map(|input| Arc::clone(&input.name));
-        summary.warn_of(&name.unwrap_or_default(), &problems);
+        summary.warn_of(&name, &problems);
         summary.count(Room::Log, [("unreadable lines", problems.count)]);
         read
     }
+}
 
-    fn hand_over(
-        &self,
-        evidence: &Evidence,
-        joiner: &mut Joiner,
-        problems: &mut Problems,
-        engine: &mut Engine,
-        sink: &mut dyn Sink,
-    ) -> Result<(), RunError> {
-        for entry in evidence.entries() {
-            if !entry.to_join {
-                engine.observe(self.input, evidence, entry, sink).map_err(RunError::Output)?;
-                continue;
-            }
-            let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
-            for entry in joined.entries() {
-                engine.observe(self.input, joined, entry, sink).map_err(RunError::Output)?;
-            }
+/// Gives the evidence of one chunk to the engine; what has to be joined goes through `joiner` first.
+fn hand_over(
+    input: u32,
+    evidence: &Evidence,
+    joiner: &mut Joiner,
+    problems: &mut Problems,
+    engine: &mut Engine,
+    sink: &mut dyn Sink,
+) -> io::Result<()> {
+    for entry in evidence.entries() {
+        if !entry.to_join {
+            engine.observe(input, evidence, entry, sink)?;
+            continue;
         }
-        Ok(())
+        let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
+        for entry in joined.entries() {
+            engine.observe(input, joined, entry, sink)?;
+        }
     }
+    Ok(())
 }
 
 impl Reader {

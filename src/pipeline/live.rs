@@ -1,6 +1,7 @@
 //! A live interface, from the wire to alerts: one thread takes frames off the kernel, this one does the rest.
 
 use super::captures::hand_over;
+use super::census::Census;
 use super::engine::Engine;
 use super::evidence::Evidence;
 use super::lane::{Lane, Routed};
@@ -50,10 +51,11 @@ pub fn watch(
     thread::scope(|scope| {
         let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
         let mut lane = Lane::new(plan, 0, 1);
+        let mut census = Census::new(plan);
         let mut evidence = Evidence::default();
         let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames, now| {
             engine.summary().frames += frames;
-            hand_over(input, evidence, engine, sink)?;
+            hand_over(input, evidence, &mut census, engine, sink).map_err(RunError::Output)?;
             engine.pass(now, sink).map_err(RunError::Output)?;
             sink.flush().map_err(RunError::Output)?;
             if progress.stopped() {
@@ -67,8 +69,9 @@ pub fn watch(
         ran?;
         evidence.clear();
         lane.finish(&mut evidence);
-        hand_over(input, std::slice::from_ref(&evidence), engine, sink)?;
+        hand_over(input, std::slice::from_ref(&evidence), &mut census, engine, sink).map_err(RunError::Output)?;
         lane.report(engine.summary());
+        census.report(engine.summary());
         Ok(Edge { stats: stats.map_err(RunError::Live)?, own_drops: own_drops.load(Ordering::Relaxed) })
     })
 }

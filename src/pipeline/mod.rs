@@ -7,6 +7,7 @@
 
 mod captures;
 mod cases;
+mod census;
 mod engine;
 mod evidence;
 mod given;

@@ -20,7 +20,7 @@ const LATENESS: Span = Span::from_secs(60);
 /// What is wanted of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Ports that Modbus servers listen on; none means 502.
+    /// Ports that Modbus servers listen on; none means [`net::SERVER_PORTS`].
     pub ports: Vec<u16>,
     /// What findings are worth.
     pub points: Points,
@@ -30,6 +30,8 @@ pub struct Wanted {
     pub findings: bool,
     /// Whether and how records are printed.
     pub records: Option<Naming>,
+    /// Whether records of state events are not printed.
+    pub without_status: bool,
     /// What is known of where log lines come from.
     pub sources: Sources,
     /// Fields that tell the time of log lines, before those of the usual names.
@@ -103,6 +105,8 @@ pub struct Plan {
     pub scoreboards: Vec<Scoreboard>,
     /// Whether and how records are printed.
     pub records: Option<Naming>,
+    /// Whether records of state events are printed, too.
+    pub prints_status: bool,
     correlator: Correlator,
     rules: Vec<Facets>,
     correlations: Vec<Facets>,
@@ -171,7 +175,7 @@ impl Plan {
             Sources::Unknown | Sources::Declared(_) => None,
         };
         let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
-        let ports = if wanted.ports.is_empty() { vec![502] } else { wanted.ports };
+        let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
         Ok(Self {
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),
@@ -182,6 +186,7 @@ impl Plan {
             modbus: modbus::Config::default(),
             scoreboards: wanted.scoreboards,
             records: wanted.records,
+            prints_status: !wanted.without_status,
             correlator,
             rules,
             correlations,

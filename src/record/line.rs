@@ -3,8 +3,8 @@
 use super::Record;
 use super::json::{close, write_group};
 use super::schema::Group;
-use crate::modbus::{Access, Kind};
-use crate::net::{Flow, MacPair};
+use crate::modbus::{Access, Category, Framing};
+use crate::net::{Direction, Flow, MacPair};
 
 /// How many senders are remembered, each in the place that its conversation's serial gives it. About 1.5 MB when all
 /// are in use.
@@ -13,7 +13,7 @@ const SENDERS: usize = 2048;
 /// Writes records as `json::write_json` does, at a fraction of the work.
 pub struct LineWriter {
     senders: Vec<Sender>,
-    /// By function code on the wire and access; empty where none was seen.
+    /// By function code on the wire, access and category; empty where none was seen.
     functions: Vec<Vec<u8>>,
 }
 
@@ -28,7 +28,8 @@ struct Sender {
 #[derive(Clone, Copy, PartialEq)]
 struct Frames {
     flow: Flow,
-    by_client: bool,
+    direction: Direction,
+    framing: Framing,
     mac: Option<MacPair>,
     vlan: [u16; 2],
     tcp_flags: u8,
@@ -67,7 +68,7 @@ impl LineWriter {
         if self.senders.is_empty() {
             self.senders.resize_with(SENDERS, Sender::default);
         }
-        let place = (frames.flow.serial as usize * 2 + usize::from(frames.by_client)) % SENDERS;
+        let place = (frames.flow.serial as usize * 2 + frames.direction as usize) % SENDERS;
         let Some(sender) = self.senders.get_mut(place) else { return };
         if sender.of != Some(frames) {
             sender.of = Some(frames);
@@ -81,9 +82,10 @@ impl LineWriter {
     fn function(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let message = record.message();
         if self.functions.is_empty() {
-            self.functions.resize(Access::ALL.len() << 8, Vec::new());
+            self.functions.resize((Access::ALL.len() * Category::ALL.len()) << 8, Vec::new());
         }
-        let place = (message.access() as usize) << 8 | usize::from(message.function_code);
+        let meaning = message.access() as usize * Category::ALL.len() + message.category() as usize;
+        let place = meaning << 8 | usize::from(message.function_code);
         let Some(text) = self.functions.get_mut(place) else { return };
         if text.is_empty() {
             write_group(record, Group::Function, text);
@@ -97,7 +99,8 @@ impl Frames {
         let message = record.message();
         Self {
             flow: *message.flow,
-            by_client: matches!(message.kind, Kind::Query | Kind::Timeout | Kind::Status),
+            direction: message.direction,
+            framing: message.framing,
             mac: message.carrier.mac,
             vlan: message.carrier.vlan,
             tcp_flags: message.carrier.tcp_flags,

@@ -3,8 +3,8 @@
 use super::data::{Data, count, int, maybe, numbers};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
-use crate::modbus::{Body, Kind, Message, Table};
-use crate::net::{Endpoint, Transport};
+use crate::modbus::{Body, Framing, Kind, Message, Table};
+use crate::net::{Direction, Endpoint, Transport};
 use bumpalo::Bump;
 use std::net::IpAddr;
 
@@ -104,9 +104,9 @@ impl<'a> Record<'a> {
     /// Sender and receiver of the message.
     fn ends(&self) -> (Endpoint, Endpoint) {
         let flow = self.message.flow;
-        match self.message.kind {
-            Kind::Query | Kind::Timeout | Kind::Status => (flow.client, flow.server),
-            Kind::Response | Kind::Exception => (flow.server, flow.client),
+        match self.message.direction {
+            Direction::ToServer => (flow.client, flow.server),
+            Direction::ToClient => (flow.server, flow.client),
         }
     }
 
@@ -117,6 +117,7 @@ impl<'a> Record<'a> {
             Native::Type => Fact::Word(&vocabulary::TYPE, 0),
             Native::EventTime => Fact::Time(self.message.time),
             Native::FrameNumber => count(self.message.carrier.frame),
+            Native::FramePdu if self.message.kind == Kind::Status => Fact::Absent,
             Native::FramePdu => int(self.message.index),
             _ => Fact::Absent,
         }
@@ -159,7 +160,7 @@ impl<'a> Record<'a> {
             Native::Server => Fact::Addr(flow.server.ip),
             Native::ServerPort => int(flow.server.port),
             Native::Conn => count(flow.serial),
-            Native::Framing => Fact::Word(&vocabulary::FRAMING, flow.transport as u16),
+            Native::Framing => Fact::Word(&vocabulary::FRAMING, self.message.framing as u16),
             _ => Fact::Absent,
         }
     }
@@ -167,12 +168,14 @@ impl<'a> Record<'a> {
     #[expect(clippy::inline_always, reason = "see `known`")]
     #[inline(always)]
     fn header(&self, native: Native) -> Fact<'a> {
-        let Message { kind, mbap, .. } = *self.message;
-        if native == Native::Kind {
-            return Fact::Word(&vocabulary::KIND, kind as u16);
-        }
-        if kind == Kind::Status {
-            return Fact::Absent;
+        let Message { kind, status, reason, mbap, framing, .. } = *self.message;
+        match native {
+            Native::Kind => return Fact::Word(&vocabulary::KIND, kind as u16),
+            Native::Status => return status.map_or(Fact::Absent, |it| Fact::Word(&vocabulary::STATUS, it as u16)),
+            Native::Reason => return reason.map_or(Fact::Absent, |it| Fact::Word(&vocabulary::REASON, it as u16)),
+            _ if kind == Kind::Status => return Fact::Absent,
+            Native::TransId | Native::ProtId | Native::Length if framing == Framing::Rtu => return Fact::Absent,
+            _ => {}
         }
         match native {
             Native::TransId => int(mbap.trans_id),
@@ -193,7 +196,7 @@ impl<'a> Record<'a> {
         match native {
             Native::FunctionCode => Fact::Word(vocabulary::function_code(), u16::from(self.message.function_code)),
             Native::Function => int(function.code),
-            Native::Category => Fact::Word(&vocabulary::CATEGORY, function.category as u16),
+            Native::Category => Fact::Word(&vocabulary::CATEGORY, self.message.category() as u16),
             Native::Access => Fact::Word(&vocabulary::ACCESS, self.message.access() as u16),
             Native::Table => match function.table {
                 Table::None => Fact::Absent,
@@ -238,6 +241,7 @@ impl<'a> Record<'a> {
             Native::LatencyMs if answer => Fact::Float(message.time.since(request.time).nanos() as f64 / 1e6),
             Native::RequestTime => Fact::Time(request.time),
             Native::RequestFrame => count(request.frame),
+            Native::RequestTransId if message.framing == Framing::Rtu => Fact::Absent,
             Native::RequestTransId => int(request.mbap.trans_id),
             Native::RequestUnitId => int(request.mbap.unit_id),
             Native::RequestFunctionCode => Fact::Word(vocabulary::function_code(), u16::from(request.function_code)),

@@ -1,7 +1,7 @@
 //! Messages for tests: one for every layout.
 
-use crate::modbus::{Body, Flag, Flags, Kind, Mbap, Message, Request};
-use crate::net::{Carrier, Endpoint, Flow, MacPair, Transport};
+use crate::modbus::{Body, Flag, Flags, Framing, Kind, Mbap, Message, Reason, Request, Status};
+use crate::net::{Carrier, Direction, Endpoint, Flow, MacPair, Transport};
 use crate::time::{Span, Timestamp};
 
 /// A message by its bytes.
@@ -110,6 +110,7 @@ pub(super) fn flow() -> Flow {
 /// A frame with both MAC addresses and one VLAN tag.
 pub(super) fn carrier() -> Carrier {
     Carrier {
+        input: 0,
         frame: 6,
         time: Timestamp::from_nanos(1_600_851_339_979_000_512),
         mac: Some(MacPair { src: [8, 0, 0x27, 0xBB, 0x18, 0x24], dst: [8, 0, 0x27, 0xAA, 0x0F, 0x15] }),
@@ -147,7 +148,17 @@ impl Sample {
             carrier,
             time: carrier.time,
             index: 0,
+            direction: match self.kind {
+                Kind::Query | Kind::Timeout | Kind::Status => Direction::ToServer,
+                Kind::Response | Kind::Exception => Direction::ToClient,
+            },
+            framing: match flow.transport {
+                Transport::Tcp => Framing::Tcp,
+                Transport::Udp => Framing::Udp,
+            },
             kind: self.kind,
+            status: (self.kind == Kind::Status).then_some(Status::NotModbus),
+            reason: (self.kind == Kind::Timeout).then_some(Reason::Elapsed),
             mbap: mbap(self.pdu),
             function_code,
             body,

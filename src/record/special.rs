@@ -31,8 +31,8 @@ fn layout<'a>(native: Native, body: &Body<'a>, arena: &'a Bump) -> Fact<'a> {
         (Native::AndMask, Body::MaskWrite { and_mask, .. }) => Fact::Int(and_mask.into()),
         (Native::OrMask, Body::MaskWrite { or_mask, .. }) => Fact::Int(or_mask.into()),
         (Native::FifoCount, Body::FifoResponse { fifo_count, .. }) => Fact::Int(fifo_count.into()),
-        (Native::Status, Body::ExceptionStatus { status }) => Fact::Int(status.into()),
-        (Native::Status, Body::CommEventCounter { status, .. } | Body::CommEventLog { status, .. }) => {
+        (Native::DeviceStatus, Body::ExceptionStatus { status }) => Fact::Int(status.into()),
+        (Native::DeviceStatus, Body::CommEventCounter { status, .. } | Body::CommEventLog { status, .. }) => {
             Fact::Int(status.into())
         }
         (Native::EventCount, Body::CommEventCounter { event_count, .. } | Body::CommEventLog { event_count, .. }) => {
@@ -41,6 +41,10 @@ fn layout<'a>(native: Native, body: &Body<'a>, arena: &'a Bump) -> Fact<'a> {
         (Native::MessageCount, Body::CommEventLog { message_count, .. }) => Fact::Int(message_count.into()),
         (Native::Events, Body::CommEventLog { events, .. }) => Fact::Text(text::hex(events, arena)),
         (Native::ServerId, Body::ServerId { data, .. }) => Fact::Text(text::hex(data, arena)),
+        // Device specific; where the byte behind an id of one byte can be a run indicator, it is taken for one (6.13).
+        (Native::RunIndicator, Body::ServerId { data: [_, run @ (0 | 0xFF), ..], .. }) => {
+            Fact::Word(&vocabulary::SWITCH, u16::from(*run != 0))
+        }
         (Native::UmasSession, Body::Umas { session, .. }) => Fact::Int(session.into()),
         (Native::UmasFunction, Body::Umas { function, .. }) => Fact::Int(function.into()),
         _ => Fact::Absent,
@@ -54,6 +58,7 @@ fn data<'a>(body: &Body<'a>) -> Option<&'a [u8]> {
         | Body::CanOpen { data }
         | Body::Mei { data, .. }
         | Body::Umas { data, .. }
+        | Body::CutShort { data, .. }
         | Body::Opaque(data) => Some(data),
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! The closed sets of texts.
 
 use super::Vocabulary;
-use crate::modbus::{Access, Category, Flag, Kind, Table, function};
+use crate::modbus::{Access, Category, Flag, Framing, Kind, Reason, Status, Table, function};
 use std::sync::LazyLock;
 
 /// Field `type`: every native record has the one word.
@@ -10,8 +10,14 @@ pub static TYPE: Vocabulary = Vocabulary { name: "record type", words: &["record
 /// Field `modbus.kind`, in the order of [`Kind`].
 pub static KIND: Vocabulary = Vocabulary { name: "kind", words: &KIND_WORDS };
 
-/// Field `modbus.framing`, in the order of [`crate::net::Transport`].
-pub static FRAMING: Vocabulary = Vocabulary { name: "framing", words: &["tcp", "udp"] };
+/// Field `modbus.status`, in the order of [`Status`].
+pub static STATUS: Vocabulary = Vocabulary { name: "status", words: &STATUS_WORDS };
+
+/// Field `modbus.reason`, in the order of [`Reason`].
+pub static REASON: Vocabulary = Vocabulary { name: "reason", words: &REASON_WORDS };
+
+/// Field `modbus.framing`, in the order of [`Framing`].
+pub static FRAMING: Vocabulary = Vocabulary { name: "framing", words: &FRAMING_WORDS };
 
 /// Switch positions: single coils and run indicators.
 pub static SWITCH: Vocabulary = Vocabulary { name: "switch position", words: &["OFF", "ON"] };
@@ -70,6 +76,9 @@ macro_rules! seconds {
 }
 
 static KIND_WORDS: [&str; Kind::ALL.len()] = seconds!(Kind::ALL);
+static STATUS_WORDS: [&str; Status::ALL.len()] = seconds!(Status::ALL);
+static REASON_WORDS: [&str; Reason::ALL.len()] = seconds!(Reason::ALL);
+static FRAMING_WORDS: [&str; Framing::ALL.len()] = seconds!(Framing::ALL);
 static CATEGORY_WORDS: [&str; Category::ALL.len()] = seconds!(Category::ALL);
 static ACCESS_WORDS: [&str; Access::ALL.len()] = seconds!(Access::ALL);
 static TABLE_WORDS: [&str; Table::ALL.len()] = seconds!(Table::ALL);

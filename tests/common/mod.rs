@@ -4,7 +4,7 @@
 use serde_json::Value;
 use sigmabus::capture;
 use sigmabus::detect::Input;
-use sigmabus::pipeline::{Emits, Engine, Naming, Plan, Run, Summary, Wanted, unit_of};
+use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Wanted, unit_of};
 use sigmabus::score::Scoreboard;
 use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sink::{JsonLines, Sink};
@@ -46,18 +46,27 @@ pub struct Ask {
     pub records: Option<Naming>,
     pub findings: bool,
     pub alerts: bool,
+    /// Whether records of state events are printed.
+    pub status: bool,
     pub threads: usize,
 }
 
 impl Ask {
     /// Records only.
     pub fn records(naming: Naming) -> Self {
-        Self { ruleset: Ruleset::default(), records: Some(naming), findings: false, alerts: false, threads: 1 }
+        Self {
+            ruleset: Ruleset::default(),
+            records: Some(naming),
+            findings: false,
+            alerts: false,
+            status: true,
+            threads: 1,
+        }
     }
 
     /// Findings and alerts of the built-in rules.
     pub fn verdicts() -> Self {
-        Self { ruleset: builtin(), records: None, findings: true, alerts: true, threads: 1 }
+        Self { ruleset: builtin(), records: None, findings: true, alerts: true, status: true, threads: 1 }
     }
 
     /// The same on several threads.
@@ -68,25 +77,23 @@ impl Ask {
     /// Runs over `inputs` in order; answers with the printed lines and the figures.
     pub fn run(self, inputs: &[&Path]) -> (String, Summary) {
         let wanted = Wanted {
-            ports: vec![502],
             scoreboards: vec![Scoreboard::default()],
             findings: self.findings,
             records: self.records,
+            without_status: !self.status,
             ..Wanted::default()
         };
         let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());
-        let mut engine = Engine::new(&plan, Emits { alerts: self.alerts, findings: self.findings });
+        let mut run = Run::new(&plan, self.threads, &(), Emits { alerts: self.alerts, findings: self.findings });
         let mut out = Vec::new();
         let mut sink = JsonLines::new(&mut out);
         for path in inputs {
             let opened = capture::open(Box::new(File::open(path).unwrap())).unwrap();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let unit = unit_of(&opened).unwrap();
-            let input = engine.begin(Input { name: name.into(), unit });
-            let run = Run { plan: &plan, input, threads: self.threads, progress: &() };
-            run.input(opened, None, &mut engine, &mut sink).unwrap();
+            run.input(Input { name: name.into(), unit }, opened, None, &mut sink).unwrap();
         }
-        let summary = engine.finish(&mut sink).unwrap();
+        let summary = run.finish(&mut sink).unwrap();
         sink.flush().unwrap();
         drop(sink);
         (String::from_utf8(out).unwrap(), summary)

@@ -138,8 +138,8 @@ table! {
     Moment {
         Type "type": Domain::Word(&words::TYPE), r#""record""#, "What the line is: always `record`.";
         EventTime "EventTime" = "@timestamp": Domain::Time, r#""2020-09-23T08:55:39.978090000Z""#,
-            "When the frame that completed the message was captured; for a timeout, when the answer was due.";
-        FrameNumber "frame.number": Domain::Int, "4", "The frame that completed the message, counted from 1.";
+            "When the frame that completed the message was captured; for a timeout, when it was known.";
+        FrameNumber "frame.number": Domain::Int, "4", "The frame that completed the message, counted from 1; for a timeout, the request's.";
         FramePdu "frame.pdu": Domain::U16, "0", "The message's place among those its frame completed, counted from 0.";
     }
     Ends {
@@ -166,11 +166,15 @@ table! {
         Server "modbus.server": Domain::Addr, r#""10.0.2.24""#, "Who answers, whichever way this message goes.";
         ServerPort "modbus.server_port": Domain::U16, "502", "The server's port.";
         Conn "modbus.conn": Domain::Int, "1", "The conversation: a TCP connection or a pair of UDP endpoints.";
-        Framing "modbus.framing": Domain::Word(&words::FRAMING), r#""tcp""#, "What carries the ADU.";
+        Framing "modbus.framing": Domain::Word(&words::FRAMING), r#""tcp""#, "How ADUs are framed: by MBAP headers over tcp or udp, or as rtu frames with a CRC over TCP.";
     }
     Header {
         Kind "modbus.kind": Domain::Word(&words::KIND), r#""query""#,
             "What the message is: query, response, exception, timeout (a query without an answer) or status (no PDU).";
+        Status "modbus.status": Domain::Word(&words::STATUS), r#""connection_open""#,
+            "What happened, for a status: connection_open, connection_close, gap, not_modbus, bad_length, tls, new_pair, new_client, new_server, mac_change.";
+        Reason "modbus.reason": Domain::Word(&words::REASON), r#""handshake""#,
+            "Why, for a timeout (elapsed, or how the connection ended: fin, reset, reused, idle, evicted, end), a connection_close (the same) or a connection_open (handshake, midstream).";
         TransId "modbus.trans_id": Domain::U16, "10", "Transaction identifier.";
         ProtId "modbus.prot_id": Domain::U16, "0", "Protocol identifier, 0 for Modbus.";
         Length "modbus.length": Domain::U16, ["bytes"], "39", "Length in the header: unit identifier and PDU.";
@@ -211,11 +215,13 @@ table! {
         SubFunction "modbus.sub_function": Domain::U16, "4", "Sub-function of function 8.";
         Diagnostic "modbus.diagnostic": Domain::Word(words::diagnostic()), r#""Force Listen Only Mode (04)""#,
             "Sub-function of function 8 as text, up to 255.";
-        Status "modbus.status": Domain::U16, "65535", "Status of functions 7, 11 and 12.";
+        DeviceStatus "modbus.device_status": Domain::U16, "65535", "Status of functions 7, 11 and 12.";
         EventCount "modbus.event_count": Domain::U16, ["events"], "264", "Event counter of functions 11 and 12.";
         MessageCount "modbus.message_count": Domain::U16, ["messages"], "289", "Message counter of function 12.";
         Events "modbus.events": Domain::Text, r#""2000""#, "Events of function 12 in hex, the latest first.";
         ServerId "modbus.server_id": Domain::Text, r#""0aff""#, "What function 17 reports, in hex.";
+        RunIndicator "modbus.run_indicator": Domain::Word(&words::SWITCH), r#""ON""#,
+            "Of function 17: whether the device runs, where its id is one byte long.";
         Files "modbus.files": Domain::U16List, "[4, 3]", "File numbers of functions 20 and 21.";
         SubRequests "modbus.sub_requests": Domain::Text, r#""4:1:2, 3:9:2""#,
             "File, record and length of each group of functions 20 and 21.";
