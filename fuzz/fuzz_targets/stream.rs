@@ -12,11 +12,12 @@ fuzz_target!(|bytes: &[u8]| {
     for (frame, (number, bytes)) in (1..).zip(pieces(bytes)) {
         let direction = if number & 1 == 0 { Direction::ToServer } else { Direction::ToClient };
         let event = match number >> 1 {
-            0..=9 => Event::Data { bytes, conflict: false, truncated: false },
-            10 => Event::Data { bytes, conflict: true, truncated: false },
-            11 => Event::Data { bytes, conflict: false, truncated: true },
-            12 => Event::Datagram { bytes, truncated: false },
-            13 => Event::Gap,
+            0..=8 => Event::Data { bytes, conflict: false, truncated: false },
+            9 => Event::Data { bytes, conflict: true, truncated: false },
+            10 => Event::Data { bytes, conflict: false, truncated: true },
+            11 => Event::Datagram { bytes, truncated: false },
+            12 => Event::Gap { cut: false },
+            13 => Event::Gap { cut: true },
             14 => Event::Open { handshake: true },
             _ => Event::Close,
         };

@@ -19,14 +19,15 @@ pub const EVENTS: [&str; 4] = [
     r#"{"F":"","a":null,"message":"mimikatz","modbus":{"values":[1,2,65535],"function":8}}"#,
 ];
 
-/// Loads a file of rules. Every problem points into the text and can be drawn; what is left compiles, or is refused
+/// Loads and checks a file of rules. Every problem points into the text and can be drawn; what is left compiles, or is refused
 /// with a reason; and the machine finds in `events` what is true.
 pub fn check(bytes: &[u8], events: &[&str]) {
     let options = Options {
         placeholders: [("admins".to_owned(), vec!["alice".to_owned(), "b*b".to_owned()])].into(),
         fields: Some(Arc::new(SchemaFields)),
+        ..Options::default()
     };
-    let loaded = sigma::load([SourceText::new("rule.yml", bytes)], &options);
+    let loaded = sigma::check([SourceText::new("rule.yml", bytes)], &options);
     check_problems(bytes, &loaded);
     let rules = &loaded.ruleset.rules;
     for rule in rules {

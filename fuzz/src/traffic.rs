@@ -76,7 +76,7 @@ impl Road {
     /// The input ends.
     pub fn end(mut self) {
         let Self { net, pairing, judge } = &mut self;
-        net.finish(&mut |chunk| pairing.push(&chunk, &mut |message| judge.hear(message)));
+        net.finish(Timestamp::MAX, &mut |chunk| pairing.push(&chunk, &mut |message| judge.hear(message)));
         pairing.expire(Timestamp::MAX, &mut |message| judge.hear(message));
     }
 }
@@ -106,5 +106,5 @@ pub fn flow() -> Flow {
 /// The frame of this number, a second after the one before.
 pub fn carrier(frame: u64) -> Carrier {
     let time = Timestamp::from_parts(1_700_000_000 + frame as i64, 0);
-    Carrier { frame, time, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 }
+    Carrier { input: 0, frame, time, mac: None, vlan: [0xFFFF; 2], tcp_flags: 0x18 }
 }
