@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sigmabus::modbus::{self, Pairing};
-use sigmabus::net::{Chunk, Direction, Event};
+use sigmabus::net::{Chunk, Closing, Direction, Event};
 use sigmabus::time::Timestamp;
 use sigmabus_fuzz::traffic::{Judge, carrier, flow, pieces};
 
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
             12 => Event::Gap { cut: false },
             13 => Event::Gap { cut: true },
             14 => Event::Open { handshake: true },
-            _ => Event::Close,
+            _ => Event::Close(Closing::Fin),
         };
         let carrier = carrier(frame);
         let chunk = Chunk { flow: &flow, direction, carrier: &carrier, event };
