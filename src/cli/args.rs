@@ -135,7 +135,7 @@ pub struct RuleArgs {
     /// Leave rules with errors out instead of stopping
     #[arg(long)]
     pub skip_bad_rules: bool,
-    /// Scores, scoreboards and ports [default: sigmabus.yml here, if there is one]
+    /// Scores, scoreboards, device maps and ports [default: sigmabus.yml here, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -149,6 +149,9 @@ pub struct TrafficArgs {
     /// Ports that Modbus servers listen on, separated by commas [default: 502]
     #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
+    /// Tell every change of a coil, input or register, seen in reads or writes, as a record of its own
+    #[arg(long)]
+    pub register_changes: bool,
 }
 
 /// What to print and where.
@@ -248,6 +251,9 @@ pub struct DecodeArgs {
     /// The zone of the times in NXLog's naming
     #[arg(long, value_name = "+HH:MM", default_value = "+00:00", allow_hyphen_values = true, value_parser = offset)]
     pub utc_offset: Offset,
+    /// Device maps and ports [default: sigmabus.yml here, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Traffic
     #[command(flatten)]
     pub traffic: TrafficArgs,
@@ -335,6 +341,9 @@ pub enum RulesCommand {
     /// Print the fields that rules on Modbus records can use
     #[command(after_help = "Example:\n  sigmabus rules fields | less")]
     Fields {
+        /// Lists the tags of its device maps, too [default: sigmabus.yml here, if there is one]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Output
         #[command(flatten)]
         format: FormatArgs,

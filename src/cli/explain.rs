@@ -27,8 +27,9 @@ const SHOWN: usize = 120;
 
 /// Prints each rule that was asked for, with its answers for each event.
 pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
-    let asked = Asked::read(&args.rule)?;
-    let events = events(args)?;
+    let config = Config::load(None).map_err(Failure::rules)?;
+    let asked = Asked::read(&args.rule, &config)?;
+    let events = events(args, &config)?;
     let mut text = String::new();
     for rule in asked.ruleset.rules.iter().filter(|rule| asked.means(&rule.meta)) {
         explain(rule, events.as_deref(), args, &mut text)?;
@@ -61,18 +62,17 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(asked: &Path) -> Result<Self, Failure> {
-        let config = Config::load(None).map_err(Failure::rules)?;
+    fn read(asked: &Path, config: &Config) -> Result<Self, Failure> {
         if !asked.exists() {
             let name = asked.to_string_lossy().into_owned();
-            let ruleset = rule_files::understand(rule_files::builtin(), &config).ruleset;
+            let ruleset = rule_files::understand(rule_files::builtin(), config).ruleset;
             let told = format!("{name}: no such file, and no built-in rule of this id, name or title");
             let asked = Self { ruleset, name: Some(name) };
             let rules = asked.ruleset.rules.iter().map(|rule| &rule.meta);
             let mut all = rules.chain(asked.ruleset.correlations.iter().map(|rule| &rule.meta));
             return if all.any(|meta| asked.means(meta)) { Ok(asked) } else { Err(Failure::usage(told)) };
         }
-        let loaded = rule_files::understand(rule_files::read(&[asked.to_owned()])?, &config);
+        let loaded = rule_files::understand(rule_files::read(&[asked.to_owned()])?, config);
         let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
         if errors.inspect(|found| rule_files::tell(found, &loaded)).count() > 0 {
             return Err(Failure::rules("correct the errors first"));
@@ -88,7 +88,7 @@ impl Asked {
 }
 
 /// The events that were asked about, as lines of JSON; `None` if none was.
-fn events(args: &ExplainArgs) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+fn events(args: &ExplainArgs, config: &Config) -> Result<Option<Vec<Vec<u8>>>, Failure> {
     let (name, opened) = match (&args.capture, &args.event) {
         (Some(capture), _) => {
             let [input] = <[Named; 1]>::try_from(inputs::expand(std::slice::from_ref(capture))?)
@@ -98,7 +98,8 @@ fn events(args: &ExplainArgs) -> Result<Option<Vec<Vec<u8>>>, Failure> {
         (None, Some(event)) => (event.display().to_string(), event_line(event)?),
         (None, None) => return Ok(None),
     };
-    let wanted = Wanted { ports: args.ports.clone(), records: Some(Naming::Native), ..Wanted::default() };
+    let maps = Arc::clone(&config.maps);
+    let wanted = Wanted { ports: args.ports.clone(), records: Some(Naming::Native), maps, ..Wanted::default() };
     let plan = Arc::new(Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?);
     let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
     let mut engine = Engine::new(&plan, Emits::default());

@@ -6,7 +6,7 @@ use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
 use crate::pipeline::{self, Plan, PlanError, Wanted};
 use crate::sigma::ir::Ruleset;
-use crate::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{self, Diagnostic, FieldCheck, Loaded, MappedFields, Options, SchemaFields, Severity, SourceText};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
 use std::io::Read;
@@ -99,7 +99,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 #[must_use]
 pub fn understand(files: Vec<SourceText>, config: &Config) -> Loaded {
     let placeholders = config.placeholders.clone();
-    sigma::load(files, &Options { fields: Some(Arc::new(SchemaFields)), placeholders })
+    let tags = config.maps.tags();
+    let fields: Arc<dyn FieldCheck> =
+        if tags.is_empty() { Arc::new(SchemaFields) } else { Arc::new(MappedFields(Arc::clone(tags))) };
+    sigma::load(files, &Options { fields: Some(fields), placeholders })
 }
 
 /// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.

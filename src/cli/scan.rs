@@ -38,7 +38,7 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(None).map_err(Failure::rules)?;
+    let config = Config::load(args.config.as_deref()).map_err(Failure::rules)?;
     let origin = config.origin.clone();
     let mut wanted = wanted(config, &args.traffic, &[]);
     wanted.scoreboards.clear();
@@ -61,6 +61,8 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         findings: emit.contains(&Emit::Findings),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
         sources: Sources::Unknown,
+        maps: config.maps,
+        register_changes: traffic.register_changes,
     }
 }
 

@@ -68,8 +68,12 @@ impl Run<'_> {
         engine: &mut Engine,
         sink: &mut dyn Sink,
     ) -> Result<(), RunError> {
-        let threads = self.threads.max(1);
-        let lanes = (0..threads).map(|part| Lane::new(self.plan, part, threads)).collect();
+        // What a record says of the values before depends on all conversations: one lane sees them in their order.
+        let threads = if self.plan.remembers() { 1 } else { self.threads.max(1) };
+        let mut lanes: Vec<Lane> = (0..threads).map(|part| Lane::new(self.plan, part, threads)).collect();
+        if let [lane] = lanes.as_mut_slice() {
+            lane.remember(engine.lend_memory());
+        }
         let mut frames = Frames { source, filter, routed: threads > 1 };
         let (mut lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
             engine.summary().frames += routed.batch.len() as u64;
@@ -84,6 +88,7 @@ impl Run<'_> {
             let mut evidence = Evidence::default();
             lane.finish(&mut evidence);
             lane.report(engine.summary());
+            engine.keep_memory(lane.give_back());
             last.push(evidence);
         }
         hand_over(self.input, &last, engine, sink)?;

@@ -4,9 +4,9 @@ use super::evidence::{Evidence, Order};
 use super::plan::{Naming, Plan};
 use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
-use crate::modbus::Message;
+use crate::modbus::{Body, Flags, Kind, Message};
 use crate::record::json::{write_fields, write_json};
-use crate::record::{Facts, LogRecord, Mask, Record, nxlog, schema};
+use crate::record::{Facts, LogRecord, Mask, Memory, Record, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -16,43 +16,41 @@ pub(super) struct Judge {
     scratch: Scratch,
     arena: Bump,
     records: Records,
+    /// What was seen of devices before; lent by the engine to the one judge that sees all messages.
+    memory: Option<Memory>,
 }
 
 impl Judge {
     /// Judges by `plan`.
     pub(super) fn new(plan: Arc<Plan>) -> Self {
-        Self { scratch: Scratch::new(), plan, arena: Bump::new(), records: Records::default() }
+        Self { scratch: Scratch::new(), plan, arena: Bump::new(), records: Records::default(), memory: None }
     }
 
-    /// Judges a Modbus message.
+    /// Takes the engine's memory.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.memory = memory;
+    }
+
+    /// Gives the memory back.
+    pub(super) fn give_back(&mut self) -> Option<Memory> {
+        self.memory.take()
+    }
+
+    /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
-        self.records.note(Some(message.time), Some(message.kind));
         self.arena.reset();
-        let plan = &*self.plan;
-        let record = Record::new(message, &plan.slots, &self.arena);
-        let rules = plan.machine.matches(&record, &mut self.scratch);
-        if rules.is_empty() && plan.records.is_none() {
-            return;
-        }
-        evidence.begin(order, Some(message.time), message.carrier.frame);
-        match plan.records {
-            None => {}
-            Some(Naming::Native) => evidence.line(|out| {
-                write_json(&record, out);
-                out.push(b'\n');
-            }),
-            Some(Naming::Nxlog(offset)) => evidence.line(|out| {
-                let module = nxlog::Module { name: "pcap", received: None, offset };
-                if nxlog::write(&record, module, out) {
-                    out.push(b'\n');
-                }
-            }),
-        }
-        let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
-        note_hits(plan, &record, rules.clone(), evidence);
-        if rules.clone().any(|rule| plan.shows_record(rule)) {
-            let mask = plan.mask(rules);
-            evidence.object(|out| write_fields(&record, mask, out));
+        let Self { plan, scratch, arena, records, memory } = self;
+        let mut bench = Bench { plan, scratch, records, order, evidence };
+        let Some(memory) = memory else {
+            return bench.judge(&Record::new(message, &plan.slots, arena));
+        };
+        let recall = memory.see(message, arena);
+        bench.judge(&Record::new(message, &plan.slots, arena).with(&recall));
+        for number in 0..memory.changes() {
+            let Some(recall) = memory.change(number, arena) else { break };
+            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
+            let told = Message { kind: Kind::Status, ..nothing };
+            bench.judge(&Record::new(&told, &plan.slots, arena).with(&recall));
         }
     }
 
@@ -95,6 +93,47 @@ impl Judge {
     /// Adds its figures.
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
+    }
+}
+
+/// What it takes to judge the records of one message.
+struct Bench<'a> {
+    plan: &'a Plan,
+    scratch: &'a mut Scratch,
+    records: &'a mut Records,
+    order: Order,
+    evidence: &'a mut Evidence,
+}
+
+impl Bench<'_> {
+    fn judge(&mut self, record: &Record<'_>) {
+        let Self { plan, evidence, .. } = self;
+        let message = record.message();
+        self.records.note(Some(message.time), Some(message.kind));
+        let rules = plan.machine.matches(record, self.scratch);
+        if rules.is_empty() && plan.records.is_none() {
+            return;
+        }
+        evidence.begin(self.order, Some(message.time), message.carrier.frame);
+        match plan.records {
+            None => {}
+            Some(Naming::Native) => evidence.line(|out| {
+                write_json(record, out);
+                out.push(b'\n');
+            }),
+            Some(Naming::Nxlog(offset)) => evidence.line(|out| {
+                let module = nxlog::Module { name: "pcap", received: None, offset };
+                if nxlog::write(record, module, out) {
+                    out.push(b'\n');
+                }
+            }),
+        }
+        let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
+        note_hits(plan, record, rules.clone(), evidence);
+        if rules.clone().any(|rule| plan.shows_record(rule)) {
+            let mask = plan.mask(rules);
+            evidence.object(|out| write_fields(record, mask, out));
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::summary::{Room, Summary};
 use crate::capture::{Batch, Frame};
 use crate::modbus::Pairing;
 use crate::net::{Net, Packet, SHARDS};
+use crate::record::Memory;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
@@ -67,6 +68,16 @@ impl Lane {
                 .then(|| Shard { net: Net::shard(&plan.net, number), pairing: Pairing::new(&plan.modbus) })
         };
         Self { shards: (0..SHARDS).map(shard).collect(), judge: Judge::new(Arc::clone(plan)), clock: Clock::default() }
+    }
+
+    /// Takes the engine's memory; then it must be the only lane.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.judge.remember(memory);
+    }
+
+    /// Gives the memory back.
+    pub(super) fn give_back(&mut self) -> Option<Memory> {
+        self.judge.give_back()
     }
 
     fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {

@@ -50,6 +50,7 @@ pub fn watch(
     thread::scope(|scope| {
         let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
         let mut lane = Lane::new(plan, 0, 1);
+        lane.remember(engine.lend_memory());
         let mut evidence = Evidence::default();
         let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames| {
             engine.summary().frames += frames;
@@ -68,6 +69,7 @@ pub fn watch(
         lane.finish(&mut evidence);
         hand_over(input, std::slice::from_ref(&evidence), engine, sink)?;
         lane.report(engine.summary());
+        engine.keep_memory(lane.give_back());
         Ok(Edge { stats: stats.map_err(RunError::Live)?, own_drops: own_drops.load(Ordering::Relaxed) })
     })
 }

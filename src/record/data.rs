@@ -1,6 +1,7 @@
 //! What most PDUs say: addresses, quantities, values. The same for a message and for the request it answers.
 
 use super::schema::Native;
+use super::veil::{self, Veil};
 use super::{Fact, List, text};
 use crate::modbus::{Body, Values};
 use bumpalo::Bump;
@@ -16,6 +17,8 @@ pub(super) struct Data<'a> {
     pub(super) function_code: u8,
     pub(super) body: Body<'a>,
     pub(super) values: Values<'a>,
+    /// What of the values must not be seen.
+    pub(super) veil: Veil<'a>,
     pub(super) arena: &'a Bump,
 }
 
@@ -27,11 +30,11 @@ impl<'a> Data<'a> {
             Native::AddressEnd => maybe(self.address_end()),
             Native::Quantity => maybe(self.quantity()),
             Native::ByteCount => maybe(byte_count(&self.body)),
-            Native::Values => self.list().map_or(Fact::Absent, Fact::List),
+            Native::Values => self.list().map_or(Fact::Absent, |list| Fact::List(veil::hide(list, self.veil, self.arena))),
             Native::Value => self.value(),
             Native::ValueMin => self.extreme(u16::min),
             Native::ValueMax => self.extreme(u16::max),
-            Native::Text => text::characters(self.values, self.arena).map_or(Fact::Absent, Fact::Text),
+            Native::Text => self.text(),
             _ => Fact::Absent,
         }
     }
@@ -56,7 +59,8 @@ impl<'a> Data<'a> {
         Some(self.address()?.saturating_add(self.quantity()?.checked_sub(1)?))
     }
 
-    fn list(&self) -> Option<List<'a>> {
+    /// The values as they are, secrets included.
+    pub(super) fn list(&self) -> Option<List<'a>> {
         match self.values {
             Values::None => None,
             Values::Registers(registers) => Some(List::Registers(registers)),
@@ -72,9 +76,19 @@ impl<'a> Data<'a> {
     }
 
     fn value(&self) -> Fact<'a> {
-        match self.values {
-            Values::One(value) => int(value),
+        match (veil::mark_at(self.veil, 0), self.values) {
+            (Some(mark), values) if values != Values::None => Fact::Text(mark),
+            (_, Values::One(value)) => int(value),
             _ => maybe(self.numbers().next()),
+        }
+    }
+
+    /// With a secret in it, its mark.
+    fn text(&self) -> Fact<'a> {
+        match (self.veil.first(), self.values) {
+            (_, Values::None) => Fact::Absent,
+            (Some(hidden), _) => Fact::Text(hidden.mark),
+            (None, values) => text::characters(values, self.arena).map_or(Fact::Absent, Fact::Text),
         }
     }
 
@@ -82,9 +96,10 @@ impl<'a> Data<'a> {
         maybe(self.numbers().reduce(better))
     }
 
-    /// The values as numbers.
+    /// The values that may be seen, as numbers.
     fn numbers(&self) -> impl Iterator<Item = u16> {
-        self.list().into_iter().flat_map(List::numbers)
+        let numbers = self.list().into_iter().flat_map(List::numbers).enumerate();
+        numbers.filter_map(|(place, number)| veil::mark_at(self.veil, place).is_none().then_some(number))
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Mask(u128);
 const _: () = assert!((Native::Flags as u8) < 128);
 
 /// The fields that can show what was read or written.
-const VALUES: [Native; 11] = [
+const VALUES: [Native; 13] = [
     Native::Values,
     Native::Value,
     Native::ValueMin,
@@ -31,6 +31,8 @@ const VALUES: [Native; 11] = [
     Native::RequestValues,
     Native::RequestValue,
     Native::RequestText,
+    Native::WriteValues,
+    Native::WriteOld,
 ];
 
 impl Mask {
@@ -98,6 +100,10 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
             }
         }
     }
+    for (key, fact) in record.tags() {
+        out.extend_from_slice(key.as_bytes());
+        write_fact(fact, out);
+    }
     match out.get_mut(start) {
         Some(comma) => *comma = b'{',
         None => out.push(b'{'),
@@ -137,6 +143,9 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_list(list: List<'_>, out: &mut Vec<u8>) {
+    if let List::Spans(spans) = list {
+        return write_spans(spans, out);
+    }
     out.push(b'[');
     for (place, element) in list.elements().enumerate() {
         if place > 0 {
@@ -145,6 +154,22 @@ fn write_list(list: List<'_>, out: &mut Vec<u8>) {
         write_fact(element, out);
     }
     out.push(b']');
+}
+
+/// `"31-46, 50"`
+fn write_spans(spans: &[[u16; 2]], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for (place, [first, last]) in spans.iter().enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b", ");
+        }
+        write_int(*first, out);
+        if last != first {
+            out.push(b'-');
+            write_int(*last, out);
+        }
+    }
+    out.push(b'"');
 }
 
 pub(super) fn write_int(value: impl itoa::Integer, out: &mut Vec<u8>) {
@@ -158,7 +183,8 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_escaped(text: &str, out: &mut Vec<u8>) {
+/// A text as it stands between quotes.
+pub(super) fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let special = |byte: &u8| matches!(byte, 0..=0x1F | b'"' | b'\\');
     let mut rest = bytes;

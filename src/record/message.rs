@@ -1,8 +1,11 @@
 //! The flat view of a Modbus message.
 
 use super::data::{Data, count, int, maybe, numbers};
+use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, SECTIONS, Side, Wording};
-use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
+use super::veil::{self, Veil};
+use super::write::{self, Teller, Write};
+use super::{Fact, Facts, List, Recall, Slot, Slots, identity, special, text, vocabulary};
 use crate::modbus::{Body, Kind, Message, Table};
 use crate::net::{Endpoint, Transport};
 use bumpalo::Bump;
@@ -14,6 +17,7 @@ pub struct Record<'a> {
     message: &'a Message<'a>,
     slots: &'a Slots,
     arena: &'a Bump,
+    recall: Option<&'a Recall<'a>>,
 }
 
 impl<'a> Record<'a> {
@@ -21,7 +25,13 @@ impl<'a> Record<'a> {
     /// which the caller empties after the record.
     #[must_use]
     pub const fn new(message: &'a Message<'a>, slots: &'a Slots, arena: &'a Bump) -> Self {
-        Self { message, slots, arena }
+        Self { message, slots, arena, recall: None }
+    }
+
+    /// The view with what memory and maps add to it.
+    #[must_use]
+    pub const fn with(self, recall: &'a Recall<'a>) -> Self {
+        Self { recall: Some(recall), ..self }
     }
 
     /// The message behind it.
@@ -58,7 +68,7 @@ impl<'a> Record<'a> {
         let message = self.message;
         match group {
             Group::Envelope | Group::Roles | Group::Header => true,
-            Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status),
+            Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status) || self.tells_change(),
             Group::Special => !matches!(
                 message.body,
                 Body::ReadQuery { .. }
@@ -70,8 +80,35 @@ impl<'a> Record<'a> {
             ),
             Group::Identity => matches!(message.body, Body::DeviceIdQuery { .. } | Body::DeviceIdResponse { .. }),
             Group::Request => message.request.is_some() || matches!(message.kind, Kind::Response | Kind::Exception),
+            Group::Write => write::is_write(message),
+            Group::Change => self.tells_change(),
             Group::Flags => !message.flags.is_empty(),
         }
+    }
+
+    /// Whether it tells of a change of a register and not of its message.
+    fn tells_change(&self) -> bool {
+        self.recall.is_some_and(|recall| recall.change.is_some())
+    }
+
+    /// What must not be seen of the message's values.
+    fn veil(&self) -> Veil<'a> {
+        self.recall.map_or(&[], |recall| recall.own)
+    }
+
+    /// The keys of its tags in JSON with their values; absent ones are left out.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (&'a str, Fact<'a>)> {
+        let record = *self;
+        let tags = record.recall.into_iter().flat_map(Recall::tags);
+        tags.flat_map(move |tag| {
+            let keys = record.slots.tags().keys(tag).into_iter().flatten();
+            let parts = PARTS.iter().map(move |(part, _)| record.tag(tag, *part));
+            keys.map(|key| &**key).zip(parts).filter(|(_, fact)| *fact != Fact::Absent)
+        })
+    }
+
+    fn tag(&self, tag: TagId, part: Part) -> Fact<'a> {
+        self.recall.map_or(Fact::Absent, |recall| recall.tag(tag, part))
     }
 
     /// What it says of a field of the table.
@@ -80,10 +117,13 @@ impl<'a> Record<'a> {
             Group::Envelope => self.envelope(native),
             Group::Roles => self.roles(native),
             Group::Header => self.header(native),
+            Group::Data if self.tells_change() => self.change(native),
             Group::Data => self.own().fact(native),
-            Group::Special => special::fact(native, &self.message.body, self.arena),
+            Group::Special => self.special(native),
             Group::Identity => identity::fact(native, &self.message.body, self.arena),
             Group::Request => self.request(native),
+            Group::Write => self.write(native),
+            Group::Change => self.change(native),
             Group::Flags if self.message.flags.is_empty() => Fact::Absent,
             Group::Flags => Fact::List(List::Words(&vocabulary::FLAGS, self.message.flags.bits())),
         }
@@ -146,7 +186,7 @@ impl<'a> Record<'a> {
             return Fact::Word(&vocabulary::KIND, kind as u16);
         }
         if kind == Kind::Status {
-            return Fact::Absent;
+            return self.change(native);
         }
         let function = self.message.function();
         match native {
@@ -174,7 +214,57 @@ impl<'a> Record<'a> {
     /// What the message itself says.
     fn own(&self) -> Data<'a> {
         let message = self.message;
-        Data { function_code: message.function_code, body: message.body, values: message.values(), arena: self.arena }
+        Data {
+            function_code: message.function_code,
+            body: message.body,
+            values: message.values(),
+            veil: self.veil(),
+            arena: self.arena,
+        }
+    }
+
+    /// Secrets can stand in some of these fields, too.
+    fn special(&self, native: Native) -> Fact<'a> {
+        let fact = special::fact(native, &self.message.body, self.arena);
+        let tells = matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask);
+        match self.veil().first() {
+            Some(hidden) if tells && fact != Fact::Absent => Fact::Text(hidden.mark),
+            _ => fact,
+        }
+    }
+
+    fn write(&self, native: Native) -> Fact<'a> {
+        let Some(write) = Write::of(self.message) else { return Fact::Absent };
+        let veil = match (write.teller, self.recall) {
+            (Teller::Own, Some(recall)) => recall.own,
+            (Teller::Request, Some(recall)) => recall.request,
+            _ => &[],
+        };
+        let list = match native {
+            Native::WriteValues => {
+                let left = self.recall.and_then(|recall| recall.masked);
+                let values = left.or_else(|| write.values(self.arena)).or_else(|| write.records(self.arena));
+                values.map(|list| veil::hide(list, veil, self.arena))
+            }
+            Native::WriteOld => self.recall.and_then(|recall| recall.old),
+            _ => return write.fact(native, self.arena),
+        };
+        list.map_or(Fact::Absent, Fact::List)
+    }
+
+    /// What it says of a change of a register, if it tells of one.
+    fn change(&self, native: Native) -> Fact<'a> {
+        let Some(change) = self.recall.and_then(|recall| recall.change) else { return Fact::Absent };
+        match native {
+            Native::Status => Fact::Word(&vocabulary::STATUS, 0),
+            Native::UnitId => int(self.message.mbap.unit_id),
+            Native::Table => Fact::Word(&vocabulary::TABLE, change.table as u16),
+            Native::Address => int(change.address),
+            Native::Old => change.old,
+            Native::New => change.new,
+            Native::Delta => change.delta,
+            _ => Fact::Absent,
+        }
     }
 
     fn request(&self, native: Native) -> Fact<'a> {
@@ -188,6 +278,7 @@ impl<'a> Record<'a> {
             function_code: request.function_code,
             body: request.body,
             values: request.values(),
+            veil: self.recall.map_or(&[], |recall| recall.request),
             arena: self.arena,
         };
         match native {
@@ -212,7 +303,10 @@ impl<'a> Record<'a> {
 
 impl Facts for Record<'_> {
     fn fact(&self, slot: Slot) -> Fact<'_> {
-        self.slots.field(slot).map_or(Fact::Absent, |field| self.field(field))
+        match self.slots.field(slot) {
+            Some(field) => self.field(field),
+            None => self.slots.tag(slot).map_or(Fact::Absent, |(tag, part)| self.tag(tag, part)),
+        }
     }
 
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
@@ -221,6 +315,7 @@ impl Facts for Record<'_> {
                 rows.iter().for_each(|row| self.native(row.native).each(visit));
             }
         }
+        self.tags().for_each(|(_, fact)| fact.each(visit));
     }
 }
 

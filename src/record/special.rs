@@ -31,8 +31,8 @@ fn layout<'a>(native: Native, body: &Body<'a>, arena: &'a Bump) -> Fact<'a> {
         (Native::AndMask, Body::MaskWrite { and_mask, .. }) => Fact::Int(and_mask.into()),
         (Native::OrMask, Body::MaskWrite { or_mask, .. }) => Fact::Int(or_mask.into()),
         (Native::FifoCount, Body::FifoResponse { fifo_count, .. }) => Fact::Int(fifo_count.into()),
-        (Native::Status, Body::ExceptionStatus { status }) => Fact::Int(status.into()),
-        (Native::Status, Body::CommEventCounter { status, .. } | Body::CommEventLog { status, .. }) => {
+        (Native::DeviceStatus, Body::ExceptionStatus { status }) => Fact::Int(status.into()),
+        (Native::DeviceStatus, Body::CommEventCounter { status, .. } | Body::CommEventLog { status, .. }) => {
             Fact::Int(status.into())
         }
         (Native::EventCount, Body::CommEventCounter { event_count, .. } | Body::CommEventLog { event_count, .. }) => {

@@ -16,6 +16,13 @@ pub static FRAMING: Vocabulary = Vocabulary { name: "framing", words: &["tcp", "
 /// Switch positions: single coils and run indicators.
 pub static SWITCH: Vocabulary = Vocabulary { name: "switch position", words: &["OFF", "ON"] };
 
+/// Field `write.outcome`: what became of a write, in the order query, response, exception, timeout.
+pub static OUTCOME: Vocabulary =
+    Vocabulary { name: "outcome", words: &["attempted", "confirmed", "refused", "unanswered"] };
+
+/// Field `modbus.status`: what a record tells that is no PDU.
+pub static STATUS: Vocabulary = Vocabulary { name: "status", words: &["register_change"] };
+
 /// Field `modbus.flags`, in bit order.
 pub static FLAGS: Vocabulary = Vocabulary { name: "flag", words: &FLAG_WORDS };
 

@@ -65,6 +65,7 @@ impl Typing {
             (Self::Float, Fact::Int(number)) => float(number),
             (Self::Words(words), Fact::List(List::Facts(facts))) => set(words, facts),
             (Self::U16List, Fact::List(List::Facts(facts))) => registers(facts, arena),
+            (Self::U16List, Fact::Text(text)) => spans(text, arena),
             (_, Fact::Text(text)) => self.text(text),
             _ => None,
         }
@@ -125,6 +126,22 @@ fn set<'a>(words: &Words, facts: &[Fact<'a>]) -> Option<Fact<'a>> {
         bits |= 1_u32.checked_shl(words.find(*fact)?.into())?;
     }
     Some(Fact::List(List::Words(words.vocabulary, bits)))
+}
+
+/// Ranges as we print them, `31-46, 50`.
+fn spans<'a>(text: &str, arena: &'a Bump) -> Option<Fact<'a>> {
+    let number = |digits: &str| match int(digits)? {
+        Fact::Int(number) => u16::try_from(number).ok(),
+        _ => None,
+    };
+    let mut spans = bumpalo::collections::Vec::new_in(arena);
+    for part in text.split(", ") {
+        spans.push(match part.split_once('-') {
+            Some((first, last)) => [number(first)?, number(last)?],
+            None => [number(part)?; 2],
+        });
+    }
+    spans.iter().all(|[first, last]| first <= last).then(|| Fact::List(List::Spans(spans.into_bump_slice())))
 }
 
 fn registers<'a>(facts: &[Fact<'a>], arena: &'a Bump) -> Option<Fact<'a>> {

@@ -28,7 +28,7 @@ enum Part {
 use Native::{
     Address, AndMask, ByteCount, ConformityLevel, Data, Diagnostic, EventCount, Events, ExcCode, FifoCount, MeiType,
     MessageCount, MoreFollows, NextObjectId, NumberOfObjects, ObjectId, OrMask, Quantity, ReadAddress,
-    ReadDeviceIdCode, ReadQuantity, Records, ServerId, Status, SubRequests, UmasFunction, UmasSession, Value,
+    ReadDeviceIdCode, ReadQuantity, Records, ServerId, DeviceStatus, SubRequests, UmasFunction, UmasSession, Value,
 };
 use Part::{Bits, Byte, Exact, Groups, Hex, Objects, Registers, Switch, Word};
 
@@ -62,10 +62,10 @@ fn parts(guard: Guard, code: u8) -> &'static [Part] {
         (5, _) => &[Word(Address), Switch],
         (6, _) => &[Word(Address), Word(Value)],
         (7 | 11 | 12 | 17, Side::Query) => &[],
-        (7, _) => &[Byte(Status)],
+        (7, _) => &[Byte(DeviceStatus)],
         (8, _) => &[Word(Diagnostic), Hex(Data)],
-        (11, _) => &[Word(Status), Word(EventCount)],
-        (12, _) => &[Byte(ByteCount), Word(Status), Word(EventCount), Word(MessageCount), Hex(Events)],
+        (11, _) => &[Word(DeviceStatus), Word(EventCount)],
+        (12, _) => &[Byte(ByteCount), Word(DeviceStatus), Word(EventCount), Word(MessageCount), Hex(Events)],
         (15, _) => &[Word(Address), Word(Quantity), Byte(ByteCount), Bits],
         (16, _) => &[Word(Address), Word(Quantity), Byte(ByteCount), Registers],
         (17, _) => &[Byte(ByteCount), Hex(ServerId)],

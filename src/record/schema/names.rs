@@ -71,15 +71,15 @@ const ENTRIES: &[Entry] = &[
     entry(4, REGISTERS_ASKED, REGISTERS_READ),
     both(5, &[("output_address", Native::Address), ("output_value", Native::OutputValue)]),
     both(6, &[("register_address", Native::Address), ("register_value", Native::Value)]),
-    entry(7, &[], &[("output_data", Native::Status)]),
+    entry(7, &[], &[("output_data", Native::DeviceStatus)]),
     both(8, &[("sub_function", Native::Diagnostic), ("data", Native::Data)]),
-    entry(11, &[], &[("status", Native::Status), ("event_count", Native::EventCount)]),
+    entry(11, &[], &[("status", Native::DeviceStatus), ("event_count", Native::EventCount)]),
     entry(
         12,
         &[],
         &[
             ("byte_count", Native::ByteCount),
-            ("status", Native::Status),
+            ("status", Native::DeviceStatus),
             ("event_count", Native::EventCount),
             ("message_count", Native::MessageCount),
             ("events", Native::Events),

@@ -20,6 +20,10 @@ pub enum Group {
     Identity,
     /// The request that was answered.
     Request,
+    /// What is written, told in one way for all functions that write.
+    Write,
+    /// The change of a register that the record tells of.
+    Change,
     /// What is odd.
     Flags,
 }
@@ -108,6 +112,7 @@ table! {
     Header {
         Kind "modbus.kind": Domain::Word(&words::KIND), r#""query""#,
             "What the message is: query, response, exception, timeout (a query without an answer) or status (no PDU).";
+        Status "modbus.status": Domain::Word(&words::STATUS), r#""register_change""#, "What happened, for a status: register_change.";
         TransId "modbus.trans_id": Domain::U16, "10", "Transaction identifier.";
         ProtId "modbus.prot_id": Domain::U16, "0", "Protocol identifier, 0 for Modbus.";
         Length "modbus.length": Domain::U16, ["bytes"], "39", "Length in the header: unit identifier and PDU.";
@@ -144,7 +149,7 @@ table! {
         SubFunction "modbus.sub_function": Domain::U16, "4", "Sub-function of function 8.";
         Diagnostic "modbus.diagnostic": Domain::Word(words::diagnostic()), r#""Force Listen Only Mode (04)""#,
             "Sub-function of function 8 as text, up to 255.";
-        Status "modbus.status": Domain::U16, "65535", "Status of functions 7, 11 and 12.";
+        DeviceStatus "modbus.device_status": Domain::U16, "65535", "Status of functions 7, 11 and 12.";
         EventCount "modbus.event_count": Domain::U16, ["events"], "264", "Event counter of functions 11 and 12.";
         MessageCount "modbus.message_count": Domain::U16, ["messages"], "289", "Message counter of function 12.";
         Events "modbus.events": Domain::Text, r#""2000""#, "Events of function 12 in hex, the latest first.";
@@ -191,6 +196,23 @@ table! {
         RequestText "modbus.request.text": Domain::Text, r#""abcdef""#, "The request's `modbus.text`.";
         RequestSubFunction "modbus.request.sub_function": Domain::U16, "4", "The request's `modbus.sub_function`.";
         RequestMeiType "modbus.request.mei_type": Domain::U8, "14", "The request's `modbus.mei_type`.";
+    }
+    Write {
+        WriteOutcome "write.outcome": Domain::Word(&words::OUTCOME), r#""confirmed""#,
+            "What became of a write: attempted (the query), confirmed (the answer), refused (the exception) or unanswered (the timeout).";
+        WriteTable "write.table": Domain::Word(&words::TABLE), r#""holding_registers""#, "Which of the device's tables is written.";
+        WriteAddresses "write.addresses": Domain::U16List, r#""31-46""#,
+            "Every address written, told as first and last; of function 21 the record numbers.";
+        WriteCount "write.count": Domain::Int, ["coils or registers"], "16", "How many are written.";
+        WriteValues "write.values": Domain::U16List, "[97, 98]",
+            "The values written; of function 22 what it leaves, where that is known.";
+        WriteOld "write.old": Domain::U16List, "[0, 0]",
+            "What stood there before, where all of it was seen; only with a device map, `--register-changes` or a rule that asks for it.";
+    }
+    Change {
+        Old "modbus.old": Domain::U16, "350", "What the register held when it was last seen.";
+        New "modbus.new": Domain::U16, "950", "What it holds now.";
+        Delta "modbus.delta": Domain::Int, "600", "The new value less the old one.";
     }
     Flags {
         Flags "modbus.flags": Domain::Words(&words::FLAGS), r#"["late"]"#, "What is odd about the message.";

@@ -1,0 +1,470 @@
+//! What was seen of each device before: the state behind tags, old values and register changes.
+//!
+//! A [`Memory`] is shown every message in the order of the capture. It answers with a [`Recall`]: what the device's
+//! [map](super::maps) calls the values that the message reads or writes, which values stood there before, and which
+//! nobody may see. A [`Record`](super::Record) that is given the recall has the fields that come of it.
+//!
+//! Two clients may talk to one server, so a memory must see the messages of all conversations in their one order.
+
+mod recent;
+mod shadow;
+
+use super::data::Data;
+use super::maps::{Form, MapId, Maps, Part, Register, TagId};
+use super::veil::{self, Hidden, Veil};
+use super::write::{Outcome, Write};
+use super::{Fact, List};
+use crate::modbus::{Body, Function, Kind, Message, Table};
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use recent::Recent;
+use shadow::Shadow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How many devices, told apart by server address and unit, are remembered.
+pub const DEVICES: usize = 65_536;
+
+/// The most registers that one value takes: a string of a whole answer.
+const LONGEST: usize = 125;
+
+/// What was seen of each device, within bounds.
+#[derive(Debug)]
+pub struct Memory {
+    maps: Arc<Maps>,
+    wanted: Remembered,
+    devices: Recent<(IpAddr, u8), Device>,
+    /// The number of the next device: never given twice, so that nothing is taken for another device's.
+    serial: u32,
+    shadow: Shadow,
+    changed: Vec<Change>,
+    forgotten: u64,
+}
+
+/// What is remembered of devices without a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Changes of registers, to be told.
+    pub changes: bool,
+    /// What stood where something is written.
+    pub old: bool,
+}
+
+/// A server address and unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Device {
+    serial: u32,
+    /// Which of the maps' identification texts it said.
+    texts: u64,
+    map: Option<MapId>,
+}
+
+/// A value that was another when it was last seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Change {
+    table: Table,
+    address: u16,
+    old: u16,
+    new: u16,
+    secret: bool,
+}
+
+/// What memory and maps add to a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recall<'a> {
+    tags: &'a [Tag<'a>],
+    /// What stood where the message writes.
+    pub(super) old: Option<List<'a>>,
+    /// What function 22 leaves.
+    pub(super) masked: Option<List<'a>>,
+    /// What must not be seen of the message's values.
+    pub(super) own: Veil<'a>,
+    /// What must not be seen of its request's values.
+    pub(super) request: Veil<'a>,
+    /// The change that the record tells of, in place of the message.
+    pub(super) change: Option<Changed<'a>>,
+}
+
+/// A change of a register, as a record tells it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changed<'a> {
+    pub(super) table: Table,
+    pub(super) address: u16,
+    pub(super) old: Fact<'a>,
+    pub(super) new: Fact<'a>,
+    pub(super) delta: Fact<'a>,
+}
+
+/// A mapped value that a message reads or writes.
+#[derive(Clone, Copy, Debug)]
+struct Tag<'a> {
+    tag: TagId,
+    value: Fact<'a>,
+    previous: Fact<'a>,
+    delta: Fact<'a>,
+    outside: Fact<'a>,
+}
+
+/// Values of a table from an address on.
+#[derive(Clone, Copy, Debug)]
+struct Area<'a> {
+    table: Table,
+    first: u16,
+    words: &'a [u16],
+    /// Whether they were written: who writes a shorter text writes all of the text.
+    written: bool,
+}
+
+impl<'a> Recall<'a> {
+    /// What it says of a part of a tag.
+    pub(super) fn tag(&self, tag: TagId, part: Part) -> Fact<'a> {
+        let tag = self.tags.iter().find(|known| known.tag == tag);
+        tag.map_or(Fact::Absent, |tag| tag.part(part))
+    }
+
+    /// Its tags' numbers, in the order of their addresses, those written first.
+    pub(super) fn tags(&self) -> impl Iterator<Item = TagId> {
+        self.tags.iter().map(|tag| tag.tag)
+    }
+}
+
+impl<'a> Tag<'a> {
+    const fn part(&self, part: Part) -> Fact<'a> {
+        match part {
+            Part::Value => self.value,
+            Part::Previous => self.previous,
+            Part::Delta => self.delta,
+            Part::Unsafe => self.outside,
+        }
+    }
+}
+
+impl Memory {
+    /// A memory that has seen nothing. Devices with a map are always remembered, others where `wanted` asks for it.
+    #[must_use]
+    pub fn new(maps: Arc<Maps>, wanted: Remembered) -> Self {
+        Self {
+            maps,
+            wanted,
+            devices: Recent::new(DEVICES),
+            serial: 0,
+            shadow: Shadow::new(shadow::PAGES),
+            changed: Vec::new(),
+            forgotten: 0,
+        }
+    }
+
+    /// Takes in a message, and tells what it knew before. What it makes goes to `arena`.
+    pub fn see<'a>(&mut self, message: &Message<'a>, arena: &'a Bump) -> Recall<'a> {
+        self.changed.clear();
+        if message.kind == Kind::Status {
+            return Recall::default();
+        }
+        let device = self.device(message);
+        if device.map.is_none() && self.wanted == Remembered::default() {
+            return Recall::default();
+        }
+        let write = Write::of(message);
+        let read = read_area(message, arena);
+        let (written, masked, old) = match &write {
+            Some(write) => self.written(device, write, arena),
+            None => (None, None, None),
+        };
+        let areas = [written.filter(|area| !area.words.is_empty()), read];
+        let mut recall = Recall { masked, ..Recall::default() };
+        if let Some(map) = device.map {
+            recall.tags = self.tags(device, map, areas, arena);
+            recall.own = self.veil_of_message(map, message, arena);
+            recall.request = self.veil_of_request(map, message, arena);
+        }
+        recall.old = old.map(|area| {
+            let veil = device.map.map_or(&[][..], |map| self.veil(map, area, arena));
+            veil::hide(registers(area.words, arena), veil, arena)
+        });
+        if write.is_some_and(|write| write.outcome == Outcome::Confirmed) {
+            match written {
+                Some(area) if !area.words.is_empty() => self.keep(device, area),
+                _ => self.forget(device, write.as_ref()),
+            }
+        }
+        if let Some(area) = read {
+            self.keep(device, area);
+        }
+        recall
+    }
+
+    /// How many registers the last message showed to have changed.
+    #[must_use]
+    pub const fn changes(&self) -> usize {
+        self.changed.len()
+    }
+
+    /// One of these changes.
+    #[must_use]
+    pub fn change<'a>(&self, number: usize, arena: &'a Bump) -> Option<Recall<'a>> {
+        let Change { table, address, old, new, secret } = *self.changed.get(number)?;
+        let value = |value: u16| {
+            if secret { Fact::Text(self.mark(&[value], arena)) } else { Fact::Int(value.into()) }
+        };
+        let delta = if secret { Fact::Absent } else { Fact::Int(i64::from(new) - i64::from(old)) };
+        let change = Changed { table, address, old: value(old), new: value(new), delta };
+        Some(Recall { change: Some(change), ..Recall::default() })
+    }
+
+    /// What it had to forget, with names for the summary.
+    pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [("devices forgotten", self.forgotten), ("values of registers forgotten", self.shadow.forgotten())].into_iter()
+    }
+
+    /// The device that a message is about, with what the message says of itself.
+    fn device(&mut self, message: &Message<'_>) -> Device {
+        let Self { maps, devices, serial, forgotten, .. } = self;
+        let (server, unit) = (message.flow.server.ip, message.mbap.unit_id);
+        let fresh = || {
+            *serial = serial.wrapping_add(1);
+            Device { serial: *serial, texts: 0, map: maps.of(server, unit, 0) }
+        };
+        let (device, gone) = devices.get_or_insert((server, unit), fresh);
+        *forgotten += u64::from(gone.is_some());
+        let Some(device) = device else { return Device { serial: 0, texts: 0, map: None } };
+        if maps.ask_identification() && message.kind == Kind::Response {
+            let objects = message.body.device_objects();
+            let texts = objects.fold(device.texts, |texts, object| texts | maps.texts_in(object.value));
+            if texts != device.texts {
+                device.texts = texts;
+                device.map = maps.of(server, unit, texts);
+            }
+        }
+        *device
+    }
+
+    /// What a write writes, what function 22 leaves, and what stood there before.
+    fn written<'a>(
+        &mut self,
+        device: Device,
+        write: &Write<'a>,
+        arena: &'a Bump,
+    ) -> (Option<Area<'a>>, Option<List<'a>>, Option<Area<'a>>) {
+        let Some((first, count)) = write.range() else { return (None, None, None) };
+        let count = usize::from(count).min(room(first));
+        let before = arena.alloc_slice_fill_copy(count.min(usize::from(super::write::MOST)), 0);
+        let known = !before.is_empty() && self.shadow.read(device.serial, write.table, first, before);
+        let old = known.then_some(Area::new(write.table, first, before));
+        let masked = write.masks().and_then(|masks| {
+            let before = old.and_then(|old| old.words.first().copied());
+            masks.apply(before).map(|left| registers(&[left], arena))
+        });
+        let words = masked.or_else(|| write.values(arena)).map_or(&[][..], |list| words(list, count, arena));
+        (Some(Area { written: true, ..Area::new(write.table, first, words) }), masked, old)
+    }
+
+    /// The mapped values that lie wholly in these areas; of one that lies in both, the later says what it is.
+    fn tags<'a>(
+        &mut self,
+        device: Device,
+        map: MapId,
+        areas: [Option<Area<'a>>; 2],
+        arena: &'a Bump,
+    ) -> &'a [Tag<'a>] {
+        let maps = Arc::clone(&self.maps);
+        let mut tags: BumpVec<'a, Tag<'a>> = BumpVec::new_in(arena);
+        for area in areas.into_iter().flatten() {
+            for (register, tag) in maps.touched(map, area.table, area.first, area.words.len()) {
+                let Some(words) = area.part(register) else { continue };
+                let made = self.tag(device, register, *tag, words, arena);
+                match tags.iter_mut().find(|known| known.tag == *tag) {
+                    Some(known) => *known = made,
+                    None => tags.push(made),
+                }
+            }
+        }
+        tags.into_bump_slice()
+    }
+
+    fn tag<'a>(
+        &mut self,
+        device: Device,
+        register: &Register,
+        tag: TagId,
+        words: &[u16],
+        arena: &'a Bump,
+    ) -> Tag<'a> {
+        let mut buffer = [0; LONGEST];
+        let before = buffer.get_mut(..words.len()).unwrap_or_default();
+        let known = !before.is_empty() && self.shadow.read(device.serial, register.table, register.address, before);
+        if register.secret {
+            let previous = if known { Fact::Text(self.mark(before, arena)) } else { Fact::Absent };
+            let value = Fact::Text(self.mark(words, arena));
+            return Tag { tag, value, previous, delta: Fact::Absent, outside: Fact::Absent };
+        }
+        let value = register.read(words, arena);
+        let previous = if known { register.read(before, arena) } else { Fact::Absent };
+        let numbers = register.quantity(before).filter(|_| known).zip(register.quantity(words));
+        let delta = numbers.map_or(Fact::Absent, |(old, new)| register.scale.delta(old, new));
+        let outside = register.safe.and_then(|safe| safe.excludes(value)).map_or(Fact::Absent, Fact::Bool);
+        Tag { tag, value, previous, delta, outside }
+    }
+
+    /// The mark that stands in place of a secret.
+    fn mark<'a>(&self, words: &[u16], arena: &'a Bump) -> &'a str {
+        let mark = arena.alloc(self.maps.key().mark(words));
+        std::str::from_utf8(mark).unwrap_or_default()
+    }
+
+    /// The secrets in an area.
+    fn veil<'a>(&self, map: MapId, area: Area<'_>, arena: &'a Bump) -> Veil<'a> {
+        if !self.maps.has_secrets_in(map, area.table) {
+            return &[];
+        }
+        let mut veil = BumpVec::new_in(arena);
+        let end = usize::from(area.first) + area.words.len();
+        for (register, _) in self.maps.touched(map, area.table, area.first, area.words.len()) {
+            if register.secret {
+                let first = usize::from(register.address.max(area.first) - area.first);
+                let last = (usize::from(register.last()) + 1).min(end) - usize::from(area.first) - 1;
+                let mark = self.mark(area.words.get(first..=last).unwrap_or_default(), arena);
+                veil.push(Hidden { first, last, mark });
+            }
+        }
+        veil.into_bump_slice()
+    }
+
+    /// All of values that may be secret, since nobody saw where they come from.
+    fn whole<'a>(&self, map: MapId, table: Table, words: &[u16], arena: &'a Bump) -> Veil<'a> {
+        if !self.maps.has_secrets_in(map, table) {
+            return &[];
+        }
+        std::slice::from_ref(arena.alloc(Hidden { first: 0, last: usize::MAX, mark: self.mark(words, arena) }))
+    }
+
+    fn veil_of_message<'a>(&self, map: MapId, message: &Message<'a>, arena: &'a Bump) -> Veil<'a> {
+        let table = message.function().table;
+        if !self.maps.has_secrets_in(map, table) {
+            return &[];
+        }
+        let body = message.body;
+        if let Body::Opaque(bytes) = body {
+            let mut words = BumpVec::new_in(arena);
+            words.extend(bytes.iter().map(|byte| u16::from(*byte)));
+            return self.whole(map, table, &words, arena);
+        }
+        let data = Data { function_code: message.function_code, body, values: message.values(), veil: &[], arena };
+        let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
+        match (body, message.request) {
+            (Body::Bits { .. } | Body::Registers { .. }, request) => {
+                let asked = request.filter(|request| request.function_code == message.function_code);
+                match asked.and_then(|request| request.body.address()) {
+                    Some(first) => self.veil(map, Area::new(table, first, words), arena),
+                    None => self.whole(map, table, words, arena),
+                }
+            }
+            _ => self.veil_of_written(map, table, body, words, arena),
+        }
+    }
+
+    fn veil_of_request<'a>(&self, map: MapId, message: &Message<'a>, arena: &'a Bump) -> Veil<'a> {
+        let Some(request) = message.request else { return &[] };
+        let function_code = request.function_code;
+        let table = Function::of(function_code).table;
+        if !self.maps.has_secrets_in(map, table) {
+            return &[];
+        }
+        let data = Data { function_code, body: request.body, values: request.values(), veil: &[], arena };
+        let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
+        self.veil_of_written(map, table, request.body, words, arena)
+    }
+
+    /// The secrets in what a PDU writes.
+    fn veil_of_written<'a>(
+        &self,
+        map: MapId,
+        table: Table,
+        body: Body<'_>,
+        words: &[u16],
+        arena: &'a Bump,
+    ) -> Veil<'a> {
+        match body {
+            Body::WriteSingle { address, .. } | Body::WriteMultiple { address, .. } => {
+                self.veil(map, Area::new(table, address, words), arena)
+            }
+            Body::ReadWriteQuery { write_address, .. } => self.veil(map, Area::new(table, write_address, words), arena),
+            // The masks are as good as the value.
+            Body::MaskWrite { address, and_mask, or_mask } => {
+                let hidden = !self.veil(map, Area::new(table, address, &[0]), arena).is_empty();
+                if hidden { self.whole(map, table, &[and_mask, or_mask], arena) } else { &[] }
+            }
+            _ => &[],
+        }
+    }
+
+    /// Keeps what an area holds now.
+    fn keep(&mut self, device: Device, area: Area<'_>) {
+        let Self { shadow, maps, wanted, changed, .. } = self;
+        let (changes, map, table) = (wanted.changes, device.map, area.table);
+        shadow.keep(device.serial, table, area.first, area.words, &mut |address, old, new| {
+            if changes {
+                let secret = map.is_some_and(|map| {
+                    maps.touched(map, table, address, 1).any(|(register, _)| register.secret)
+                });
+                changed.push(Change { table, address, old, new, secret });
+            }
+        });
+    }
+
+    /// Forgets what a confirmed write wrote over, if nobody saw with what.
+    fn forget(&mut self, device: Device, write: Option<&Write<'_>>) {
+        if let Some(write) = write
+            && let Some((first, count)) = write.range()
+        {
+            self.shadow.forget(device.serial, write.table, first, count);
+        }
+    }
+}
+
+impl<'a> Area<'a> {
+    /// The values from `first` on, up to the last address there is.
+    fn new(table: Table, first: u16, words: &'a [u16]) -> Self {
+        Self { table, first, words: words.get(..room(first)).unwrap_or(words), written: false }
+    }
+
+    /// The words of a register that lies wholly in it; of a text that is written, as many as are written.
+    fn part(&self, register: &Register) -> Option<&'a [u16]> {
+        let start = usize::from(register.address.checked_sub(self.first)?);
+        let rest = self.words.get(start..).filter(|rest| !rest.is_empty())?;
+        let whole = rest.get(..usize::from(register.length()));
+        let shorter = self.written && matches!(register.form, Form::Text { .. });
+        whole.or(shorter.then_some(rest))
+    }
+}
+
+/// How many addresses there are from `first` on.
+fn room(first: u16) -> usize {
+    usize::from(u16::MAX - first) + 1
+}
+
+/// What an answer tells of the places that its request asked for.
+fn read_area<'a>(message: &Message<'a>, arena: &'a Bump) -> Option<Area<'a>> {
+    if message.kind != Kind::Response || !matches!(message.body, Body::Bits { .. } | Body::Registers { .. }) {
+        return None;
+    }
+    let request = message.request.filter(|request| request.function_code == message.function_code)?;
+    let (first, quantity) = (request.body.address()?, request.body.quantity()?);
+    let function_code = message.function_code;
+    let data = Data { function_code, body: message.body, values: message.values(), veil: &[], arena };
+    let words = words(data.list()?, usize::from(quantity), arena);
+    (!words.is_empty()).then(|| Area::new(message.function().table, first, words))
+}
+
+/// At most `count` values of a list.
+fn words<'a>(list: List<'a>, count: usize, arena: &'a Bump) -> &'a [u16] {
+    let mut words = BumpVec::new_in(arena);
+    words.extend(list.numbers().take(count));
+    words.into_bump_slice()
+}
+
+/// Values as a list.
+fn registers<'a>(words: &[u16], arena: &'a Bump) -> List<'a> {
+    let mut bytes = BumpVec::with_capacity_in(words.len() * 2, arena);
+    words.iter().for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
+    List::Registers(bytes.into_bump_slice())
+}

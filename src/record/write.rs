@@ -1,0 +1,175 @@
+//! What a message writes, said in one way for the seven functions that write (5, 6, 15, 16, 21, 22 and 23).
+//!
+//! A write is told four times at most: when it is attempted (the query), and then confirmed (the answer), refused (the
+//! exception) or unanswered (the timeout). All tell the same addresses and values, those of the query.
+
+use super::data::Data;
+use super::schema::Native;
+use super::{Fact, List, vocabulary};
+use crate::modbus::{Body, FileGroups, Kind, Message, Table, Values};
+use bumpalo::Bump;
+use bumpalo::collections::Vec;
+
+/// The most addresses that a function can write: 1968 coils (6.11). A query that names more is flagged
+/// (`quantity_limit`) and refused; of its addresses these count.
+pub(super) const MOST: u16 = 1968;
+
+/// How a write went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Attempted,
+    Confirmed,
+    Refused,
+    Unanswered,
+}
+
+/// Where a write's addresses and values are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Teller {
+    /// In the message.
+    Own,
+    /// In its request.
+    Request,
+    /// Nowhere that was seen.
+    Nobody,
+}
+
+/// One write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Write<'a> {
+    pub(super) outcome: Outcome,
+    pub(super) table: Table,
+    pub(super) teller: Teller,
+    pub(super) body: Body<'a>,
+    code: u8,
+}
+
+/// Whether a message tells of a write.
+pub(super) fn is_write(message: &Message<'_>) -> bool {
+    matches!(message.function().code, 5 | 6 | 15 | 16 | 21 | 22 | 23) && message.kind != Kind::Status
+}
+
+impl<'a> Write<'a> {
+    /// The write that a message tells of.
+    pub(super) fn of(message: &Message<'a>) -> Option<Self> {
+        if !is_write(message) {
+            return None;
+        }
+        let function = message.function();
+        let outcome = match message.kind {
+            Kind::Query => Outcome::Attempted,
+            Kind::Response => Outcome::Confirmed,
+            Kind::Exception => Outcome::Refused,
+            Kind::Timeout => Outcome::Unanswered,
+            Kind::Status => return None,
+        };
+        let asked = message.request.filter(|request| request.function_code == function.code);
+        let (teller, body) = match (message.kind, asked) {
+            (Kind::Query | Kind::Timeout, _) => (Teller::Own, message.body),
+            (_, Some(request)) => (Teller::Request, request.body),
+            // Most answers repeat what was written, or at least where.
+            (Kind::Response, None) => (Teller::Own, message.body),
+            (_, None) => (Teller::Nobody, message.body),
+        };
+        Some(Self { outcome, table: function.table, teller, body, code: function.code })
+    }
+
+    /// The first address and how many follow; none for a file, and where nobody tells.
+    pub(super) fn range(&self) -> Option<(u16, u16)> {
+        let (first, quantity) = match self.body {
+            Body::WriteSingle { address, .. } | Body::MaskWrite { address, .. } => (address, 1),
+            Body::WriteMultiple { address, quantity, .. } | Body::WriteMultipleResponse { address, quantity } => {
+                (address, quantity)
+            }
+            Body::ReadWriteQuery { write_address, write_quantity, .. } => (write_address, write_quantity),
+            _ => return None,
+        };
+        Some((first, quantity))
+    }
+
+    /// The values written, except for function 22, whose values depend on those before, and for files.
+    pub(super) fn values(&self, arena: &'a Bump) -> Option<List<'a>> {
+        let values = match self.body {
+            Body::WriteSingle { .. } | Body::WriteMultiple { .. } | Body::ReadWriteQuery { .. } => {
+                self.body.values(self.code)
+            }
+            _ => Values::None,
+        };
+        Data { function_code: self.code, body: self.body, values, veil: &[], arena }.list()
+    }
+
+    /// The bits that function 22 keeps and sets.
+    pub(super) const fn masks(&self) -> Option<Masks> {
+        match self.body {
+            Body::MaskWrite { and_mask, or_mask, .. } => Some(Masks { and_mask, or_mask }),
+            _ => None,
+        }
+    }
+
+    /// What it says of a field that needs no memory.
+    pub(super) fn fact(&self, native: Native, arena: &'a Bump) -> Fact<'a> {
+        match native {
+            Native::WriteOutcome => Fact::Word(&vocabulary::OUTCOME, self.outcome as u16),
+            Native::WriteTable => Fact::Word(&vocabulary::TABLE, self.table as u16),
+            Native::WriteAddresses => self.addresses(arena),
+            Native::WriteCount => self.count(),
+            _ => Fact::Absent,
+        }
+    }
+
+    fn addresses(&self, arena: &'a Bump) -> Fact<'a> {
+        let span = |first: u16, count: u16| {
+            let beyond = count.min(MOST).checked_sub(1)?;
+            Some([first, first.saturating_add(beyond)])
+        };
+        let mut spans = Vec::new_in(arena);
+        match self.range() {
+            Some((first, count)) => spans.extend(span(first, count)),
+            None => {
+                let places = self.groups().filter_map(|group| Some((group.place?.1, group.length)));
+                spans.extend(places.filter_map(|(record, length)| span(record, length)));
+            }
+        }
+        if spans.is_empty() { Fact::Absent } else { Fact::List(List::Spans(spans.into_bump_slice())) }
+    }
+
+    fn count(&self) -> Fact<'a> {
+        match (self.range(), self.body) {
+            (Some((_, count)), _) => Fact::Int(count.into()),
+            (None, Body::WriteFile { .. }) => Fact::Int(self.groups().map(|group| i64::from(group.length)).sum()),
+            _ => Fact::Absent,
+        }
+    }
+
+    /// The registers that function 21 writes to all files.
+    pub(super) fn records(&self, arena: &'a Bump) -> Option<List<'a>> {
+        if !matches!(self.body, Body::WriteFile { .. }) {
+            return None;
+        }
+        let mut bytes = Vec::new_in(arena);
+        self.groups().for_each(|group| bytes.extend_from_slice(group.data.as_chunks::<2>().0.as_flattened()));
+        Some(List::Registers(bytes.into_bump_slice()))
+    }
+
+    fn groups(&self) -> FileGroups<'a> {
+        self.body.file_groups()
+    }
+}
+
+/// The masks of function 22.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Masks {
+    and_mask: u16,
+    or_mask: u16,
+}
+
+impl Masks {
+    /// What is left of a register (6.16), where its value before does not matter or is known.
+    pub(super) fn apply(self, before: Option<u16>) -> Option<u16> {
+        let Self { and_mask, or_mask } = self;
+        if and_mask == 0 {
+            return Some(or_mask);
+        }
+        before.map(|before| (before & and_mask) | (or_mask & !and_mask))
+    }
+}
