@@ -301,3 +301,76 @@ fn refuse_overlaps(placed: &[Placed], problems: &mut Problems) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigma::render;
+
+    fn told(source: &str) -> String {
+        match read(&"thermo.yml".into(), source) {
+            Ok(registers) => format!("{registers:?}"),
+            Err(found) => found.iter().map(|found| render(found, source, false) + "\n").collect(),
+        }
+    }
+
+    #[test]
+    fn every_type_is_read() {
+        let source = "registers:\n\
+            - {name: a, address: 0}\n\
+            - {name: b, address: 0x10, type: i32, order: CDAB, scale: 0.1, offset: -40, unit: °C, safe: {min: 0, max: 80}}\n\
+            - {name: c, address: 18, type: f64, table: input}\n\
+            - {name: d, address: 18, type: bcd, length: 2}\n\
+            - {name: e, address: 31, type: string, length: 16, packing: one, secret: true}\n\
+            - {name: f, address: 50, type: bits, bits: {0: pump, 15: alarm}}\n\
+            - {name: g, address: 51, type: enum, values: {0: 'off', 1: 'on'}}\n\
+            - {name: h, address: 65535, table: coils}\n\
+            - {name: i, address: 65535, table: discrete_inputs, type: enum, values: {1: open}}\n";
+        insta::assert_snapshot!("types", told(source).replace(" }, Register", " },\nRegister"));
+    }
+
+    #[test]
+    fn every_mistake_is_shown_in_its_place() {
+        let register = |fields: &str| format!("registers:\n- {{{fields}}}\n");
+        let all = [
+            String::new(),
+            "registers: 5".into(),
+            "register: []".into(),
+            "registers: [".into(),
+            "registers: []\n---\nregisters: []\n".into(),
+            register("name: a"),
+            register("address: 5"),
+            register("name: a b, address: 5"),
+            register("name: a.previous, address: 5"),
+            register("name: a, address: 70000"),
+            register("name: a, address: -1"),
+            register("name: a, address: five"),
+            register("name: a, address: 65535, type: u32"),
+            register("name: a, address: 5, type: i17"),
+            register("name: a, address: 5, type: int"),
+            register("name: a, address: 5, tabel: coils"),
+            register("name: a, address: 5, table: holding_register"),
+            register("name: a, address: 5, table: coils, type: u16"),
+            register("name: a, address: 5, type: bool"),
+            register("name: a, address: 5, type: u32, order: ABDC"),
+            register("name: a, address: 5, scale: 0"),
+            register("name: a, address: 5, scale: tenth"),
+            register("name: a, address: 5, safe: {min: 9, max: 2}"),
+            register("name: a, address: 5, safe: {}"),
+            register("name: a, address: 5, safe: {minimum: 2}"),
+            register("name: a, address: 5, secret: 'yes'"),
+            register("name: a, address: 5, type: string"),
+            register("name: a, address: 5, type: string, length: 126"),
+            register("name: a, address: 5, type: bits"),
+            register("name: a, address: 5, type: bits, bits: {16: x}"),
+            register("name: a, address: 5, type: enum, values: [x]"),
+            register("name: a, address: 5, type: string, length: 2, scale: 0.1"),
+            "registers:\n- {name: a, address: 5}\n- {name: a, address: 6}\n".into(),
+            "registers:\n- {name: a, address: 5, type: u32}\n- {name: b, address: 6}\n- {name: c, address: 6, table: input}\n"
+                .into(),
+        ];
+        let told: Vec<String> = all.iter().map(|source| told(source)).collect();
+        assert!(told.iter().all(|told| told.starts_with("error[")), "{told:?}");
+        insta::assert_snapshot!("mistakes", told.join("\n"));
+    }
+}

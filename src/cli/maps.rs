@@ -101,7 +101,7 @@ impl Reader<'_> {
         let servers = self.several(fields.get("server"), "an address or a network", server);
         let units = self.several(fields.get("unit"), "a unit", units);
         let identification =
-            self.several(fields.get("identification"), "a text", |node| text(node, "a text").map(str::to_owned));
+            self.several(fields.get("identification"), "a text", |node| text(node, "what a device says").map(str::to_owned));
         let file = self.problems.keep(fields.need("file", "an entry of `maps`"))?;
         let registers = self.file(file)?;
         Some(Map { applies: Applies { servers: servers?, units: units?, identification: identification? }, registers })
@@ -202,4 +202,61 @@ fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
     }
     let unit = integer(node, "a unit", 0..=255)?;
     Ok(unit as u8..=unit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a configuration in a folder that holds an empty map and a few files beside it.
+    fn told(source: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
+        file("a.yml", b"registers:\n- {name: a, address: 5, secret: true}\n");
+        file("wrong.yml", b"registers:\n- {name: a}\n");
+        file("latin.yml", b"registers: [] # \xB0C\n");
+        file("key", b"k\n");
+        file("empty", b"\n");
+        let read = read(&folder.path().join("sigmabus.yml"), source, false);
+        let told = if read.problems.is_empty() {
+            format!("{:?} {:?}", read.maps.iter().map(|map| &map.applies).collect::<Vec<_>>(), read.key)
+        } else {
+            read.problems.join("\n")
+        };
+        told.replace(&folder.path().display().to_string(), "FOLDER")
+    }
+
+    #[test]
+    fn maps_apply_by_server_unit_and_identification() {
+        let source = "maps:\n- {file: a.yml}\n- file: a.yml\n  server: [10.0.2.24, 10.1.0.7/16, '2001:db8::/32']\n  \
+                      unit: [1, 3-5]\n  identification: [ACME, TM-4]\nsecret_key: file:key\n";
+        insta::assert_snapshot!(told(source));
+    }
+
+    #[test]
+    fn every_mistake_is_shown_in_its_place() {
+        let all = [
+            "maps: a.yml",
+            "maps: [a.yml]",
+            "maps: [{}]",
+            "maps: [{fiel: a.yml}]",
+            "maps: [{file: b.yml}]",
+            "maps: [{file: latin.yml}]",
+            "maps: [{file: wrong.yml}]",
+            "maps: [{file: a.yml, server: 10.0.2}]",
+            "maps: [{file: a.yml, server: [10.0.2.0/33]}]",
+            "maps: [{file: a.yml, server: {}}]",
+            "maps: [{file: a.yml, unit: 256}]",
+            "maps: [{file: a.yml, unit: [5-3]}]",
+            "maps: [{file: a.yml, unit: []}]",
+            "maps: [{file: a.yml, identification: [[]]}]",
+            "secret_key: abcdef",
+            "secret_key: ${SIGMABUS_NO_SUCH_KEY}",
+            "secret_key: file:nokey",
+            "secret_key: file:empty",
+        ];
+        let told: Vec<String> = all.iter().map(|source| told(source)).collect();
+        assert!(told.iter().all(|told| told.starts_with("error[")), "{told:?}");
+        insta::assert_snapshot!(told.join("\n"));
+    }
 }

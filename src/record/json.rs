@@ -303,7 +303,9 @@ mod tests {
                 r#""modbus.category":"public","modbus.access":"write","modbus.table":"holding_registers","#,
                 r#""modbus.address":31,"modbus.address_end":36,"modbus.quantity":6,"modbus.byte_count":12,"#,
                 r#""modbus.values":[97,98,99,100,101,102],"modbus.value":97,"modbus.value_min":97,"#,
-                r#""modbus.value_max":102,"modbus.text":"abcdef"}"#,
+                r#""modbus.value_max":102,"modbus.text":"abcdef","write.outcome":"attempted","#,
+                r#""write.table":"holding_registers","write.addresses":"31-36","write.count":6,"#,
+                r#""write.values":[97,98,99,100,101,102]}"#,
             )
         );
     }
@@ -333,7 +335,8 @@ mod tests {
     fn to_mask_one_field_of_values_is_to_mask_them_all() {
         let written = masked(&sample("write registers"), &["modbus.text"]);
         assert!(written.starts_with(r#"...{"EventTime":"#));
-        assert!(written.contains(r#""modbus.text":"[masked]"}"#));
+        assert!(written.contains(r#""modbus.text":"[masked]","#));
+        assert!(written.ends_with(r#""write.count":6,"write.values":"[masked]"}"#));
         assert!(written.contains(r#""modbus.values":"[masked]","modbus.value":"[masked]""#));
         assert!(written.contains(r#""modbus.address":31"#));
         let refused = masked(&sample("write refused"), &["modbus.query.write_multiple_registers.registers"]);

@@ -82,6 +82,7 @@ mod tests {
         assert_eq!(ints(List::Bits { bytes: &[1], count: 9 }).len(), 8);
         let words: Vec<_> = List::Words(&FLAGS, 0x8000_0005).elements().collect();
         assert_eq!(words, [Fact::Word(&FLAGS, 0), Fact::Word(&FLAGS, 2), Fact::Word(&FLAGS, 31)]);
+        assert_eq!(ints(List::Spans(&[[3, 5], [9, 9], [65_534, 65_535]])), [3, 4, 5, 9, 65_534, 65_535]);
         assert_eq!(List::Facts(&[Fact::Null]).elements().collect::<Vec<_>>(), [Fact::Null]);
     }
 

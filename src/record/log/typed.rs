@@ -186,6 +186,17 @@ mod tests {
     }
 
     #[test]
+    fn ranges_are_read_as_they_are_printed() {
+        let arena = Bump::new();
+        let apply = |text| Typing::of(Domain::U16List).unwrap().apply(Fact::Text(text), &arena);
+        assert_eq!(apply("31-46, 50"), Fact::List(List::Spans(&[[31, 46], [50, 50]])));
+        assert_eq!(apply("0-65535"), Fact::List(List::Spans(&[[0, 65_535]])));
+        for other in ["", "46-31", "31-", "31 - 46", "31,46", "65536", "031", "secret:31"] {
+            assert_eq!(apply(other), Fact::Text(other), "{other}");
+        }
+    }
+
+    #[test]
     fn a_list_is_typed_only_as_a_whole() {
         let arena = Bump::new();
         let apply = |domain, facts: &'static [Fact<'static>]| match Typing::of(domain)

@@ -468,3 +468,261 @@ fn registers<'a>(words: &[u16], arena: &'a Bump) -> List<'a> {
     words.iter().for_each(|word| bytes.extend_from_slice(&word.to_be_bytes()));
     List::Registers(bytes.into_bump_slice())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::maps::{Applies, Map, Order, Packing, Safe, Scale, SecretKey};
+    use super::super::samples::{Sample, sample};
+    use super::super::{Record, Slots, json};
+    use super::*;
+
+    /// The article's device: temperature at 4 in tenths, a passphrase from 31 on; and a coil.
+    fn thermometer() -> Arc<Maps> {
+        let register = |name: &str, address| Register {
+            name: name.into(),
+            table: Table::HoldingRegisters,
+            address,
+            form: Form::Int { registers: 1, signed: true, order: Order::Abcd },
+            scale: Scale::default(),
+            unit: None,
+            safe: None,
+            secret: false,
+        };
+        let temperature = Register {
+            scale: Scale::new(0.1, 0.0),
+            safe: Some(Safe { min: 0.0, max: 80.0 }),
+            ..register("temperature", 4)
+        };
+        let wide = Register {
+            form: Form::Int { registers: 2, signed: false, order: Order::Abcd },
+            ..register("wide", 5)
+        };
+        let passphrase = Register {
+            form: Form::Text { registers: 16, packing: Packing::One },
+            secret: true,
+            ..register("passphrase", 31)
+        };
+        let pump = Register { table: Table::Coils, form: Form::Bool, ..register("pump", 172) };
+        let map = Map { applies: Applies::default(), registers: vec![temperature, wide, passphrase, pump] };
+        Arc::new(Maps::new(vec![map], SecretKey::new("k")))
+    }
+
+    /// A memory with what it says of one message after the other.
+    struct Bench {
+        maps: Arc<Maps>,
+        memory: Memory,
+    }
+
+    impl Bench {
+        fn new(maps: Arc<Maps>, wanted: Remembered) -> Self {
+            Self { memory: Memory::new(Arc::clone(&maps), wanted), maps }
+        }
+
+        /// The fields whose names begin with one of `prefixes`, of the message's record and of those of changes.
+        fn see(&mut self, sample: Sample, prefixes: &[&str]) -> Vec<String> {
+            sample.with(|message| {
+                let (arena, slots) = (Bump::new(), Slots::with_tags(self.maps.tags()));
+                let recall = self.memory.see(message, &arena);
+                let mut told = vec![fields(&Record::new(message, &slots, &arena).with(&recall), prefixes)];
+                for number in 0..self.memory.changes() {
+                    let recall = self.memory.change(number, &arena).unwrap();
+                    let nothing = Message { body: Body::Empty, data: &[], request: None, ..*message };
+                    let status = Message { kind: Kind::Status, ..nothing };
+                    told.push(fields(&Record::new(&status, &slots, &arena).with(&recall), prefixes));
+                }
+                told
+            })
+        }
+    }
+
+    fn fields(record: &Record<'_>, prefixes: &[&str]) -> String {
+        let mut line = Vec::new();
+        json::write_json(record, &mut line);
+        let all: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&line).unwrap();
+        let wanted = all.iter().filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+        wanted.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    }
+
+    const fn query(pdu: &'static [u8]) -> Sample {
+        Sample { name: "", kind: Kind::Query, pdu, request: None }
+    }
+
+    const fn answer(pdu: &'static [u8], request: &'static [u8]) -> Sample {
+        Sample { name: "", kind: Kind::Response, pdu, request: Some(request) }
+    }
+
+    #[test]
+    fn tags_have_the_value_before_and_the_difference() {
+        let mut bench = Bench::new(thermometer(), Remembered::default());
+        let mut tags = |sample| bench.see(sample, &["tag."]).join("|");
+        const READ: &[u8] = b"\x03\0\x03\0\x02";
+        assert_eq!(tags(query(READ)), "");
+        assert_eq!(tags(answer(b"\x03\x04\0\x01\x01\x85", READ)), "tag.temperature=38.9 tag.temperature.unsafe=false");
+        assert_eq!(
+            tags(answer(b"\x03\x04\0\x01\x03\x85", READ)),
+            "tag.temperature=90.1 tag.temperature.delta=51.2 tag.temperature.previous=38.9 tag.temperature.unsafe=true"
+        );
+        // Attempted, it is the new value already; what stands in the device is still the old one.
+        const WRITE: &[u8] = b"\x06\0\x04\0\x00";
+        let written = "tag.temperature=0.0 tag.temperature.delta=-90.1 tag.temperature.previous=90.1 tag.temperature.unsafe=false";
+        assert_eq!(tags(query(WRITE)), written);
+        assert_eq!(tags(Sample { kind: Kind::Exception, ..answer(b"\x86\x02", WRITE) }), written);
+        assert_eq!(tags(answer(WRITE, WRITE)), written);
+        assert_eq!(
+            tags(answer(b"\x03\x04\0\x01\0\x01", READ)),
+            "tag.temperature=0.1 tag.temperature.delta=0.1 tag.temperature.previous=0.0 tag.temperature.unsafe=false"
+        );
+    }
+
+    #[test]
+    fn only_what_lies_wholly_in_a_message_has_a_tag() {
+        let mut bench = Bench::new(thermometer(), Remembered::default());
+        let mut tags = |sample| bench.see(sample, &["tag.wide"]).join("|");
+        assert_eq!(tags(query(b"\x06\0\x05\0\x01")), "");
+        assert_eq!(tags(query(b"\x10\0\x06\0\x02\x04\0\x01\0\x02")), "");
+        assert_eq!(tags(query(b"\x10\0\x05\0\x02\x04\0\x01\0\x02")), "tag.wide=65538");
+        // The quantity promises more than there is.
+        assert_eq!(tags(query(b"\x10\0\x05\0\x02\x02\0\x01")), "");
+    }
+
+    #[test]
+    fn secrets_are_marks_wherever_they_would_stand() {
+        let mark = |text: &str| {
+            let words: Vec<u16> = text.bytes().map(u16::from).collect();
+            String::from_utf8(SecretKey::new("k").mark(&words).to_vec()).unwrap()
+        };
+        let mut bench = Bench::new(thermometer(), Remembered::default());
+        let everything = &["modbus.", "write.", "tag."];
+        for name in ["write registers", "registers written", "write refused", "no code"] {
+            let told = bench.see(sample(name), everything).join("|");
+            assert!(told.contains(&mark("abcdef")), "{name}: {told}");
+            assert!(!told.contains("[97") && !told.contains("=97") && !told.contains("abcdef"), "{name}: {told}");
+        }
+        // Beside a secret the other values stay; another read of it has another mark if it is another part.
+        const READ: &[u8] = b"\x03\0\x1D\0\x05";
+        let told = bench.see(answer(b"\x03\x0A\0\x01\0\x02\0a\0b\0c", READ), &["modbus.v", "modbus.t"]).join("");
+        let abc = mark("abc");
+        assert_eq!(
+            told,
+            format!(
+                "modbus.table=\"holding_registers\" modbus.text=\"{abc}\" modbus.trans_id=7 modbus.value=1 \
+                 modbus.value_max=2 modbus.value_min=1 modbus.values=[1,2,\"{abc}\"]"
+            )
+        );
+        // Nobody saw what these answer, or they cannot be read: they may be secret.
+        for odd in [
+            Sample { request: None, ..answer(b"\x03\x02\0a", b"") },
+            Sample { kind: Kind::Query, ..query(b"\x10\0\x1F\0a") },
+            query(b"\x16\0\x20\0\0\0a"),
+        ] {
+            let told = bench.see(odd, everything).join("|");
+            assert!(told.contains("secret:") && !told.contains("[97") && !told.contains("=97") && !told.contains("0061"), "{told}");
+        }
+        // Other tables have no secrets.
+        assert!(bench.see(answer(b"\x04\x02\0a", b"\x04\0\x1F\0\x01"), everything)[0].contains("modbus.values=[97]"));
+    }
+
+    #[test]
+    fn old_values_and_masks_come_from_what_was_seen() {
+        let mut bench = Bench::new(Arc::default(), Remembered { old: true, changes: false });
+        let mut write = |sample| bench.see(sample, &["write.o", "write.v"]).join("|");
+        const MASK: &[u8] = b"\x16\0\x04\0\xF2\0\x25";
+        assert_eq!(write(query(MASK)), "write.outcome=\"attempted\"");
+        write(answer(b"\x03\x02\0\x12", b"\x03\0\x04\0\x01"));
+        // 6.16: 0x12 and 0xF2, or 0x25 and not 0xF2, are 0x17.
+        assert_eq!(write(query(MASK)), "write.old=[18] write.outcome=\"attempted\" write.values=[23]");
+        write(answer(MASK, MASK));
+        const WRITE: &[u8] = b"\x10\0\x04\0\x01\x02\0\x09";
+        let confirmed = answer(b"\x10\0\x04\0\x01", WRITE);
+        assert_eq!(write(confirmed), "write.old=[23] write.outcome=\"confirmed\" write.values=[9]");
+        assert_eq!(write(query(WRITE)), "write.old=[9] write.outcome=\"attempted\" write.values=[9]");
+        // Somebody wrote unseen: nothing is known any more.
+        write(Sample { request: None, ..confirmed });
+        assert_eq!(write(query(WRITE)), "write.outcome=\"attempted\" write.values=[9]");
+        // And-mask 0: the value before does not matter.
+        assert_eq!(write(query(b"\x16\0\x04\0\0\0\x25")), "write.outcome=\"attempted\" write.values=[37]");
+    }
+
+    #[test]
+    fn changes_of_all_four_tables_are_told() {
+        let mut bench = Bench::new(thermometer(), Remembered { changes: true, old: false });
+        let told = &["modbus.kind", "modbus.status", "modbus.table", "modbus.address", "modbus.old", "modbus.new", "modbus.delta"];
+        let mut changes = |sample| bench.see(sample, told).split_off(1).join("\n");
+        for (first, then, request) in [
+            (&b"\x01\x01\x05"[..], &b"\x01\x01\x04"[..], &b"\x01\0\x13\0\x03"[..]),
+            (b"\x02\x01\x05", b"\x02\x01\x07", b"\x02\0\x13\0\x03"),
+            (b"\x03\x04\0\x01\0\x02", b"\x03\x04\0\x01\0\x01", b"\x03\0\x6B\0\x02"),
+            (b"\x04\x02\xFF\xFF", b"\x04\x02\0\0", b"\x04\xFF\xFF\0\x01"),
+        ] {
+            assert_eq!(changes(answer(first, request)), "");
+            let change = changes(answer(then, request));
+            assert!(change.contains(r#"modbus.kind="status""#) && change.contains(r#"modbus.status="register_change""#));
+            assert_eq!(change.lines().count(), 1, "{change}");
+        }
+        // A write changes when it is confirmed, and a secret changes without being told.
+        assert_eq!(changes(query(b"\x06\0\x6B\0\x09")), "");
+        assert_eq!(
+            changes(answer(b"\x06\0\x6B\0\x09", b"\x06\0\x6B\0\x09")),
+            "modbus.address=107 modbus.delta=8 modbus.kind=\"status\" modbus.new=9 modbus.old=1 \
+             modbus.status=\"register_change\" modbus.table=\"holding_registers\""
+        );
+        changes(answer(b"\x06\0\x1F\0a", b"\x06\0\x1F\0a"));
+        let secret = changes(answer(b"\x06\0\x1F\0b", b"\x06\0\x1F\0b"));
+        assert!(secret.contains("modbus.old=\"secret:") && !secret.contains("delta"), "{secret}");
+    }
+
+    #[test]
+    fn a_device_is_known_by_what_it_says() {
+        let register = super::super::maps::testing::register("speed", 0x6B);
+        let applies = Applies { identification: vec!["v2".into(), "A\"B".into()], ..Applies::default() };
+        let maps = Arc::new(Maps::new(vec![Map { applies, registers: vec![register] }], SecretKey::default()));
+        let mut bench = Bench::new(maps, Remembered::default());
+        let read = sample("holding read");
+        assert_eq!(bench.see(read, &["tag."]), [""]);
+        bench.see(sample("device id"), &[]);
+        assert_eq!(bench.see(read, &["tag."]), ["tag.speed=555"]);
+    }
+
+    #[test]
+    fn what_memory_adds_is_stored_faithfully() {
+        let maps = thermometer();
+        let mut memory = Memory::new(Arc::clone(&maps), Remembered { changes: true, old: true });
+        let mut slots = Slots::with_tags(maps.tags());
+        let names = ["tag.temperature", "tag.temperature.delta", "tag.temperature.unsafe", "tag.passphrase", "write.old"];
+        let names = [&names[..], &["modbus.values", "write.values", "write.addresses", "modbus.text"]].concat();
+        names.iter().for_each(|name| _ = slots.want(name));
+        let plan = super::super::LogPlan::new(&slots, true);
+        const READ: &[u8] = b"\x03\0\x04\0\x01";
+        let samples = [
+            answer(b"\x03\x02\x01\x85", READ),
+            answer(b"\x03\x02\x03\x85", READ),
+            query(b"\x06\0\x04\0\x01"),
+            sample("write registers"),
+            sample("write refused"),
+        ];
+        for sample in samples {
+            sample.with(|message| {
+                let (arena, mut line) = (Bump::new(), Vec::new());
+                let recall = memory.see(message, &arena);
+                let live = Record::new(message, &slots, &arena).with(&recall);
+                json::write_json(&live, &mut line);
+                let stored = super::super::LogRecord::read(&line, &plan, &arena).unwrap();
+                use super::super::Facts;
+                for (slot, name) in slots.iter() {
+                    let print = |fact| {
+                        let mut out = Vec::new();
+                        json::write_fact(fact, &mut out);
+                        String::from_utf8(out).unwrap()
+                    };
+                    assert_eq!(print(live.fact(slot)), print(stored.fact(slot)), "{name}");
+                }
+                let values = |facts: &dyn Facts| {
+                    let mut values = Vec::new();
+                    facts.each_value(&mut |fact| values.push(format!("{fact:?}").len()));
+                    values.len()
+                };
+                assert_eq!(values(&live), values(&stored));
+            });
+        }
+    }
+}
