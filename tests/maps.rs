@@ -160,6 +160,58 @@ fn without_a_key_marks_are_of_one_run_only() {
 }
 
 #[test]
+fn a_write_touches_every_address_from_first_to_last() {
+    let folder = configured();
+    let found = |selection: &str, input: &str| {
+        let rule = format!(
+            "title: t\nlogsource: {{product: modbus}}\ndetection:\n  selection:\n    {selection}\n  condition: selection\nlevel: high\n"
+        );
+        fs::write(folder.path().join("rule.yml"), rule).unwrap();
+        let ran = sigmabus(folder.path(), &["scan", "--rules", "rule.yml", "--emit", "findings", "--format", "json", input]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out.lines().filter(|line| line.contains(r#""type":"finding""#)).count()
+    };
+    let records = folder.path().join("records.ndjson");
+    fs::write(&records, sigmabus(folder.path(), &["decode", &capture()]).out).unwrap();
+    for input in [capture().as_str(), "records.ndjson"] {
+        // Four passphrases, each attempted and answered; the longer ones reach beyond 36.
+        assert_eq!(found("write.addresses: 31", input), 8);
+        assert_eq!(found("write.addresses: 36", input), 8);
+        assert_eq!(found("write.addresses: 37", input), 4);
+        assert_eq!(found("write.addresses|lt: 3", input), 4);
+        assert_eq!(found("write.addresses: 47", input), 0);
+        assert_eq!(found("write.outcome: refused", input), 3);
+        // Function 22 keeps no bit, so what it leaves is known.
+        assert_eq!(found("write.values: 0", input), 2);
+    }
+    assert_eq!(found("write.old: 420", &capture()), 2);
+}
+
+#[test]
+fn records_stored_in_clear_are_masked_when_they_are_scanned() {
+    let folder = configured();
+    let clear = tempfile::tempdir().unwrap();
+    let records = sigmabus(clear.path(), &["decode", &capture()]).out;
+    assert!(records.contains("abcdef"));
+    fs::write(folder.path().join("clear.ndjson"), records).unwrap();
+    let args = |input| ["scan", "--emit", "records,findings,alerts", "--format", "json", input];
+    let ran = sigmabus(folder.path(), &args("clear.ndjson"));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for secret in ["abcdef", "letmein", "ab@dp", "[97,98", "108,101", ":97,", ":102,"] {
+        assert!(!ran.out.contains(secret), "{secret}");
+    }
+    // The same marks as of the capture.
+    let marks = |out: &str| {
+        let mut marks: Vec<String> = out.match_indices("secret:").map(|(at, _)| out[at..at + 23].to_owned()).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        marks
+    };
+    assert_eq!(marks(&ran.out), marks(&sigmabus(folder.path(), &args(&capture())).out));
+    assert_eq!(marks(&ran.out).len(), 3);
+}
+
+#[test]
 fn mistakes_end_the_run_with_their_places() {
     let folder = configured();
     let name: PathBuf = folder.path().join("thermometer.yml");

@@ -6,7 +6,7 @@ use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message};
 use crate::record::json::{write_fields, write_json};
-use crate::record::{Facts, LogRecord, Mask, Memory, Record, nxlog, schema};
+use crate::record::{Facts, LogRecord, Mask, Memory, Record, hide_secrets, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -62,6 +62,8 @@ impl Judge {
         if let Err(error) = std::str::from_utf8(line) {
             return evidence.problems.note(order.number, error);
         }
+        let hidden = if plan.maps.has_secrets() { hide_secrets(line, &plan.maps, &self.arena) } else { None };
+        let line = hidden.as_deref().unwrap_or(line);
         let record = match LogRecord::read(line, &plan.log, &self.arena) {
             Ok(record) => record,
             Err(error) => return evidence.problems.note(order.number, error),

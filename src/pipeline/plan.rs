@@ -115,7 +115,8 @@ pub struct Plan {
     /// For each scoreboard, where its entity's values stand among those of any hit.
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
-    maps: Arc<Maps>,
+    /// What the registers of devices mean.
+    pub maps: Arc<Maps>,
     remembered: Remembered,
     /// What log lines come from.
     declared: LogSource,

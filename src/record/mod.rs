@@ -144,7 +144,7 @@ mod write;
 
 pub use json::Mask;
 pub use list::Elements;
-pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord};
+pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, hide_secrets};
 pub use memory::{DEVICES, Memory, Recall, Remembered};
 pub use message::Record;
 pub use slots::Slots;

@@ -1,6 +1,8 @@
 //! Secrets among values: what is shown in their place.
 
+use super::maps::{MapId, Maps};
 use super::{Fact, List};
+use crate::modbus::Table;
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
 
@@ -17,6 +19,44 @@ pub(super) struct Hidden<'a> {
 
 /// The hidden runs of a message's values, in order.
 pub(super) type Veil<'a> = &'a [Hidden<'a>];
+
+/// The mark that stands in place of a secret.
+pub(super) fn mark<'a>(maps: &Maps, words: &[u16], arena: &'a Bump) -> &'a str {
+    let mark = arena.alloc(maps.key().mark(words));
+    std::str::from_utf8(mark).unwrap_or_default()
+}
+
+/// The secrets in values that stand in a table from an address on.
+pub(super) fn of<'a>(
+    maps: &Maps,
+    map: MapId,
+    (table, start): (Table, u16),
+    words: &[u16],
+    arena: &'a Bump,
+) -> Veil<'a> {
+    if !maps.has_secrets_in(map, table) {
+        return &[];
+    }
+    let mut veil = Vec::new_in(arena);
+    let start_at = usize::from(start);
+    for (register, _) in maps.touched(map, table, start, words.len()) {
+        if register.secret {
+            let first = usize::from(register.address.max(start)) - start_at;
+            let last = (usize::from(register.last()) - start_at).min(words.len() - 1);
+            let mark = mark(maps, words.get(first..=last).unwrap_or_default(), arena);
+            veil.push(Hidden { first, last, mark });
+        }
+    }
+    veil.into_bump_slice()
+}
+
+/// All of values that may be secret, since nobody saw where they come from.
+pub(super) fn whole<'a>(maps: &Maps, map: MapId, table: Table, words: &[u16], arena: &'a Bump) -> Veil<'a> {
+    if words.is_empty() || !maps.has_secrets_in(map, table) {
+        return &[];
+    }
+    std::slice::from_ref(arena.alloc(Hidden { first: 0, last: usize::MAX, mark: mark(maps, words, arena) }))
+}
 
 /// The mark of the value at a place, if it is hidden.
 pub(super) fn mark_at<'a>(veil: Veil<'a>, place: usize) -> Option<&'a str> {

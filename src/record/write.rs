@@ -173,3 +173,57 @@ impl Masks {
         before.map(|before| (before & and_mask) | (or_mask & !and_mask))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::samples::{LOGIN, Sample, sample};
+    use crate::record::{Facts, Record, Slots, json};
+
+    /// What a sample says of the fields of writes, as JSON.
+    fn told(sample: Sample) -> String {
+        sample.with(|message| {
+            let (arena, mut slots) = (Bump::new(), Slots::new());
+            let names = ["outcome", "table", "addresses", "count", "values"];
+            let wanted = names.map(|name| slots.want(&format!("write.{name}")).unwrap());
+            let record = Record::new(message, &slots, &arena);
+            let mut out = Vec::new_in(&arena);
+            for slot in wanted {
+                let mut json = std::vec::Vec::new();
+                json::write_fact(record.fact(slot), &mut json);
+                out.extend_from_slice(&json);
+                out.push(b' ');
+            }
+            String::from_utf8(out.to_vec()).unwrap().trim_end().to_owned()
+        })
+    }
+
+    #[test]
+    fn a_write_is_told_the_same_by_all_its_records() {
+        let rest = r#""holding_registers" "31-36" 6 [97,98,99,100,101,102]"#;
+        assert_eq!(told(sample("write registers")), format!(r#""attempted" {rest}"#));
+        assert_eq!(told(sample("registers written")), format!(r#""confirmed" {rest}"#));
+        assert_eq!(told(sample("write refused")), format!(r#""refused" {rest}"#));
+        let timeout = Sample { name: "", kind: Kind::Timeout, pdu: LOGIN, request: Some(LOGIN) };
+        assert_eq!(told(timeout), format!(r#""unanswered" {rest}"#));
+    }
+
+    #[test]
+    fn what_nobody_saw_is_not_told() {
+        let alone = |name: &str| told(Sample { request: None, ..sample(name) });
+        assert_eq!(alone("registers written"), r#""confirmed" "holding_registers" "31-36" 6 null"#);
+        assert_eq!(alone("coil written"), r#""confirmed" "coils" "172" 1 [0]"#);
+        assert_eq!(alone("write refused"), r#""refused" "holding_registers" null null null"#);
+        // These values were read.
+        assert_eq!(alone("read and written"), r#""confirmed" "holding_registers" null null null"#);
+        assert_eq!(told(sample("read holding")), "null null null null null");
+    }
+
+    #[test]
+    fn a_range_ends_at_the_last_address_and_is_never_longer_than_a_write() {
+        let query = |pdu| told(Sample { name: "", kind: Kind::Query, pdu, request: None });
+        assert!(query(b"\x10\xFF\xFE\0\x06\x02\0a").contains(r#" "65534-65535" 6 "#));
+        assert!(query(b"\x10\0\0\xFF\xFF\x02\0a").contains(r#" "0-1967" 65535 "#));
+        assert!(query(b"\x10\0\0\0\0\0").contains(" null 0 "));
+    }
+}

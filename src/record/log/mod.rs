@@ -5,9 +5,11 @@
 
 mod plan;
 mod read;
+mod secrets;
 mod typed;
 
 pub use plan::LogPlan;
+pub use secrets::hide_secrets;
 
 use super::schema::{Guard, Side, Wording};
 use super::{Fact, Facts, Slot, vocabulary};

@@ -11,7 +11,7 @@ mod shadow;
 
 use super::data::Data;
 use super::maps::{Form, MapId, Maps, Part, Register, TagId};
-use super::veil::{self, Hidden, Veil};
+use super::veil::{self, Veil};
 use super::write::{Outcome, Write};
 use super::{Fact, List};
 use crate::modbus::{Body, Function, Kind, Message, Table};
@@ -204,7 +204,7 @@ impl Memory {
     pub fn change<'a>(&self, number: usize, arena: &'a Bump) -> Option<Recall<'a>> {
         let Change { table, address, old, new, secret } = *self.changed.get(number)?;
         let value = |value: u16| {
-            if secret { Fact::Text(self.mark(&[value], arena)) } else { Fact::Int(value.into()) }
+            if secret { Fact::Text(veil::mark(&self.maps, &[value], arena)) } else { Fact::Int(value.into()) }
         };
         let delta = if secret { Fact::Absent } else { Fact::Int(i64::from(new) - i64::from(old)) };
         let change = Changed { table, address, old: value(old), new: value(new), delta };
@@ -293,8 +293,8 @@ impl Memory {
         let before = buffer.get_mut(..words.len()).unwrap_or_default();
         let known = !before.is_empty() && self.shadow.read(device.serial, register.table, register.address, before);
         if register.secret {
-            let previous = if known { Fact::Text(self.mark(before, arena)) } else { Fact::Absent };
-            let value = Fact::Text(self.mark(words, arena));
+            let previous = if known { Fact::Text(veil::mark(&self.maps, before, arena)) } else { Fact::Absent };
+            let value = Fact::Text(veil::mark(&self.maps, words, arena));
             return Tag { tag, value, previous, delta: Fact::Absent, outside: Fact::Absent };
         }
         let value = register.read(words, arena);
@@ -305,36 +305,9 @@ impl Memory {
         Tag { tag, value, previous, delta, outside }
     }
 
-    /// The mark that stands in place of a secret.
-    fn mark<'a>(&self, words: &[u16], arena: &'a Bump) -> &'a str {
-        let mark = arena.alloc(self.maps.key().mark(words));
-        std::str::from_utf8(mark).unwrap_or_default()
-    }
-
     /// The secrets in an area.
     fn veil<'a>(&self, map: MapId, area: Area<'_>, arena: &'a Bump) -> Veil<'a> {
-        if !self.maps.has_secrets_in(map, area.table) {
-            return &[];
-        }
-        let mut veil = BumpVec::new_in(arena);
-        let end = usize::from(area.first) + area.words.len();
-        for (register, _) in self.maps.touched(map, area.table, area.first, area.words.len()) {
-            if register.secret {
-                let first = usize::from(register.address.max(area.first) - area.first);
-                let last = (usize::from(register.last()) + 1).min(end) - usize::from(area.first) - 1;
-                let mark = self.mark(area.words.get(first..=last).unwrap_or_default(), arena);
-                veil.push(Hidden { first, last, mark });
-            }
-        }
-        veil.into_bump_slice()
-    }
-
-    /// All of values that may be secret, since nobody saw where they come from.
-    fn whole<'a>(&self, map: MapId, table: Table, words: &[u16], arena: &'a Bump) -> Veil<'a> {
-        if !self.maps.has_secrets_in(map, table) {
-            return &[];
-        }
-        std::slice::from_ref(arena.alloc(Hidden { first: 0, last: usize::MAX, mark: self.mark(words, arena) }))
+        veil::of(&self.maps, map, (area.table, area.first), area.words, arena)
     }
 
     fn veil_of_message<'a>(&self, map: MapId, message: &Message<'a>, arena: &'a Bump) -> Veil<'a> {
@@ -346,7 +319,7 @@ impl Memory {
         if let Body::Opaque(bytes) = body {
             let mut words = BumpVec::new_in(arena);
             words.extend(bytes.iter().map(|byte| u16::from(*byte)));
-            return self.whole(map, table, &words, arena);
+            return veil::whole(&self.maps, map, table, &words, arena);
         }
         let data = Data { function_code: message.function_code, body, values: message.values(), veil: &[], arena };
         let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
@@ -355,7 +328,7 @@ impl Memory {
                 let asked = request.filter(|request| request.function_code == message.function_code);
                 match asked.and_then(|request| request.body.address()) {
                     Some(first) => self.veil(map, Area::new(table, first, words), arena),
-                    None => self.whole(map, table, words, arena),
+                    None => veil::whole(&self.maps, map, table, words, arena),
                 }
             }
             _ => self.veil_of_written(map, table, body, words, arena),
@@ -391,7 +364,7 @@ impl Memory {
             // The masks are as good as the value.
             Body::MaskWrite { address, and_mask, or_mask } => {
                 let hidden = !self.veil(map, Area::new(table, address, &[0]), arena).is_empty();
-                if hidden { self.whole(map, table, &[and_mask, or_mask], arena) } else { &[] }
+                if hidden { veil::whole(&self.maps, map, table, &[and_mask, or_mask], arena) } else { &[] }
             }
             _ => &[],
         }
