@@ -66,8 +66,12 @@ fn records_of_the_example_have_tags_and_no_secret() {
     let folder = configured();
     let ran = sigmabus(folder.path(), &["decode", &capture()]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    let lines: Vec<String> =
-        ran.out.lines().filter(|line| line.contains("tag.")).map(|line| told(line, &["modbus.kind", "tag.", "write.outcome"])).collect();
+    let lines: Vec<String> = ran
+        .out
+        .lines()
+        .filter(|line| line.contains("tag."))
+        .map(|line| told(line, &["modbus.kind", "tag.", "write.outcome"]))
+        .collect();
     insta::assert_snapshot!(lines.join("\n"));
     for secret in ["abcdef", "letmein", "ab@dp", "[97,98", "108,101"] {
         assert!(!ran.out.contains(secret), "{secret}");
@@ -82,7 +86,8 @@ fn rules_on_tags_find_the_same_on_any_number_of_threads_and_in_stored_records() 
     let folder = configured();
     let (capture, rules) = (capture(), rules());
     let scan = |threads: &str, input: &str| {
-        let args = ["scan", "--rules", &rules, "--emit", "findings,alerts", "--format", "json", "--threads", threads, input];
+        let args =
+            ["scan", "--rules", &rules, "--emit", "findings,alerts", "--format", "json", "--threads", threads, input];
         let ran = sigmabus(folder.path(), &args);
         assert_eq!(ran.code, 0, "{}", ran.err);
         ran.out
@@ -106,8 +111,10 @@ fn changes_of_registers_are_records() {
     let folder = tempfile::tempdir().unwrap();
     let ran = sigmabus(folder.path(), &["decode", "--register-changes", "--threads", "4", &capture()]);
     let changes = ran.out.lines().filter(|line| line.contains("register_change"));
-    let fields = ["modbus.client", "modbus.unit", "modbus.table", "modbus.address", "modbus.old", "modbus.new", "modbus.delta"];
-    let changes: Vec<String> = changes.map(|line| told(line, &fields).replace(r#" modbus.client_port=49201"#, "")).collect();
+    let fields =
+        ["modbus.client", "modbus.unit", "modbus.table", "modbus.address", "modbus.old", "modbus.new", "modbus.delta"];
+    let changes: Vec<String> =
+        changes.map(|line| told(line, &fields).replace(r#" modbus.client_port=49201"#, "")).collect();
     insta::assert_snapshot!(changes.join("\n"));
 }
 
@@ -141,7 +148,11 @@ fn tags_are_listed_and_misspelt_ones_are_refused() {
     fs::write(folder.path().join("rules.yml"), text).unwrap();
     let ran = sigmabus(folder.path(), &["scan", "--rules", "rules.yml", &capture()]);
     assert_eq!(ran.code, 3);
-    assert!(ran.err.contains("no field `tag.temprature`") && ran.err.contains("did you mean `tag.temperature`?"), "{}", ran.err);
+    assert!(
+        ran.err.contains("no field `tag.temprature`") && ran.err.contains("did you mean `tag.temperature`?"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -167,7 +178,8 @@ fn a_write_touches_every_address_from_first_to_last() {
             "title: t\nlogsource: {{product: modbus}}\ndetection:\n  selection:\n    {selection}\n  condition: selection\nlevel: high\n"
         );
         fs::write(folder.path().join("rule.yml"), rule).unwrap();
-        let ran = sigmabus(folder.path(), &["scan", "--rules", "rule.yml", "--emit", "findings", "--format", "json", input]);
+        let ran =
+            sigmabus(folder.path(), &["scan", "--rules", "rule.yml", "--emit", "findings", "--format", "json", input]);
         assert_eq!(ran.code, 0, "{}", ran.err);
         ran.out.lines().filter(|line| line.contains(r#""type":"finding""#)).count()
     };
@@ -219,7 +231,11 @@ fn mistakes_end_the_run_with_their_places() {
     for command in [&["scan", &capture()][..], &["decode", &capture()], &["rules", "fields"]] {
         let ran = sigmabus(folder.path(), command);
         assert_eq!((ran.code, ran.out.as_str()), (3, ""));
-        assert!(ran.err.contains("thermometer.yml:2:") && ran.err.contains("2 errors in the device maps"), "{}", ran.err);
+        assert!(
+            ran.err.contains("thermometer.yml:2:") && ran.err.contains("2 errors in the device maps"),
+            "{}",
+            ran.err
+        );
     }
     fs::remove_file(name).unwrap();
     let ran = sigmabus(folder.path(), &["decode", &capture()]);

@@ -1,6 +1,7 @@
 //! `sigmabus.yml`: what an installation says once.
 
 use super::maps;
+use super::report::counted;
 use crate::record::maps::Maps;
 use crate::record::schema;
 use crate::score::{Points, Scoreboard, Threshold};
@@ -9,7 +10,6 @@ use crate::time::Span;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use super::report::counted;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

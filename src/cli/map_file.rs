@@ -109,9 +109,8 @@ fn register(node: &Node<'_>, problems: &mut Problems) -> Option<Placed> {
         Some(node) => problems.keep(word(node, "table", &TABLES)),
         None => Some(Table::HoldingRegisters),
     };
-    let address = problems.keep(
-        fields.need("address", what).and_then(|node| Ok((integer(node, "an address", 0..=65_535)?, node.span))),
-    );
+    let address = problems
+        .keep(fields.need("address", what).and_then(|node| Ok((integer(node, "an address", 0..=65_535)?, node.span))));
     let form = table.and_then(|table| form(&fields, table, problems));
     let scale = scale(&fields, form.as_ref(), problems);
     let safe = fields.get("safe").map(|node| safe(node, form.as_ref(), problems));
@@ -168,7 +167,8 @@ fn form(fields: &Fields<'_>, table: Table, problems: &mut Problems) -> Option<Fo
     };
     refuse_strangers(fields, kind, problems);
     let order = || fields.get("order").map_or(Ok(Order::default()), |node| word(node, "order", &ORDERS));
-    let length = |most| fields.need("length", "this type").and_then(|node| integer(node, "a length in registers", 1..=most));
+    let length =
+        |most| fields.need("length", "this type").and_then(|node| integer(node, "a length in registers", 1..=most));
     let form = match kind {
         Type::Bool => Ok(Form::Bool),
         Type::Int { registers, signed } => order().map(|order| Form::Int { registers, signed, order }),

@@ -35,7 +35,12 @@ pub(super) struct Understood {
 
 /// Reads the maps that a configuration names, relative to its folder.
 pub(super) fn read(path: &Path, source: &str, colour: bool) -> Understood {
-    let mut reader = Reader { folder: path.parent().unwrap_or(Path::new("")), problems: Problems::default(), told: Vec::new(), colour };
+    let mut reader = Reader {
+        folder: path.parent().unwrap_or(Path::new("")),
+        problems: Problems::default(),
+        told: Vec::new(),
+        colour,
+    };
     let (maps, key) = reader.configuration(source);
     let Reader { problems, told, .. } = reader;
     let name: Arc<str> = path.display().to_string().into();
@@ -100,8 +105,9 @@ impl Reader<'_> {
         let fields = Fields::of(node, &KEYS, "an entry of `maps`", &mut self.problems)?;
         let servers = self.several(fields.get("server"), "an address or a network", server);
         let units = self.several(fields.get("unit"), "a unit", units);
-        let identification =
-            self.several(fields.get("identification"), "a text", |node| text(node, "what a device says").map(str::to_owned));
+        let identification = self.several(fields.get("identification"), "a text", |node| {
+            text(node, "what a device says").map(str::to_owned)
+        });
         let file = self.problems.keep(fields.need("file", "an entry of `maps`"))?;
         let registers = self.file(file)?;
         Some(Map { applies: Applies { servers: servers?, units: units?, identification: identification? }, registers })

@@ -94,7 +94,8 @@ impl Listed {
 
     fn of_register(register: &Register) -> Vec<Self> {
         let Register { name, form, table, address, unit, safe, secret, .. } = register;
-        let places = if register.last() == *address { address.to_string() } else { format!("{address}-{}", register.last()) };
+        let places =
+            if register.last() == *address { address.to_string() } else { format!("{address}-{}", register.last()) };
         let table = Table::ALL.iter().find(|(known, _)| known == table).map_or("", |(_, word)| word);
         let unit = unit.as_ref().map(|unit| format!(" ({unit})")).unwrap_or_default();
         let number = matches!(form, Form::Int { .. } | Form::Float { .. } | Form::Bcd { .. });
@@ -137,7 +138,8 @@ fn fields(config: Option<&Path>, format: &FormatArgs) -> Result<Outcome, Failure
         ),
         Format::Text => {
             writeln!(out, "{:width$}  {}", field.name, field.meaning)?;
-            let example = if field.example.is_empty() { String::new() } else { format!("; example: {}", field.example) };
+            let example =
+                if field.example.is_empty() { String::new() } else { format!("; example: {}", field.example) };
             writeln!(out, "{:indent$}{}{example}", "", field.values)
         }
     })

@@ -30,7 +30,9 @@ impl<'a> Data<'a> {
             Native::AddressEnd => maybe(self.address_end()),
             Native::Quantity => maybe(self.quantity()),
             Native::ByteCount => maybe(byte_count(&self.body)),
-            Native::Values => self.list().map_or(Fact::Absent, |list| Fact::List(veil::hide(list, self.veil, self.arena))),
+            Native::Values => {
+                self.list().map_or(Fact::Absent, |list| Fact::List(veil::hide(list, self.veil, self.arena)))
+            }
             Native::Value => self.value(),
             Native::ValueMin => self.extreme(u16::min),
             Native::ValueMax => self.extreme(u16::max),

@@ -1,7 +1,7 @@
 //! Which fields are wanted: filled while rules, scoreboards and alerts are compiled, fixed from then on.
 
-use super::schema::{self, Field};
 use super::maps::{Part, TagId, Tags};
+use super::schema::{self, Field};
 use super::{Domain, Slot};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;

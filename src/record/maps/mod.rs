@@ -193,9 +193,8 @@ impl Maps {
         let rank = |register: &Register| (register.table as u8, register.last());
         let start = registers.partition_point(|(register, _)| rank(register) < (table as u8, first));
         let end = usize::from(first) + count;
-        let inside = move |(register, _): &&(Register, TagId)| {
-            register.table == table && usize::from(register.address) < end
-        };
+        let inside =
+            move |(register, _): &&(Register, TagId)| register.table == table && usize::from(register.address) < end;
         registers.get(start..).unwrap_or_default().iter().take_while(inside)
     }
 

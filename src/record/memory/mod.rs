@@ -178,7 +178,8 @@ impl Memory {
             recall.request = self.veil_of_request(map, message, arena);
         }
         recall.old = old.map(|area| {
-            let veil = device.map.map_or(&[][..], |map| self.veil(map, area, arena));
+            let place = (area.table, area.first);
+            let veil = device.map.map_or(&[][..], |map| veil::of(&self.maps, map, place, area.words, arena));
             veil::hide(registers(area.words, arena), veil, arena)
         });
         if write.is_some_and(|write| write.outcome == Outcome::Confirmed) {
@@ -259,13 +260,7 @@ impl Memory {
     }
 
     /// The mapped values that lie wholly in these areas; of one that lies in both, the later says what it is.
-    fn tags<'a>(
-        &mut self,
-        device: Device,
-        map: MapId,
-        areas: [Option<Area<'a>>; 2],
-        arena: &'a Bump,
-    ) -> &'a [Tag<'a>] {
+    fn tags<'a>(&mut self, device: Device, map: MapId, areas: [Option<Area<'a>>; 2], arena: &'a Bump) -> &'a [Tag<'a>] {
         let maps = Arc::clone(&self.maps);
         let mut tags: BumpVec<'a, Tag<'a>> = BumpVec::new_in(arena);
         for area in areas.into_iter().flatten() {
@@ -281,14 +276,7 @@ impl Memory {
         tags.into_bump_slice()
     }
 
-    fn tag<'a>(
-        &mut self,
-        device: Device,
-        register: &Register,
-        tag: TagId,
-        words: &[u16],
-        arena: &'a Bump,
-    ) -> Tag<'a> {
+    fn tag<'a>(&mut self, device: Device, register: &Register, tag: TagId, words: &[u16], arena: &'a Bump) -> Tag<'a> {
         let mut buffer = [0; LONGEST];
         let before = buffer.get_mut(..words.len()).unwrap_or_default();
         let known = !before.is_empty() && self.shadow.read(device.serial, register.table, register.address, before);
@@ -303,11 +291,6 @@ impl Memory {
         let delta = numbers.map_or(Fact::Absent, |(old, new)| register.scale.delta(old, new));
         let outside = register.safe.and_then(|safe| safe.excludes(value)).map_or(Fact::Absent, Fact::Bool);
         Tag { tag, value, previous, delta, outside }
-    }
-
-    /// The secrets in an area.
-    fn veil<'a>(&self, map: MapId, area: Area<'_>, arena: &'a Bump) -> Veil<'a> {
-        veil::of(&self.maps, map, (area.table, area.first), area.words, arena)
     }
 
     fn veil_of_message<'a>(&self, map: MapId, message: &Message<'a>, arena: &'a Bump) -> Veil<'a> {
@@ -327,7 +310,7 @@ impl Memory {
             (Body::Bits { .. } | Body::Registers { .. }, request) => {
                 let asked = request.filter(|request| request.function_code == message.function_code);
                 match asked.and_then(|request| request.body.address()) {
-                    Some(first) => self.veil(map, Area::new(table, first, words), arena),
+                    Some(first) => veil::of(&self.maps, map, (table, first), words, arena),
                     None => veil::whole(&self.maps, map, table, words, arena),
                 }
             }
@@ -358,12 +341,14 @@ impl Memory {
     ) -> Veil<'a> {
         match body {
             Body::WriteSingle { address, .. } | Body::WriteMultiple { address, .. } => {
-                self.veil(map, Area::new(table, address, words), arena)
+                veil::of(&self.maps, map, (table, address), words, arena)
             }
-            Body::ReadWriteQuery { write_address, .. } => self.veil(map, Area::new(table, write_address, words), arena),
+            Body::ReadWriteQuery { write_address, .. } => {
+                veil::of(&self.maps, map, (table, write_address), words, arena)
+            }
             // The masks are as good as the value.
             Body::MaskWrite { address, and_mask, or_mask } => {
-                let hidden = !self.veil(map, Area::new(table, address, &[0]), arena).is_empty();
+                let hidden = !veil::of(&self.maps, map, (table, address), &[0], arena).is_empty();
                 if hidden { veil::whole(&self.maps, map, table, &[and_mask, or_mask], arena) } else { &[] }
             }
             _ => &[],
@@ -376,9 +361,8 @@ impl Memory {
         let (changes, map, table) = (wanted.changes, device.map, area.table);
         shadow.keep(device.serial, table, area.first, area.words, &mut |address, old, new| {
             if changes {
-                let secret = map.is_some_and(|map| {
-                    maps.touched(map, table, address, 1).any(|(register, _)| register.secret)
-                });
+                let secret =
+                    map.is_some_and(|map| maps.touched(map, table, address, 1).any(|(register, _)| register.secret));
                 changed.push(Change { table, address, old, new, secret });
             }
         });
@@ -444,10 +428,13 @@ fn registers<'a>(words: &[u16], arena: &'a Bump) -> List<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::maps::testing;
     use super::super::maps::{Applies, Map, Order, Packing, Safe, Scale, SecretKey};
     use super::super::samples::{Sample, sample};
     use super::super::{Record, Slots, json};
     use super::*;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
 
     /// The article's device: temperature at 4 in tenths, a passphrase from 31 on; and a coil.
     fn thermometer() -> Arc<Maps> {
@@ -466,10 +453,8 @@ mod tests {
             safe: Some(Safe { min: 0.0, max: 80.0 }),
             ..register("temperature", 4)
         };
-        let wide = Register {
-            form: Form::Int { registers: 2, signed: false, order: Order::Abcd },
-            ..register("wide", 5)
-        };
+        let wide =
+            Register { form: Form::Int { registers: 2, signed: false, order: Order::Abcd }, ..register("wide", 5) };
         let passphrase = Register {
             form: Form::Text { registers: 16, packing: Packing::One },
             secret: true,
@@ -589,11 +574,80 @@ mod tests {
             query(b"\x16\0\x20\0\0\0a"),
         ] {
             let told = bench.see(odd, everything).join("|");
-            assert!(told.contains("secret:") && !told.contains("[97") && !told.contains("=97") && !told.contains("0061"), "{told}");
+            assert!(
+                told.contains("secret:") && !told.contains("[97") && !told.contains("=97") && !told.contains("0061"),
+                "{told}"
+            );
         }
         // Other tables have no secrets.
         assert!(bench.see(answer(b"\x04\x02\0a", b"\x04\0\x1F\0\x01"), everything)[0].contains("modbus.values=[97]"));
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// The law: of a device whose every register is secret no record shows a value.
+        #[test]
+        fn no_message_gives_a_secret_away(
+            kind in prop::sample::select(&[Kind::Query, Kind::Response, Kind::Exception, Kind::Timeout][..]),
+            code in prop::sample::select(&[3_u8, 6, 16, 22, 23][..]),
+            asked_code in prop::sample::select(&[3_u8, 6, 16, 22, 23][..]),
+            data in prop::collection::vec(any::<u8>(), 0..24),
+            asked in prop::option::of(prop::collection::vec(any::<u8>(), 0..24)),
+        ) {
+            let mut memory = Memory::new(Arc::clone(&ALL_SECRET), Remembered { changes: true, old: true });
+            let slots = Slots::with_tags(ALL_SECRET.tags());
+            sample("write refused").with(|message| {
+                let (body, flags) = Body::decode(kind, code, &data);
+                let function_code = if kind == Kind::Exception { code | 0x80 } else { code };
+                let request = asked.as_ref().zip(message.request).map(|(asked, request)| {
+                    let body = Body::decode(Kind::Query, asked_code, asked).0;
+                    crate::modbus::Request { function_code: asked_code, body, ..request }
+                });
+                let message = Message { kind, function_code, body, flags, data: &data, request, ..*message };
+                let arena = Bump::new();
+                for _ in 0..2 {
+                    let recall = memory.see(&message, &arena);
+                    let mut line = Vec::new();
+                    json::write_json(&Record::new(&message, &slots, &arena).with(&recall), &mut line);
+                    let record: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&line).unwrap();
+                    let is_mark = |value: &serde_json::Value| value.as_str().is_some_and(|text| text.starts_with("secret:"));
+                    for (name, value) in record.iter().filter(|(name, _)| SHOWING.contains(&name.as_str())) {
+                        let marks = value.as_array().map_or(is_mark(value), |all| all.iter().all(is_mark));
+                        assert!(marks, "{name} is {value}");
+                    }
+                }
+            });
+        }
+    }
+
+    /// Every holding register is secret.
+    static ALL_SECRET: LazyLock<Arc<Maps>> = LazyLock::new(|| {
+        let secret = |address: u16| Register {
+            form: Form::Text { registers: 64, packing: Packing::One },
+            secret: true,
+            ..testing::register(&format!("r{address}"), address)
+        };
+        let registers = (0..=u16::MAX).step_by(64).map(secret).collect();
+        Arc::new(Maps::new(vec![Map { registers, ..Map::default() }], SecretKey::default()))
+    });
+
+    /// The fields that can show a value.
+    const SHOWING: [&str; 13] = [
+        "modbus.values",
+        "modbus.value",
+        "modbus.value_min",
+        "modbus.value_max",
+        "modbus.text",
+        "modbus.data",
+        "modbus.and_mask",
+        "modbus.or_mask",
+        "modbus.request.values",
+        "modbus.request.value",
+        "modbus.request.text",
+        "write.values",
+        "write.old",
+    ];
 
     #[test]
     fn old_values_and_masks_come_from_what_was_seen() {
@@ -619,7 +673,15 @@ mod tests {
     #[test]
     fn changes_of_all_four_tables_are_told() {
         let mut bench = Bench::new(thermometer(), Remembered { changes: true, old: false });
-        let told = &["modbus.kind", "modbus.status", "modbus.table", "modbus.address", "modbus.old", "modbus.new", "modbus.delta"];
+        let told = &[
+            "modbus.kind",
+            "modbus.status",
+            "modbus.table",
+            "modbus.address",
+            "modbus.old",
+            "modbus.new",
+            "modbus.delta",
+        ];
         let mut changes = |sample| bench.see(sample, told).split_off(1).join("\n");
         for (first, then, request) in [
             (&b"\x01\x01\x05"[..], &b"\x01\x01\x04"[..], &b"\x01\0\x13\0\x03"[..]),
@@ -629,7 +691,9 @@ mod tests {
         ] {
             assert_eq!(changes(answer(first, request)), "");
             let change = changes(answer(then, request));
-            assert!(change.contains(r#"modbus.kind="status""#) && change.contains(r#"modbus.status="register_change""#));
+            assert!(
+                change.contains(r#"modbus.kind="status""#) && change.contains(r#"modbus.status="register_change""#)
+            );
             assert_eq!(change.lines().count(), 1, "{change}");
         }
         // A write changes when it is confirmed, and a secret changes without being told.
@@ -646,7 +710,7 @@ mod tests {
 
     #[test]
     fn a_device_is_known_by_what_it_says() {
-        let register = super::super::maps::testing::register("speed", 0x6B);
+        let register = testing::register("speed", 0x6B);
         let applies = Applies { identification: vec!["v2".into(), "A\"B".into()], ..Applies::default() };
         let maps = Arc::new(Maps::new(vec![Map { applies, registers: vec![register] }], SecretKey::default()));
         let mut bench = Bench::new(maps, Remembered::default());
@@ -661,7 +725,8 @@ mod tests {
         let maps = thermometer();
         let mut memory = Memory::new(Arc::clone(&maps), Remembered { changes: true, old: true });
         let mut slots = Slots::with_tags(maps.tags());
-        let names = ["tag.temperature", "tag.temperature.delta", "tag.temperature.unsafe", "tag.passphrase", "write.old"];
+        let names =
+            ["tag.temperature", "tag.temperature.delta", "tag.temperature.unsafe", "tag.passphrase", "write.old"];
         let names = [&names[..], &["modbus.values", "write.values", "write.addresses", "modbus.text"]].concat();
         names.iter().for_each(|name| _ = slots.want(name));
         let plan = super::super::LogPlan::new(&slots, true);

@@ -26,9 +26,9 @@ enum Part {
 }
 
 use Native::{
-    Address, AndMask, ByteCount, ConformityLevel, Data, Diagnostic, EventCount, Events, ExcCode, FifoCount, MeiType,
-    MessageCount, MoreFollows, NextObjectId, NumberOfObjects, ObjectId, OrMask, Quantity, ReadAddress,
-    ReadDeviceIdCode, ReadQuantity, Records, ServerId, DeviceStatus, SubRequests, UmasFunction, UmasSession, Value,
+    Address, AndMask, ByteCount, ConformityLevel, Data, DeviceStatus, Diagnostic, EventCount, Events, ExcCode,
+    FifoCount, MeiType, MessageCount, MoreFollows, NextObjectId, NumberOfObjects, ObjectId, OrMask, Quantity,
+    ReadAddress, ReadDeviceIdCode, ReadQuantity, Records, ServerId, SubRequests, UmasFunction, UmasSession, Value,
 };
 use Part::{Bits, Byte, Exact, Groups, Hex, Objects, Registers, Switch, Word};
 
