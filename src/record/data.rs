@@ -81,7 +81,7 @@ impl<'a> Data<'a> {
         match (veil::mark_at(self.veil, 0), self.values) {
             (Some(mark), values) if values != Values::None => Fact::Text(mark),
             (_, Values::One(value)) => int(value),
-            _ => maybe(self.numbers().next()),
+            _ => maybe(self.list().and_then(|list| list.numbers().next())),
         }
     }
 
@@ -95,13 +95,12 @@ impl<'a> Data<'a> {
     }
 
     fn extreme(&self, better: fn(u16, u16) -> u16) -> Fact<'a> {
-        maybe(self.numbers().reduce(better))
-    }
-
-    /// The values that may be seen, as numbers.
-    fn numbers(&self) -> impl Iterator<Item = u16> {
-        let numbers = self.list().into_iter().flat_map(List::numbers).enumerate();
-        numbers.filter_map(|(place, number)| veil::mark_at(self.veil, place).is_none().then_some(number))
+        let Some(list) = self.list() else { return Fact::Absent };
+        if self.veil.is_empty() {
+            return maybe(list.numbers().reduce(better));
+        }
+        let seen = list.numbers().enumerate().filter(|(place, _)| veil::mark_at(self.veil, *place).is_none());
+        maybe(seen.map(|(_, number)| number).reduce(better))
     }
 }
 

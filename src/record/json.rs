@@ -100,15 +100,21 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
             }
         }
     }
-    for (key, fact) in record.tags() {
-        out.extend_from_slice(key.as_bytes());
-        write_fact(fact, out);
-    }
+    write_tags(record, out);
     match out.get_mut(start) {
         Some(comma) => *comma = b'{',
         None => out.push(b'{'),
     }
     out.push(b'}');
+}
+
+/// Its tags with their parts. Most records have none.
+#[inline(never)]
+fn write_tags(record: &Record<'_>, out: &mut Vec<u8>) {
+    for (key, fact) in record.tags() {
+        out.extend_from_slice(key.as_bytes());
+        write_fact(fact, out);
+    }
 }
 
 /// Appends one value as JSON; an absent one is null.

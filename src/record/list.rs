@@ -56,17 +56,21 @@ impl<'a> Iterator for Elements<'a> {
                 Some(Fact::Word(vocabulary, u16::try_from(bit).ok()?))
             }
             List::Facts(facts) => facts.get(at).copied(),
-            List::Spans(spans) => {
-                let mut place = at;
-                spans.iter().find_map(|[first, last]| {
-                    let length = usize::from(last.saturating_sub(*first)) + 1;
-                    let found = (place < length).then(|| Fact::Int(i64::from(*first) + place as i64));
-                    place = place.saturating_sub(length);
-                    found
-                })
-            }
+            List::Spans(spans) => number_at(spans, at),
         }
     }
+}
+
+/// The number at a place of ranges. Kept out of the loop over registers, which are far more common.
+#[inline(never)]
+fn number_at<'a>(spans: &[[u16; 2]], at: usize) -> Option<Fact<'a>> {
+    let mut place = at;
+    spans.iter().find_map(|[first, last]| {
+        let length = usize::from(last.saturating_sub(*first)) + 1;
+        let found = (place < length).then(|| Fact::Int(i64::from(*first) + place as i64));
+        place = place.saturating_sub(length);
+        found
+    })
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(super) fn of<'a>(
         // Nobody knows where a device puts what passes the last address.
         return whole(maps, map, table, words, arena);
     }
-    if !maps.has_secrets_in(map, table) {
+    if words.is_empty() || !maps.has_secrets_in(map, table) {
         return &[];
     }
     let mut veil = Vec::new_in(arena);

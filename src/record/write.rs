@@ -6,6 +6,7 @@
 use super::data::Data;
 use super::schema::Native;
 use super::{Fact, List, vocabulary};
+use crate::modbus::function::EXCEPTION_BIT;
 use crate::modbus::{Body, FileGroups, Kind, Message, Table, Values};
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
@@ -46,7 +47,7 @@ pub(super) struct Write<'a> {
 
 /// Whether a message tells of a write.
 pub(super) fn is_write(message: &Message<'_>) -> bool {
-    matches!(message.function().code, 5 | 6 | 15 | 16 | 21 | 22 | 23) && message.kind != Kind::Status
+    matches!(message.function_code & !EXCEPTION_BIT, 5 | 6 | 15 | 16 | 21 | 22 | 23) && message.kind != Kind::Status
 }
 
 impl<'a> Write<'a> {
@@ -87,8 +88,11 @@ impl<'a> Write<'a> {
         Some((first, quantity))
     }
 
-    /// The values written, except for function 22, whose values depend on those before, and for files.
+    /// The values written, as far as they need no memory: of function 22 where no bit is kept, and not those of files.
     pub(super) fn values(&self, arena: &'a Bump) -> Option<List<'a>> {
+        if let Some(left) = self.masks().and_then(|masks| masks.apply(None)) {
+            return Some(List::Registers(arena.alloc_slice_copy(&left.to_be_bytes())));
+        }
         let values = match self.body {
             Body::WriteSingle { .. } | Body::WriteMultiple { .. } | Body::ReadWriteQuery { .. } => {
                 self.body.values(self.code)

@@ -611,7 +611,7 @@ mod tests {
                     let mut line = Vec::new();
                     json::write_json(&Record::new(&message, &slots, &arena).with(&recall), &mut line);
                     let record: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&line).unwrap();
-                    let is_mark = |value: &serde_json::Value| value.as_str().is_some_and(|text| text.starts_with("secret:"));
+                    let is_mark = |value: &serde_json::Value| value.as_str().is_some_and(|text| text.is_empty() || text.starts_with("secret:"));
                     for (name, value) in record.iter().filter(|(name, _)| SHOWING.contains(&name.as_str())) {
                         let marks = value.as_array().map_or(is_mark(value), |all| all.iter().all(is_mark));
                         assert!(marks, "{name} is {value}");
