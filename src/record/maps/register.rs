@@ -241,11 +241,14 @@ impl Register {
             }
             Form::Bcd { order, .. } => {
                 let (bits, width) = assemble(words, order);
-                let digits = (0..width / 4).rev().map(|digit| (bits >> (4 * digit)) & 0xF);
-                let number = digits.fold(Some(0_u64), |number, digit| {
-                    let number = number.filter(|_| digit < 10)?;
-                    number.checked_mul(10)?.checked_add(digit)
-                });
+                let mut digits = (0..width / 4).rev().map(|digit| (bits >> (4 * digit)) & 0xF);
+                let number =
+                    digits.try_fold(
+                        0_u64,
+                        |number, digit| {
+                            if digit < 10 { number.checked_mul(10)?.checked_add(digit) } else { None }
+                        },
+                    );
                 number.map(|number| Quantity::Int(number.into()))
             }
             Form::Bool | Form::Text { .. } | Form::Bits(_) | Form::Enum(_) => None,
