@@ -97,7 +97,13 @@ impl<'a> Data<'a> {
     fn extreme(&self, better: fn(u16, u16) -> u16) -> Fact<'a> {
         let Some(list) = self.list() else { return Fact::Absent };
         if self.veil.is_empty() {
-            return maybe(list.numbers().reduce(better));
+            // Most records have registers: their loop is worth its own line.
+            return maybe(match list {
+                List::Registers(bytes) => {
+                    bytes.as_chunks::<2>().0.iter().map(|register| u16::from_be_bytes(*register)).reduce(better)
+                }
+                other => other.numbers().reduce(better),
+            });
         }
         let seen = list.numbers().enumerate().filter(|(place, _)| veil::mark_at(self.veil, *place).is_none());
         maybe(seen.map(|(_, number)| number).reduce(better))

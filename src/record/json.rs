@@ -149,8 +149,10 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_list(list: List<'_>, out: &mut Vec<u8>) {
-    if let List::Spans(spans) = list {
-        return write_spans(spans, out);
+    match list {
+        List::Spans(spans) => return write_spans(spans, out),
+        List::Registers(registers) => return write_registers(registers, out),
+        _ => {}
     }
     out.push(b'[');
     for (place, element) in list.elements().enumerate() {
@@ -158,6 +160,18 @@ fn write_list(list: List<'_>, out: &mut Vec<u8>) {
             out.push(b',');
         }
         write_fact(element, out);
+    }
+    out.push(b']');
+}
+
+/// What most lists are.
+fn write_registers(registers: &[u8], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (place, register) in registers.as_chunks::<2>().0.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write_int(u16::from_be_bytes(*register), out);
     }
     out.push(b']');
 }
