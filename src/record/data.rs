@@ -30,6 +30,7 @@ impl<'a> Data<'a> {
             Native::AddressEnd => maybe(self.address_end()),
             Native::Quantity => maybe(self.quantity()),
             Native::ByteCount => maybe(byte_count(&self.body)),
+            Native::Values if self.veil.is_empty() => self.list().map_or(Fact::Absent, Fact::List),
             Native::Values => {
                 self.list().map_or(Fact::Absent, |list| Fact::List(veil::hide(list, self.veil, self.arena)))
             }

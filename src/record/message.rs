@@ -233,6 +233,8 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Kept out of the way of the fields that every record has.
+    #[inline(never)]
     fn write(&self, native: Native) -> Fact<'a> {
         let Some(write) = Write::of(self.message) else { return Fact::Absent };
         let veil = match (write.teller, self.recall) {
@@ -253,6 +255,7 @@ impl<'a> Record<'a> {
     }
 
     /// What it says of a change of a register, if it tells of one.
+    #[inline(never)]
     fn change(&self, native: Native) -> Fact<'a> {
         let Some(change) = self.recall.and_then(|recall| recall.change) else { return Fact::Absent };
         match native {

@@ -68,7 +68,7 @@ pub(super) fn mark_at<'a>(veil: Veil<'a>, place: usize) -> Option<&'a str> {
 }
 
 /// The values with one mark in place of each hidden run.
-#[inline]
+#[inline(never)]
 pub(super) fn hide<'a>(list: List<'a>, veil: Veil<'a>, arena: &'a Bump) -> List<'a> {
     if veil.is_empty() {
         return list;
