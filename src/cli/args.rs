@@ -148,7 +148,7 @@ pub struct RuleArgs {
     /// Mappings
     #[command(flatten)]
     pub mappings: MappingArgs,
-    /// Scores, scoreboards and ports [default: sigmabus.yml here, if there is one]
+    /// Scores, scoreboards, device maps and ports [default: sigmabus.yml here, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -174,6 +174,9 @@ pub struct TrafficArgs {
     /// Print no records of state events (modbus.kind: status); rules see them all the same
     #[arg(long)]
     pub no_status: bool,
+    /// Tell every change of a coil, input or register, seen in reads or writes, as a record of its own
+    #[arg(long)]
+    pub register_changes: bool,
 }
 
 /// What to print and where.
@@ -282,6 +285,9 @@ pub struct DecodeArgs {
     /// The zone of the times in NXLog's naming
     #[arg(long, value_name = "+HH:MM", default_value = "+00:00", allow_hyphen_values = true, value_parser = offset)]
     pub utc_offset: Offset,
+    /// Device maps and ports [default: sigmabus.yml here, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Traffic
     #[command(flatten)]
     pub traffic: TrafficArgs,
@@ -387,6 +393,9 @@ pub enum RulesCommand {
     /// Print the fields that rules on Modbus records can use
     #[command(after_help = "Example:\n  sigmabus rules fields | less")]
     Fields {
+        /// Lists the tags of its device maps, too [default: sigmabus.yml here, if there is one]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Output
         #[command(flatten)]
         format: FormatArgs,

@@ -1,11 +1,15 @@
 //! `sigmabus.yml`: what an installation says once.
 
+use super::maps;
+use super::report::counted;
+use crate::record::maps::Maps;
 use crate::record::schema;
 use crate::score::{Points, Scoreboard, Threshold};
 use crate::sigma::ir::Level;
 use crate::time::Span;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +21,7 @@ const DEFAULT_NAME: &str = "sigmabus.yml";
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The configuration, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Ports that Modbus servers listen on.
     pub ports: Vec<u16>,
@@ -31,6 +35,8 @@ pub struct Config {
     pub mappings: Vec<String>,
     /// Fields that tell the time of log lines, before those of the usual names.
     pub times: Vec<Arc<str>>,
+    /// What the registers of devices mean.
+    pub maps: Arc<Maps>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -44,6 +50,7 @@ impl Default for Config {
             placeholders: BTreeMap::new(),
             mappings: Vec::new(),
             times: Vec::new(),
+            maps: Arc::default(),
             origin: None,
         }
     }
@@ -72,6 +79,9 @@ pub enum ConfigError {
         /// What is wrong and what was expected.
         problem: String,
     },
+    /// Its device maps, or what it says of them, are wrong; each problem was told.
+    #[error("{} in the device maps; correct {}", counted(*.0, "error"), if *.0 == 1 { "it" } else { "them" })]
+    Maps(usize),
 }
 
 fn in_key(key: &str) -> String {
@@ -98,12 +108,33 @@ impl Config {
             return Err(read(reason));
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
-        Ok(Self { origin: Some(path.to_owned()), ..Self::parse(&text, path)? })
+        let (mut config, has_maps) = Self::parse(&text, path)?;
+        if has_maps {
+            config.maps = Arc::new(Self::load_maps(path, &text)?);
+        }
+        Ok(Self { origin: Some(path.to_owned()), ..config })
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+    fn load_maps(path: &Path, text: &str) -> Result<Maps, ConfigError> {
+        let maps::Understood { maps, key, problems } = maps::read(path, text, super::colour_on_stderr());
+        if !problems.is_empty() {
+            problems.iter().for_each(|problem| super::note(&format!("{}\n", problem.trim_end())));
+            return Err(ConfigError::Maps(problems.len()));
+        }
+        let without_key = key.is_none();
+        let maps = maps::assemble(maps, key);
+        if without_key && maps.has_secrets() {
+            super::note(
+                "sigmabus: note: no `secret_key` is configured, so the marks of secret registers are of this run only",
+            );
+        }
+        Ok(maps)
+    }
+
+    /// The configuration without its maps, and whether it has any.
+    fn parse(text: &str, path: &Path) -> Result<(Self, bool), ConfigError> {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-            return Ok(Self::default());
+            return Ok((Self::default(), false));
         }
         let deserializer = serde_yaml::Deserializer::from_str(text);
         let written: Written = serde_path_to_error::deserialize(deserializer).map_err(|error| {
@@ -115,12 +146,14 @@ impl Config {
             let problem = problem.strip_prefix(&format!("{key}: ")).unwrap_or(problem).to_owned();
             ConfigError::Wrong { path: path.to_owned(), at, key, problem }
         })?;
-        written.check().map_err(|(key, problem)| ConfigError::Wrong {
+        let has_maps = written.maps.is_some() || written.secret_key.is_some();
+        let config = written.check().map_err(|(key, problem)| ConfigError::Wrong {
             path: path.to_owned(),
             at: String::new(),
             key,
             problem,
-        })
+        })?;
+        Ok((config, has_maps))
     }
 }
 
@@ -138,6 +171,10 @@ struct Written {
     #[serde(default)]
     scores: WrittenScores,
     scoreboards: Option<Vec<WrittenScoreboard>>,
+    /// Read by [`maps`], which knows places.
+    maps: Option<IgnoredAny>,
+    /// As well.
+    secret_key: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -261,12 +298,17 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, Path::new("sigmabus.yml")).map_err(|error| error.to_string())
+        let (config, _) = Config::parse(text, Path::new("sigmabus.yml")).map_err(|error| error.to_string())?;
+        Ok(config)
     }
 
     #[test]
     fn nothing_written_is_the_default() {
-        assert_eq!(parse("# only a comment\n\n"), Ok(Config::default()));
+        let config = parse("# only a comment\n\n").unwrap();
+        assert_eq!((config.ports, config.points, config.scoreboards), {
+            let Config { ports, points, scoreboards, .. } = Config::default();
+            (ports, points, scoreboards)
+        });
     }
 
     #[test]

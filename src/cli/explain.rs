@@ -27,8 +27,9 @@ const SHOWN: usize = 120;
 
 /// Prints each rule that was asked for, with its answers for each event.
 pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
-    let asked = Asked::read(&args.rule, &args.mappings)?;
-    let events = events(args)?;
+    let config = Config::load(None).map_err(Failure::rules)?;
+    let asked = Asked::read(&args.rule, &args.mappings, &config)?;
+    let events = events(args, &config)?;
     let mut text = String::new();
     for rule in asked.ruleset.rules.iter().filter(|rule| asked.means(&rule.meta)) {
         explain(rule, events.as_deref(), args, &mut text)?;
@@ -61,12 +62,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(asked: &Path, mappings: &MappingArgs) -> Result<Self, Failure> {
-        let config = Config::load(None).map_err(Failure::rules)?;
-        let mappings = mapping_files::load(mappings, &config)?;
+    fn read(asked: &Path, mappings: &MappingArgs, config: &Config) -> Result<Self, Failure> {
+        let mappings = mapping_files::load(mappings, config)?;
         if !asked.exists() {
             let name = asked.to_string_lossy().into_owned();
-            let loaded = rule_files::understand_by(rule_files::builtin(), &config, mappings);
+            let loaded = rule_files::understand_by(rule_files::builtin(), config, mappings);
             let ruleset = loaded.ruleset;
             let told = format!("{name}: no such file, and no built-in rule of this id, name or title");
             let asked = Self { ruleset, name: Some(name) };
@@ -74,7 +74,7 @@ impl Asked {
             let mut all = rules.chain(asked.ruleset.correlations.iter().map(|rule| &rule.meta));
             return if all.any(|meta| asked.means(meta)) { Ok(asked) } else { Err(Failure::usage(told)) };
         }
-        let loaded = rule_files::understand_by(rule_files::read(&[asked.to_owned()])?, &config, mappings);
+        let loaded = rule_files::understand_by(rule_files::read(&[asked.to_owned()])?, config, mappings);
         let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
         if errors.inspect(|found| rule_files::tell(found, &loaded)).count() > 0 {
             return Err(Failure::rules("correct the errors first"));
@@ -90,7 +90,7 @@ impl Asked {
 }
 
 /// The events that were asked about, as lines of JSON; `None` if none was.
-fn events(args: &ExplainArgs) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+fn events(args: &ExplainArgs, config: &Config) -> Result<Option<Vec<Vec<u8>>>, Failure> {
     let (name, opened) = match (&args.capture, &args.event) {
         (Some(capture), _) => {
             let [input] = <[Named; 1]>::try_from(inputs::expand(std::slice::from_ref(capture))?)
@@ -100,7 +100,8 @@ fn events(args: &ExplainArgs) -> Result<Option<Vec<Vec<u8>>>, Failure> {
         (None, Some(event)) => (event.display().to_string(), event_line(event)?),
         (None, None) => return Ok(None),
     };
-    let wanted = Wanted { ports: args.ports.clone(), records: Some(Naming::Native), ..Wanted::default() };
+    let maps = Arc::clone(&config.maps);
+    let wanted = Wanted { ports: args.ports.clone(), records: Some(Naming::Native), maps, ..Wanted::default() };
     let plan = Arc::new(Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?);
     let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
     let input = Input { name: name.as_str().into(), unit };

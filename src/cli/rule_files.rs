@@ -7,7 +7,9 @@ use super::outcome::{Failure, Outcome, reason};
 use super::report::counted;
 use crate::pipeline::{self, Plan, PlanError, Wanted};
 use crate::sigma::ir::Ruleset;
-use crate::sigma::{self, Diagnostic, Loaded, Mappings, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{
+    self, Diagnostic, FieldCheck, Loaded, MappedFields, Mappings, Options, SchemaFields, Severity, SourceText,
+};
 use include_dir::{Dir, DirEntry, include_dir};
 use std::fs::File;
 use std::io::Read;
@@ -116,7 +118,10 @@ pub(super) fn check(files: Vec<SourceText>, config: &Config, mappings: Mappings)
 }
 
 fn options(config: &Config, mappings: Mappings) -> Options {
-    Options { fields: Some(Arc::new(SchemaFields)), placeholders: config.placeholders.clone(), mappings }
+    let tags = config.maps.tags();
+    let fields: Arc<dyn FieldCheck> =
+        if tags.is_empty() { Arc::new(SchemaFields) } else { Arc::new(MappedFields(Arc::clone(tags))) };
+    Options { fields: Some(fields), placeholders: config.placeholders.clone(), mappings }
 }
 
 /// The built-in files without those that hold a rule of which `own` has a version of its own, told by the id.

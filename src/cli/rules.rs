@@ -4,13 +4,16 @@ use super::args::{Format, FormatArgs, MappingArgs, RulesCommand};
 use super::config::Config;
 use super::outcome::{Failure, Outcome};
 use super::{explain, format_for_stdout, mapping_files, rule_files, rules_check, rules_test, skeleton};
+use crate::modbus::Table;
+use crate::record::maps::{Form, Maps, Register, TAG_PREFIX};
 use crate::record::schema;
 use crate::sigma::ir::Meta;
 use crate::sigma::{Loaded, Mappings, SourceText, shipped_mappings};
 use crate::sink::{painted, plain};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs a subcommand.
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
@@ -23,7 +26,7 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
         RulesCommand::Test { paths, mappings, format } => rules_test::run(&paths, &mappings, format),
         RulesCommand::List { paths, mappings, format } => list(&paths, &mappings, &format),
         RulesCommand::Mappings { name } => shipped(name.as_deref()),
-        RulesCommand::Fields { format } => fields(&format),
+        RulesCommand::Fields { config, format } => fields(config.as_deref(), &format),
     }
 }
 
@@ -87,22 +90,82 @@ fn list(paths: &[PathBuf], mappings: &MappingArgs, format: &FormatArgs) -> Resul
     })
 }
 
-fn fields(format: &FormatArgs) -> Result<Outcome, Failure> {
-    let all: Vec<_> = schema::all().collect();
-    let width = all.iter().map(|field| field.name().len()).max().unwrap_or(0);
+/// A field, from the schema or from a device map.
+struct Listed {
+    name: String,
+    values: String,
+    meaning: String,
+    example: &'static str,
+    aliases: &'static [&'static str],
+}
+
+impl Listed {
+    fn of_schema() -> impl Iterator<Item = Self> {
+        schema::all().map(|field| Self {
+            name: field.name().to_owned(),
+            values: field.values(),
+            meaning: field.meaning().to_owned(),
+            example: field.example(),
+            aliases: field.aliases(),
+        })
+    }
+
+    /// Each tag once, as the first map has it, with what can be asked of it.
+    fn of_maps(maps: &Maps) -> Vec<Self> {
+        let mut known = BTreeSet::new();
+        let registers = maps.registers().filter(|register| known.insert(&register.name));
+        registers.flat_map(Self::of_register).collect()
+    }
+
+    fn of_register(register: &Register) -> Vec<Self> {
+        let Register { name, form, table, address, unit, safe, secret, .. } = register;
+        let places =
+            if register.last() == *address { address.to_string() } else { format!("{address}-{}", register.last()) };
+        let table = Table::ALL.iter().find(|(known, _)| known == table).map_or("", |(_, word)| word);
+        let unit = unit.as_ref().map(|unit| format!(" ({unit})")).unwrap_or_default();
+        let number = matches!(form, Form::Int { .. } | Form::Float { .. } | Form::Bcd { .. });
+        let values = if *secret { "secret, shown as a mark".to_owned() } else { format!("{form}{unit}") };
+        let tag = |ending: &str, values: String, meaning: String| Self {
+            name: format!("{TAG_PREFIX}{name}{ending}"),
+            values,
+            meaning,
+            example: "",
+            aliases: &[],
+        };
+        let mut all = vec![
+            tag("", values.clone(), format!("What is read from or written to {table} {places}.")),
+            tag(".previous", values, format!("What `{TAG_PREFIX}{name}` was when it was last seen.")),
+        ];
+        if number && !secret {
+            all.push(tag(".delta", format!("number{unit}"), "The value less the previous one.".to_owned()));
+        }
+        if safe.is_some() && !secret {
+            let meaning = "Whether the value lies outside the safe range.".to_owned();
+            all.push(tag(".unsafe", "true or false".to_owned(), meaning));
+        }
+        all
+    }
+}
+
+fn fields(config: Option<&Path>, format: &FormatArgs) -> Result<Outcome, Failure> {
+    let config = Config::load(config).map_err(Failure::rules)?;
+    let all: Vec<Listed> = Listed::of_schema().chain(Listed::of_maps(&config.maps)).collect();
+    let width = all.iter().map(|field| field.name.len()).max().unwrap_or(0);
     let indent = width + 2;
     print(format, &all, |out, field, format| match format {
         Format::Json => writeln!(
             out,
             "{}",
             json!({
-                "type": "field", "name": field.name(), "value": field.values(), "meaning": field.meaning(),
-                "example": field.example(), "aliases": field.aliases(),
+                "type": "field", "name": field.name, "value": field.values, "meaning": field.meaning,
+                "example": field.example, "aliases": field.aliases,
             })
         ),
         Format::Text => {
-            writeln!(out, "{:width$}  {}", field.name(), field.meaning())?;
-            writeln!(out, "{:indent$}{}; example: {}", "", field.values(), field.example())
+            writeln!(out, "{:width$}  {}", field.name, field.meaning)?;
+            let example =
+                if field.example.is_empty() { String::new() } else { format!("; example: {}", field.example) };
+            writeln!(out, "{:indent$}{}{example}", "", field.values)
         }
     })
 }

@@ -41,7 +41,7 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(None).map_err(Failure::rules)?;
+    let config = Config::load(args.config.as_deref()).map_err(Failure::rules)?;
     let origin = config.origin.clone();
     let mut wanted = wanted(config, &args.traffic, &[]);
     wanted.scoreboards.clear();
@@ -66,6 +66,8 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         without_status: traffic.no_status,
         sources: Sources::Unknown,
         times: config.times,
+        maps: config.maps,
+        register_changes: traffic.register_changes,
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) fn any(list: List<'_>, mut ask: impl FnMut(Fact<'_>) -> bool) -> bool
             }
             false
         }
+        List::Spans(_) => list.elements().any(ask),
         List::Facts(facts) => facts.iter().any(|fact| ask(*fact)),
     }
 }

@@ -99,6 +99,9 @@ fn elements(fact: Fact<'_>) -> Vec<Fact<'_>> {
         List::Words(vocabulary, bits) => {
             (0..32).filter(|word| bits >> word & 1 == 1).map(|word| Fact::Word(vocabulary, word)).collect()
         }
+        List::Spans(spans) => {
+            spans.iter().flat_map(|span| (span[0]..=span[1]).map(|number| Fact::Int(number.into()))).collect()
+        }
         List::Facts(facts) => facts.iter().flat_map(|fact| elements(*fact)).collect(),
     }
 }

@@ -120,6 +120,8 @@ pub enum Status {
     NewServer,
     /// A host sends from another hardware address. Of one shard: a [`perhaps`](Self::is_perhaps).
     MacChange,
+    /// A register, coil or input has another value than the last one seen. Told by who remembers values.
+    RegisterChange,
 }
 
 /// Why a status or a timeout is told.
@@ -264,7 +266,7 @@ impl Framing {
 
 impl Status {
     /// Every status, in the order of its discriminants, with the name that rules use.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::ConnectionOpen, "connection_open"),
         (Self::ConnectionClose, "connection_close"),
         (Self::Gap, "gap"),
@@ -275,6 +277,7 @@ impl Status {
         (Self::NewClient, "new_client"),
         (Self::NewServer, "new_server"),
         (Self::MacChange, "mac_change"),
+        (Self::RegisterChange, "register_change"),
     ];
 
     /// Whether a shard can only say "perhaps": it does not know all conversations of a host, and somebody who does

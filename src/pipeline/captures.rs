@@ -73,7 +73,7 @@ impl<'a> Run<'a> {
     pub fn new(plan: &Arc<Plan>, threads: usize, progress: &'a dyn Progress, emits: Emits) -> Self {
         Self {
             plan: Arc::clone(plan),
-            threads: threads.max(1),
+            threads: if plan.remembers() { 1 } else { threads.max(1) },
             progress,
             engine: Engine::new(plan, emits),
             lanes: Vec::new(),
@@ -109,8 +109,9 @@ impl<'a> Run<'a> {
             lanes.extend((0..*threads).map(|part| Lane::new(plan, part, *threads)));
         }
         lanes.iter_mut().for_each(|lane| lane.begin(input));
+        lend_memory(engine, &mut lanes);
         let mut frames = Frames { source, first: Some(first), filter, routed: *threads > 1 };
-        let (lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
+        let (mut lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
             engine.summary().frames += routed.batch.len() as u64;
             hand_over(input, evidence, census, engine, sink).map_err(RunError::Output)?;
             // Input may come slowly through a pipe: what is known is told before more is waited for.
@@ -118,6 +119,7 @@ impl<'a> Run<'a> {
             progress.step();
             Ok(if progress.stopped() { Go::Stop } else { Go::On })
         })?;
+        keep_memory(engine, &mut lanes);
         self.lanes = lanes;
         read?;
         self.note_cut(input, &*frames.source);
@@ -137,6 +139,7 @@ impl<'a> Run<'a> {
     /// When the sink cannot be written.
     pub(super) fn close_captures(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
         let Self { engine, lanes, census, .. } = self;
+        lend_memory(engine, lanes);
         let mut evidence = Evidence::default();
         // Bit by bit: much may be open, and nobody need hold all that is said of it.
         for number in 0..SHARDS {
@@ -148,6 +151,7 @@ impl<'a> Run<'a> {
                 hand_over(0, std::slice::from_ref(&evidence), census, engine, sink)?;
             }
         }
+        keep_memory(engine, lanes);
         lanes.iter_mut().for_each(Lane::restart_clock);
         Ok(())
     }
@@ -184,6 +188,17 @@ impl<'a> Run<'a> {
         let warning = format!("{name}: cut short: {} bytes after the last whole packet were left", cut.bytes);
         summary.warnings.push(warning);
     }
+}
+
+/// What a record says of the values before depends on all conversations: where that is asked, there is but one lane.
+fn lend_memory(engine: &mut Engine, lanes: &mut [Lane]) {
+    if let [lane] = lanes {
+        lane.remember(engine.lend_memory());
+    }
+}
+
+fn keep_memory(engine: &mut Engine, lanes: &mut [Lane]) {
+    lanes.iter_mut().for_each(|lane| engine.keep_memory(lane.give_back()));
 }
 
 /// Gives the evidence of one batch to the engine, in its one order.

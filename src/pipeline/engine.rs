@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::summary::{Room, Summary, TopEntity};
 use crate::alert::{Alert, Raiser};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
+use crate::record::Memory;
 use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{self, Sink};
@@ -32,6 +33,8 @@ pub struct Engine {
     boards: Vec<Board>,
     raiser: Raiser,
     summary: Summary,
+    /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
+    memory: Option<Memory>,
     clock: Clock,
     /// The time of the last record that told one, for those that do not.
     last: Timestamp,
@@ -55,6 +58,7 @@ impl Engine {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
             },
+            memory: None,
             clock: Clock::default(),
             last: Timestamp::default(),
             plan: Arc::clone(plan),
@@ -65,6 +69,16 @@ impl Engine {
     pub fn begin(&mut self, input: Input) -> u32 {
         self.summary.catalogue.inputs.push(input);
         (self.summary.catalogue.inputs.len() - 1) as u32
+    }
+
+    /// Lends the memory to whoever sees the next input's messages, all of them in their order.
+    pub(super) fn lend_memory(&mut self) -> Option<Memory> {
+        self.memory.take().or_else(|| self.plan.memory())
+    }
+
+    /// Takes the memory back.
+    pub(super) fn keep_memory(&mut self, memory: Option<Memory>) {
+        self.memory = memory;
     }
 
     /// The figures so far, for the caller to add to.
@@ -236,6 +250,9 @@ impl Engine {
                     width,
                 });
             }
+        }
+        if let Some(memory) = &self.memory {
+            self.summary.count(Room::Engine, memory.counters());
         }
         let losses = self.correlator.losses();
         self.summary.count(

@@ -6,6 +6,7 @@ use super::plan::Plan;
 use super::summary::{Room, Summary};
 use crate::modbus::{Pairing, Pdu};
 use crate::net::{Carrier, Endpoint, Flow, Transport};
+use crate::record::Memory;
 use crate::record::nxlog::{self, NxlogMessage};
 use crate::time::Clock;
 use hashbrown::HashMap;
@@ -41,6 +42,16 @@ impl Joiner {
             forgotten: 0,
             evidence: Evidence::default(),
         }
+    }
+
+    /// Takes the engine's memory.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.judge.remember(memory);
+    }
+
+    /// Gives the memory back.
+    pub(super) fn give_back(&mut self) -> Option<Memory> {
+        self.judge.give_back()
     }
 
     /// Takes the line of this number; gives what it and what expired before it come to.

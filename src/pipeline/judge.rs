@@ -4,9 +4,9 @@ use super::evidence::{Evidence, Order};
 use super::plan::{Naming, Plan};
 use super::summary::{Records, Summary};
 use crate::detect::{RuleIx, Scratch};
-use crate::modbus::Message;
+use crate::modbus::{Body, Flags, Kind, Message, Status};
 use crate::record::json::write_fields;
-use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Record, mend, nxlog, schema};
+use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub(super) struct Judge {
     arena: Bump,
     lines: LineWriter,
     records: Records,
+    /// What was seen of devices before; lent by the engine to the one judge that sees all messages.
+    memory: Option<Memory>,
 }
 
 impl Judge {
@@ -28,39 +30,35 @@ impl Judge {
             arena: Bump::new(),
             lines: LineWriter::new(),
             records: Records::default(),
+            memory: None,
         }
     }
 
-    /// Judges a Modbus message.
+    /// Takes the engine's memory.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.memory = memory;
+    }
+
+    /// Gives the memory back.
+    pub(super) fn give_back(&mut self) -> Option<Memory> {
+        self.memory.take()
+    }
+
+    /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
-        self.records.note(Some(message.time), Some(message.kind));
         self.arena.reset();
-        let plan = &*self.plan;
-        let record = Record::new(message, &plan.slots, &self.arena);
-        let rules = plan.machine.matches(&record, &mut self.scratch);
-        if rules.is_empty() && plan.records.is_none() {
-            return;
-        }
-        evidence.begin_message(order, message);
-        match plan.records {
-            None => {}
-            Some(_) if message.status.is_some() && !plan.prints_status => {}
-            Some(Naming::Native) => evidence.line(|out| {
-                self.lines.write(&record, out);
-                out.push(b'\n');
-            }),
-            Some(Naming::Nxlog(offset)) => evidence.line(|out| {
-                let module = nxlog::Module { name: "pcap", received: None, offset };
-                if nxlog::write(&record, module, out) {
-                    out.push(b'\n');
-                }
-            }),
-        }
-        let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
-        note_hits(plan, &record, rules.clone(), evidence);
-        if rules.clone().any(|rule| plan.shows_record(rule)) {
-            let mask = plan.mask(rules);
-            evidence.object(|out| write_fields(&record, mask, out));
+        let Self { plan, scratch, arena, lines, records, memory } = self;
+        let mut bench = Bench { plan, scratch, lines, records, order, evidence };
+        let Some(memory) = memory else {
+            return bench.judge(&Record::new(message, &plan.slots, arena));
+        };
+        let recall = memory.see(message, arena);
+        bench.judge(&Record::new(message, &plan.slots, arena).with(&recall));
+        for number in 0..memory.changes() {
+            let Some(recall) = memory.change(number, arena) else { break };
+            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
+            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
+            bench.judge(&Record::new(&told, &plan.slots, arena).with(&recall));
         }
     }
 
@@ -79,6 +77,8 @@ impl Judge {
         let plan = &*self.plan;
         // A line may be printed again, and what we print is JSON: UTF-8 throughout.
         std::str::from_utf8(line)?;
+        let hidden = if plan.maps.has_secrets() { hide_secrets(line, &plan.maps, &self.arena) } else { None };
+        let line = hidden.as_deref().unwrap_or(line);
         let record = LogRecord::read(line, &plan.log, &self.arena)?;
         if nxlog::is_form(line) {
             evidence.begin(order, None, order.number);
@@ -110,6 +110,54 @@ impl Judge {
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
     }
+}
+
+/// What it takes to judge the records of one message.
+struct Bench<'a> {
+    plan: &'a Plan,
+    scratch: &'a mut Scratch,
+    lines: &'a mut LineWriter,
+    records: &'a mut Records,
+    order: Order,
+    evidence: &'a mut Evidence,
+}
+
+impl Bench<'_> {
+    fn judge(&mut self, record: &Record<'_>) {
+        let Self { plan, evidence, lines, .. } = self;
+        let message = record.message();
+        self.records.note(Some(message.time), Some(message.kind));
+        let rules = plan.machine.matches(record, self.scratch);
+        if rules.is_empty() && plan.records.is_none() {
+            return;
+        }
+        evidence.begin_message(self.order, message);
+        match plan.records {
+            None => {}
+            Some(_) if !plan.prints_status && is_state_event(message) => {}
+            Some(Naming::Native) => evidence.line(|out| {
+                lines.write(record, out);
+                out.push(b'\n');
+            }),
+            Some(Naming::Nxlog(offset)) => evidence.line(|out| {
+                let module = nxlog::Module { name: "pcap", received: None, offset };
+                if nxlog::write(record, module, out) {
+                    out.push(b'\n');
+                }
+            }),
+        }
+        let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
+        note_hits(plan, record, rules.clone(), evidence);
+        if rules.clone().any(|rule| plan.shows_record(rule)) {
+            let mask = plan.mask(rules);
+            evidence.object(|out| write_fields(record, mask, out));
+        }
+    }
+}
+
+/// Whether it tells of a connection or host; changes of registers are told when they are asked for.
+fn is_state_event(message: &Message<'_>) -> bool {
+    message.status.is_some_and(|status| status != Status::RegisterChange)
 }
 
 /// Notes each rule with the values that later stages need of it.

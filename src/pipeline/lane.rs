@@ -12,6 +12,7 @@ use super::summary::{Room, Summary};
 use crate::capture::{Batch, Frame};
 use crate::modbus::{Message, Pairing};
 use crate::net::{Net, Packet, SHARDS};
+use crate::record::Memory;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
@@ -91,6 +92,16 @@ impl Lane {
     /// The latest time of any frame.
     pub(super) fn latest(&self) -> Timestamp {
         self.latest
+    }
+
+    /// Takes the engine's memory; then it must be the only lane.
+    pub(super) fn remember(&mut self, memory: Option<Memory>) {
+        self.judge.remember(memory);
+    }
+
+    /// Gives the memory back.
+    pub(super) fn give_back(&mut self) -> Option<Memory> {
+        self.judge.give_back()
     }
 
     fn push(&mut self, frame: &Frame<'_>, evidence: &mut Evidence) {

@@ -141,6 +141,7 @@ impl Run<'_> {
         let worker = || Reader { judge: Judge::new(Arc::clone(plan)), lines: 0 };
         let workers = (0..*threads).map(|_| worker()).collect();
         let mut joiner = Joiner::new(plan, input);
+        joiner.remember(engine.lend_memory());
         let mut problems = Problems::default();
         let mut lines = Lines::new(reader);
         let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
@@ -156,6 +157,7 @@ impl Run<'_> {
             worker.report(engine.summary());
         }
         joiner.report(engine.summary());
+        engine.keep_memory(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
         if let (true, Some((line, reason))) = (lines > 0 && problems.count == lines, problems.first.first()) {
             return Err(RunError::NotALog { line: *line, reason: reason.clone() });

@@ -52,6 +52,7 @@ pub fn watch(
         let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
         let mut lane = Lane::new(plan, 0, 1);
         let mut census = Census::new(plan);
+        lane.remember(engine.lend_memory());
         let mut evidence = Evidence::default();
         let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames, now| {
             engine.summary().frames += frames;
@@ -72,6 +73,7 @@ pub fn watch(
         hand_over(input, std::slice::from_ref(&evidence), &mut census, engine, sink).map_err(RunError::Output)?;
         lane.report(engine.summary());
         census.report(engine.summary());
+        engine.keep_memory(lane.give_back());
         Ok(Edge { stats: stats.map_err(RunError::Live)?, own_drops: own_drops.load(Ordering::Relaxed) })
     })
 }

@@ -3,7 +3,9 @@
 //! The stateless side ([`lane`], [`lines`], both through [`judge`]) turns batches of frames or lines into
 //! [`evidence`]; [`spread`] runs it on one thread or on several and brings the evidence back into the one order of
 //! the input; the ordered side ([`engine`]) correlates, scores and raises. [`plan`] holds what was decided before
-//! the first record. [`cases`] runs all of it on what a test of rules gives it.
+//! the first record. What was seen of devices before ([`Memory`](crate::record::Memory)) belongs to the engine, which
+//! lends it to the one judge that sees all messages of an input in their order; then one lane runs all shards.
+//! [`cases`] runs all of it on what a test of rules gives it.
 
 mod captures;
 mod cases;

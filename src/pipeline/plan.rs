@@ -3,7 +3,8 @@
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
-use crate::record::{Fact, Facts, LogPlan, Mask, Slot, Slots, schema};
+use crate::record::maps::Maps;
+use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
 use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
@@ -13,6 +14,9 @@ use std::sync::Arc;
 
 /// The fields that tell whom an alert of a single finding is about, as far as the record has them.
 const SUBJECT: [&str; 2] = ["modbus.client", "modbus.server"];
+
+/// The field that needs a memory of every device.
+const OLD: &str = "write.old";
 
 /// How late an event may come and still be counted exactly by correlations.
 const LATENESS: Span = Span::from_secs(60);
@@ -36,6 +40,10 @@ pub struct Wanted {
     pub sources: Sources,
     /// Fields that tell the time of log lines, before those of the usual names.
     pub times: Vec<Arc<str>>,
+    /// What the registers of devices mean.
+    pub maps: Arc<Maps>,
+    /// Whether changes of registers are told as records.
+    pub register_changes: bool,
 }
 
 /// What is known of where log lines come from: a rule with a conflicting log source is not for them.
@@ -113,6 +121,9 @@ pub struct Plan {
     /// For each scoreboard, where its entity's values stand among those of any hit.
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
+    /// What the registers of devices mean.
+    pub maps: Arc<Maps>,
+    remembered: Remembered,
     /// What log lines come from.
     declared: LogSource,
     /// Where log lines tell their product, category and service.
@@ -137,7 +148,7 @@ impl Plan {
     /// # Errors
     /// When rules ask for more than the engine's bounds allow.
     pub fn compile(ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
-        let mut slots = Slots::new();
+        let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
         let common = Common::new(&wanted.scoreboards, &mut slots)?;
@@ -176,7 +187,10 @@ impl Plan {
         };
         let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
         let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
+        let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
+            maps: wanted.maps,
+            remembered,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),
             machine,
@@ -201,6 +215,17 @@ impl Plan {
     #[must_use]
     pub fn correlator(&self) -> Correlator {
         self.correlator.clone()
+    }
+
+    /// A memory that has seen nothing, where one is needed. It must see all messages in their one order.
+    pub(super) fn memory(&self) -> Option<Memory> {
+        self.remembers().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
+    }
+
+    /// Whether what a record says depends on the records before.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        !self.maps.is_empty() || self.remembered != Remembered::default()
     }
 
     /// Whether a rule can be about our own records.

@@ -1,6 +1,8 @@
 //! What most PDUs say: addresses, quantities, values. The same for a message and for the request it answers.
 
+use super::list::registers;
 use super::schema::Native;
+use super::veil::{self, Veil};
 use super::{Fact, List, text};
 use crate::modbus::{Body, Values};
 use bumpalo::Bump;
@@ -16,6 +18,8 @@ pub(super) struct Data<'a> {
     pub(super) function_code: u8,
     pub(super) body: Body<'a>,
     pub(super) values: Values<'a>,
+    /// What of the values must not be seen.
+    pub(super) veil: Veil<'a>,
     pub(super) arena: &'a Bump,
 }
 
@@ -29,11 +33,14 @@ impl<'a> Data<'a> {
             Native::AddressEnd => maybe(self.address_end()),
             Native::Quantity => maybe(self.quantity()),
             Native::ByteCount => maybe(byte_count(&self.body)),
-            Native::Values => self.list().map_or(Fact::Absent, Fact::List),
+            Native::Values if self.veil.is_empty() => self.list().map_or(Fact::Absent, Fact::List),
+            Native::Values => {
+                self.list().map_or(Fact::Absent, |list| Fact::List(veil::hide(list, self.veil, self.arena)))
+            }
             Native::Value => self.value(),
-            Native::ValueMin => maybe(self.list().and_then(List::least)),
-            Native::ValueMax => maybe(self.list().and_then(List::greatest)),
-            Native::Text => text::characters(self.values, self.arena).map_or(Fact::Absent, Fact::Text),
+            Native::ValueMin => self.extreme(u16::min),
+            Native::ValueMax => self.extreme(u16::max),
+            Native::Text => self.text(),
             _ => Fact::Absent,
         }
     }
@@ -58,7 +65,8 @@ impl<'a> Data<'a> {
         Some(self.address()?.saturating_add(self.quantity()?.checked_sub(1)?))
     }
 
-    fn list(&self) -> Option<List<'a>> {
+    /// The values as they are, secrets included.
+    pub(super) fn list(&self) -> Option<List<'a>> {
         match self.values {
             Values::None => None,
             Values::Registers(registers) => Some(List::Registers(registers)),
@@ -74,10 +82,33 @@ impl<'a> Data<'a> {
     }
 
     fn value(&self) -> Fact<'a> {
-        match self.values {
-            Values::One(value) => int(value),
+        match (veil::mark_at(self.veil, 0), self.values) {
+            (Some(mark), values) if values != Values::None => Fact::Text(mark),
+            (_, Values::One(value)) => int(value),
             _ => maybe(self.list().and_then(|list| list.numbers().next())),
         }
+    }
+
+    /// With a secret in it, its mark.
+    fn text(&self) -> Fact<'a> {
+        match (self.veil.first(), self.values) {
+            (_, Values::None) => Fact::Absent,
+            (Some(hidden), _) => Fact::Text(hidden.mark),
+            (None, values) => text::characters(values, self.arena).map_or(Fact::Absent, Fact::Text),
+        }
+    }
+
+    fn extreme(&self, better: fn(u16, u16) -> u16) -> Fact<'a> {
+        let Some(list) = self.list() else { return Fact::Absent };
+        if self.veil.is_empty() {
+            // Most records have registers: their loop is worth its own line.
+            return maybe(match list {
+                List::Registers(bytes) => registers(bytes).reduce(better),
+                other => other.numbers().reduce(better),
+            });
+        }
+        let seen = list.numbers().enumerate().filter(|(place, _)| veil::mark_at(self.veil, *place).is_none());
+        maybe(seen.map(|(_, number)| number).reduce(better))
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Mask(u128);
 const _: () = assert!((Native::Flags as u8) < 128);
 
 /// The fields that can show what was read or written.
-const VALUES: [Native; 11] = [
+const VALUES: [Native; 13] = [
     Native::Values,
     Native::Value,
     Native::ValueMin,
@@ -33,6 +33,8 @@ const VALUES: [Native; 11] = [
     Native::RequestValues,
     Native::RequestValue,
     Native::RequestText,
+    Native::WriteValues,
+    Native::WriteOld,
 ];
 
 impl Mask {
@@ -85,6 +87,7 @@ fn write_object(record: &Record<'_>, mask: Mask, without: Option<Native>, out: &
     for group in Group::ALL.iter().filter(|group| record.has(**group)) {
         group.each(&mut Masked { record, mask, without, out });
     }
+    write_tags(record, out);
     close(start, out);
 }
 
@@ -114,7 +117,7 @@ impl Visitor for Masked<'_, '_> {
 /// Appends the fields of one group, each with the comma before it.
 pub(super) fn write_group(record: &Record<'_>, group: Group, out: &mut Vec<u8>) {
     match group {
-        Group::Data => group.each(&mut OwnData { own: record.own(), out }),
+        Group::Data if !record.tells_change() => group.each(&mut OwnData { own: record.own(), out }),
         group => group.each(&mut Plain { record, out }),
     }
 }
@@ -165,6 +168,15 @@ pub(super) fn close(start: usize, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Its tags with their parts. Most records have none.
+#[inline(never)]
+pub(super) fn write_tags(record: &Record<'_>, out: &mut Vec<u8>) {
+    for (key, fact) in record.tags() {
+        out.extend_from_slice(key.as_bytes());
+        write_fact(fact, out);
+    }
+}
+
 /// Appends one value as JSON; an absent one is null.
 #[expect(clippy::inline_always, reason = "of a field that the compiler knows, one branch is left")]
 #[inline(always)]
@@ -202,8 +214,10 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
 }
 
 fn write_list(list: List<'_>, out: &mut Vec<u8>) {
-    if let List::Registers(bytes) = list {
-        return digits::write_list(registers(bytes), out);
+    match list {
+        List::Spans(spans) => return write_spans(spans, out),
+        List::Registers(bytes) => return digits::write_list(registers(bytes), out),
+        _ => {}
     }
     out.push(b'[');
     for (place, element) in list.elements().enumerate() {
@@ -213,6 +227,22 @@ fn write_list(list: List<'_>, out: &mut Vec<u8>) {
         write_fact(element, out);
     }
     out.push(b']');
+}
+
+/// `"31-46, 50"`
+fn write_spans(spans: &[[u16; 2]], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for (place, [first, last]) in spans.iter().enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b", ");
+        }
+        write_int(*first, out);
+        if last != first {
+            out.push(b'-');
+            write_int(*last, out);
+        }
+    }
+    out.push(b'"');
 }
 
 pub(super) fn write_int(value: impl itoa::Integer, out: &mut Vec<u8>) {
@@ -226,7 +256,8 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_escaped(text: &str, out: &mut Vec<u8>) {
+/// A text as it stands between quotes.
+pub(super) fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     let special = |byte: &u8| matches!(byte, 0..=0x1F | b'"' | b'\\');
     let mut rest = bytes;
@@ -345,7 +376,9 @@ mod tests {
                 r#""modbus.category":"public","modbus.access":"write","modbus.table":"holding_registers","#,
                 r#""modbus.address":31,"modbus.address_end":36,"modbus.quantity":6,"modbus.byte_count":12,"#,
                 r#""modbus.values":[97,98,99,100,101,102],"modbus.value":97,"modbus.value_min":97,"#,
-                r#""modbus.value_max":102,"modbus.text":"abcdef"}"#,
+                r#""modbus.value_max":102,"modbus.text":"abcdef","write.outcome":"attempted","#,
+                r#""write.table":"holding_registers","write.addresses":"31-36","write.count":6,"#,
+                r#""write.values":[97,98,99,100,101,102]}"#,
             )
         );
     }
@@ -375,7 +408,8 @@ mod tests {
     fn to_mask_one_field_of_values_is_to_mask_them_all() {
         let written = masked(&sample("write registers"), &["modbus.text"]);
         assert!(written.starts_with(r#"...{"EventTime":"#));
-        assert!(written.contains(r#""modbus.text":"[masked]"}"#));
+        assert!(written.contains(r#""modbus.text":"[masked]","#));
+        assert!(written.ends_with(r#""write.count":6,"write.values":"[masked]"}"#));
         assert!(written.contains(r#""modbus.values":"[masked]","modbus.value":"[masked]""#));
         assert!(written.contains(r#""modbus.address":31"#));
         let refused = masked(&sample("write refused"), &["modbus.query.write_multiple_registers.registers"]);

@@ -1,9 +1,9 @@
 //! Many records as JSON lines: what was written once for a conversation or a function is copied, not worked out again.
 
 use super::Record;
-use super::json::{close, write_group};
+use super::json::{close, write_group, write_tags};
 use super::schema::Group;
-use crate::modbus::{Access, Category, Framing};
+use crate::modbus::{Access, Category, Framing, Kind};
 use crate::net::{Direction, Flow, MacPair};
 
 /// How many senders are remembered, each in the place that its conversation's serial gives it. About 1.5 MB when all
@@ -60,6 +60,7 @@ impl LineWriter {
                 group => write_group(record, *group, out),
             }
         }
+        write_tags(record, out);
         close(start, out);
     }
 
@@ -81,6 +82,9 @@ impl LineWriter {
 
     fn function(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let message = record.message();
+        if message.kind == Kind::Status {
+            return write_group(record, Group::Function, out);
+        }
         if self.functions.is_empty() {
             self.functions.resize((Access::ALL.len() * Category::ALL.len()) << 8, Vec::new());
         }

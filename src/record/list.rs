@@ -23,22 +23,6 @@ impl<'a> List<'a> {
             _ => None,
         })
     }
-
-    /// The least of its numbers.
-    pub(super) fn least(self) -> Option<u16> {
-        match self {
-            Self::Registers(bytes) => registers(bytes).min(),
-            list => list.numbers().min(),
-        }
-    }
-
-    /// The greatest of its numbers.
-    pub(super) fn greatest(self) -> Option<u16> {
-        match self {
-            Self::Registers(bytes) => registers(bytes).max(),
-            list => list.numbers().max(),
-        }
-    }
 }
 
 /// Big-endian registers as numbers.
@@ -77,8 +61,21 @@ impl<'a> Iterator for Elements<'a> {
                 Some(Fact::Word(vocabulary, u16::try_from(bit).ok()?))
             }
             List::Facts(facts) => facts.get(at).copied(),
+            List::Spans(spans) => number_at(spans, at),
         }
     }
+}
+
+/// The number at a place of ranges. Kept out of the loop over registers, which are far more common.
+#[inline(never)]
+fn number_at<'a>(spans: &[[u16; 2]], at: usize) -> Option<Fact<'a>> {
+    let mut place = at;
+    spans.iter().find_map(|[first, last]| {
+        let length = usize::from(last.saturating_sub(*first)) + 1;
+        let found = (place < length).then(|| Fact::Int(i64::from(*first) + place as i64));
+        place = place.saturating_sub(length);
+        found
+    })
 }
 
 #[cfg(test)]
@@ -94,6 +91,7 @@ mod tests {
         assert_eq!(ints(List::Bits { bytes: &[1], count: 9 }).len(), 8);
         let words: Vec<_> = List::Words(&FLAGS, 0x8000_0005).elements().collect();
         assert_eq!(words, [Fact::Word(&FLAGS, 0), Fact::Word(&FLAGS, 2), Fact::Word(&FLAGS, 31)]);
+        assert_eq!(ints(List::Spans(&[[3, 5], [9, 9], [65_534, 65_535]])), [3, 4, 5, 9, 65_534, 65_535]);
         assert_eq!(List::Facts(&[Fact::Null]).elements().collect::<Vec<_>>(), [Fact::Null]);
     }
 

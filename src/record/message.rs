@@ -1,8 +1,11 @@
 //! The flat view of a Modbus message.
 
 use super::data::{Data, count, int, maybe, numbers};
+use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
-use super::{Fact, Facts, List, Slot, Slots, identity, special, text, vocabulary};
+use super::veil::{self, Veil};
+use super::write::{self, Teller, Write};
+use super::{Fact, Facts, List, Recall, Slot, Slots, identity, special, text, vocabulary};
 use crate::modbus::{Body, Framing, Kind, Message, Table};
 use crate::net::{Direction, Endpoint, Transport};
 use bumpalo::Bump;
@@ -14,6 +17,7 @@ pub struct Record<'a> {
     message: &'a Message<'a>,
     slots: &'a Slots,
     arena: &'a Bump,
+    recall: Option<&'a Recall<'a>>,
 }
 
 impl<'a> Record<'a> {
@@ -21,7 +25,13 @@ impl<'a> Record<'a> {
     /// which the caller empties after the record.
     #[must_use]
     pub const fn new(message: &'a Message<'a>, slots: &'a Slots, arena: &'a Bump) -> Self {
-        Self { message, slots, arena }
+        Self { message, slots, arena, recall: None }
+    }
+
+    /// The view with what memory and maps add to it.
+    #[must_use]
+    pub const fn with(self, recall: &'a Recall<'a>) -> Self {
+        Self { recall: Some(recall), ..self }
     }
 
     /// The message behind it.
@@ -58,9 +68,9 @@ impl<'a> Record<'a> {
         let message = self.message;
         match group {
             Group::Moment | Group::Ends | Group::Roles | Group::Header => true,
-            Group::Function => message.kind != Kind::Status,
+            Group::Function => message.kind != Kind::Status || self.tells_change(),
             Group::Exception => matches!(message.body, Body::Exception { .. }),
-            Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status),
+            Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status) || self.tells_change(),
             Group::Special => !matches!(
                 message.body,
                 Body::ReadQuery { .. }
@@ -72,8 +82,35 @@ impl<'a> Record<'a> {
             ),
             Group::Identity => matches!(message.body, Body::DeviceIdQuery { .. } | Body::DeviceIdResponse { .. }),
             Group::Request => message.request.is_some() || matches!(message.kind, Kind::Response | Kind::Exception),
+            Group::Write => write::is_write(message),
+            Group::Change => self.tells_change(),
             Group::Flags => !message.flags.is_empty(),
         }
+    }
+
+    /// Whether it tells of a change of a register and not of its message.
+    pub(super) fn tells_change(&self) -> bool {
+        self.recall.is_some_and(|recall| recall.change.is_some())
+    }
+
+    /// What must not be seen of the message's values.
+    fn veil(&self) -> Veil<'a> {
+        self.recall.map_or(&[], |recall| recall.own)
+    }
+
+    /// The keys of its tags in JSON with their values; absent ones are left out.
+    pub(super) fn tags(&self) -> impl Iterator<Item = (&'a str, Fact<'a>)> {
+        let record = *self;
+        let tags = record.recall.into_iter().flat_map(Recall::tags);
+        tags.flat_map(move |tag| {
+            let keys = record.slots.tags().keys(tag).into_iter().flatten();
+            let parts = PARTS.iter().map(move |(part, _)| record.tag(tag, *part));
+            keys.map(|key| &**key).zip(parts).filter(|(_, fact)| *fact != Fact::Absent)
+        })
+    }
+
+    fn tag(&self, tag: TagId, part: Part) -> Fact<'a> {
+        self.recall.map_or(Fact::Absent, |recall| recall.tag(tag, part))
     }
 
     /// What it says of a field of the table.
@@ -92,10 +129,13 @@ impl<'a> Record<'a> {
             Group::Header => self.header(native),
             Group::Function => self.function(native),
             Group::Exception => self.exception(native),
+            Group::Data if self.tells_change() => self.change(native),
             Group::Data => self.own().fact(native),
-            Group::Special => special::fact(native, &self.message.body, self.arena),
+            Group::Special => self.special(native),
             Group::Identity => identity::fact(native, &self.message.body, self.arena),
             Group::Request => self.request(native),
+            Group::Write => self.write(native),
+            Group::Change => self.change(native),
             Group::Flags if self.message.flags.is_empty() => Fact::Absent,
             Group::Flags => Fact::List(List::Words(&vocabulary::FLAGS, self.message.flags.bits())),
         }
@@ -173,7 +213,7 @@ impl<'a> Record<'a> {
             Native::Kind => return Fact::Word(&vocabulary::KIND, kind as u16),
             Native::Status => return status.map_or(Fact::Absent, |it| Fact::Word(&vocabulary::STATUS, it as u16)),
             Native::Reason => return reason.map_or(Fact::Absent, |it| Fact::Word(&vocabulary::REASON, it as u16)),
-            _ if kind == Kind::Status => return Fact::Absent,
+            _ if kind == Kind::Status => return self.change(native),
             Native::TransId | Native::ProtId | Native::Length if framing == Framing::Rtu => return Fact::Absent,
             _ => {}
         }
@@ -190,7 +230,7 @@ impl<'a> Record<'a> {
     #[inline(always)]
     fn function(&self, native: Native) -> Fact<'a> {
         if self.message.kind == Kind::Status {
-            return Fact::Absent;
+            return self.change(native);
         }
         let function = self.message.function();
         match native {
@@ -219,7 +259,59 @@ impl<'a> Record<'a> {
     /// What the message itself says.
     pub(super) fn own(&self) -> Data<'a> {
         let message = self.message;
-        Data { function_code: message.function_code, body: message.body, values: message.values(), arena: self.arena }
+        Data {
+            function_code: message.function_code,
+            body: message.body,
+            values: message.values(),
+            veil: self.veil(),
+            arena: self.arena,
+        }
+    }
+
+    /// Secrets can stand in some of these fields, too.
+    fn special(&self, native: Native) -> Fact<'a> {
+        let fact = special::fact(native, &self.message.body, self.arena);
+        let tells = matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask);
+        match self.veil().first() {
+            Some(hidden) if tells && fact != Fact::Absent => Fact::Text(hidden.mark),
+            _ => fact,
+        }
+    }
+
+    /// Kept out of the way of the fields that every record has.
+    #[inline(never)]
+    fn write(&self, native: Native) -> Fact<'a> {
+        let Some(write) = Write::of(self.message) else { return Fact::Absent };
+        let veil = match (write.teller, self.recall) {
+            (Teller::Own, Some(recall)) => recall.own,
+            (Teller::Request, Some(recall)) => recall.request,
+            _ => &[],
+        };
+        let list = match native {
+            Native::WriteValues => {
+                let left = self.recall.and_then(|recall| recall.masked);
+                let values = left.or_else(|| write.values(self.arena)).or_else(|| write.records(self.arena));
+                values.map(|list| veil::hide(list, veil, self.arena))
+            }
+            Native::WriteOld => self.recall.and_then(|recall| recall.old),
+            _ => return write.fact(native, self.arena),
+        };
+        list.map_or(Fact::Absent, Fact::List)
+    }
+
+    /// What it says of a change of a register, if it tells of one.
+    #[inline(never)]
+    fn change(&self, native: Native) -> Fact<'a> {
+        let Some(change) = self.recall.and_then(|recall| recall.change) else { return Fact::Absent };
+        match native {
+            Native::UnitId => int(self.message.mbap.unit_id),
+            Native::Table => Fact::Word(&vocabulary::TABLE, change.table as u16),
+            Native::Address => int(change.address),
+            Native::Old => change.old,
+            Native::New => change.new,
+            Native::Delta => change.delta,
+            _ => Fact::Absent,
+        }
     }
 
     #[expect(clippy::inline_always, reason = "see `known`")]
@@ -235,6 +327,7 @@ impl<'a> Record<'a> {
             function_code: request.function_code,
             body: request.body,
             values: request.values(),
+            veil: self.recall.map_or(&[], |recall| recall.request),
             arena: self.arena,
         };
         match native {
@@ -260,7 +353,10 @@ impl<'a> Record<'a> {
 
 impl Facts for Record<'_> {
     fn fact(&self, slot: Slot) -> Fact<'_> {
-        self.slots.field(slot).map_or(Fact::Absent, |field| self.field(field))
+        match self.slots.field(slot) {
+            Some(field) => self.field(field),
+            None => self.slots.tag(slot).map_or(Fact::Absent, |(tag, part)| self.tag(tag, part)),
+        }
     }
 
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
@@ -268,6 +364,7 @@ impl Facts for Record<'_> {
             .iter()
             .filter(|group| self.has(**group))
             .for_each(|group| group.each(&mut Each { record: self, visit }));
+        self.tags().for_each(|(_, fact)| fact.each(visit));
     }
 }
 
@@ -279,7 +376,11 @@ struct Each<'r, 'a, 'v> {
 
 impl Visitor for Each<'_, '_, '_> {
     fn visit(&mut self, native: Native) {
-        self.record.native(native).each(self.visit);
+        match self.record.native(native) {
+            // Keywords search what is printed.
+            Fact::List(List::Spans(spans)) => (self.visit)(Fact::Text(text::spans(spans, self.record.arena))),
+            fact => fact.each(self.visit),
+        }
     }
 }
 
@@ -396,7 +497,9 @@ mod tests {
             });
         }
         let names: Vec<_> = missing.into_iter().map(Field::name).collect();
-        assert_eq!(names, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);
+        let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta"];
+        let other: Vec<_> = names.into_iter().filter(|name| !remembered.contains(name)).collect();
+        assert_eq!(other, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);
     }
 
     #[test]

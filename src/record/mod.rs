@@ -12,6 +12,8 @@
 //!
 //! - [`schema`] is the table: names, NXLog's names, value types, meanings. [`vocabulary`] has the closed sets of texts.
 //! - [`Record`] is the flat view of a [`Message`](crate::modbus::Message). It works out a fact when it is asked for it.
+//! - [`maps`] tell what a device's registers mean, [`Memory`] what was seen of them before: a record that is given the
+//!   [`Recall`] of its message has tags, old values, and marks in place of secrets.
 //! - [`LogRecord`] is one line of a stored log, of which a [`LogPlan`] kept what was wanted.
 //! - [`json`] writes records with native types. What it writes, read as a log, gives the same facts: a rule finds the
 //!   same in a capture and in what `decode` printed of it.
@@ -69,6 +71,8 @@ pub enum List<'a> {
     },
     /// The words of a vocabulary whose bits are set.
     Words(&'static Vocabulary, u32),
+    /// All numbers from the first to the last of each pair, both included: `31-46, 50`.
+    Spans(&'a [[u16; 2]]),
     /// Values of a stored log.
     Facts(&'a [Fact<'a>]),
 }
@@ -125,6 +129,8 @@ pub mod json;
 mod line;
 mod list;
 mod log;
+pub mod maps;
+mod memory;
 mod message;
 mod moment;
 pub mod nxlog;
@@ -134,11 +140,14 @@ pub mod schema;
 mod slots;
 mod special;
 mod text;
+mod veil;
 pub mod vocabulary;
+mod write;
 
 pub use json::Mask;
 pub use line::LineWriter;
 pub use list::Elements;
-pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, mend};
+pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, hide_secrets, mend};
+pub use memory::{DEVICES, Memory, Recall, Remembered};
 pub use message::Record;
 pub use slots::Slots;

@@ -1,5 +1,6 @@
 //! Which fields are wanted: filled while rules, scoreboards and alerts are compiled, fixed from then on.
 
+use super::maps::{Part, TagId, Tags};
 use super::schema::{self, Field};
 use super::{Domain, Slot};
 use rustc_hash::FxHashMap;
@@ -11,6 +12,8 @@ pub struct Slots {
     names: Vec<Arc<str>>,
     /// Beside the names and not with them: this is all that the per-record path reads.
     fields: Vec<Option<Field>>,
+    asked: Vec<Option<(TagId, Part)>>,
+    tags: Arc<Tags>,
     by_name: FxHashMap<Arc<str>, Slot>,
 }
 
@@ -21,6 +24,12 @@ impl Slots {
         Self::default()
     }
 
+    /// Nothing wanted yet; names of `tags` are known.
+    #[must_use]
+    pub fn with_tags(tags: &Arc<Tags>) -> Self {
+        Self { tags: Arc::clone(tags), ..Self::default() }
+    }
+
     /// The slot of the field called `name`, made if nobody wanted it before. `None` after 65,536 fields.
     pub fn want(&mut self, name: &str) -> Option<Slot> {
         if let Some(slot) = self.by_name.get(name) {
@@ -29,6 +38,7 @@ impl Slots {
         let slot = Slot(u16::try_from(self.names.len()).ok()?);
         let name: Arc<str> = name.into();
         self.fields.push(schema::find(&name));
+        self.asked.push(self.tags.find(&name));
         self.names.push(Arc::clone(&name));
         self.by_name.insert(name, slot);
         Some(slot)
@@ -71,6 +81,16 @@ impl Slots {
     #[must_use]
     pub fn field(&self, slot: Slot) -> Option<Field> {
         self.fields.get(usize::from(slot.0)).copied().flatten()
+    }
+
+    /// What the name asks of a tag; `None` for a name that no device map has.
+    pub(super) fn tag(&self, slot: Slot) -> Option<(TagId, Part)> {
+        self.asked.get(usize::from(slot.0)).copied().flatten()
+    }
+
+    /// The names of tags.
+    pub(super) fn tags(&self) -> &Tags {
+        &self.tags
     }
 
     /// What values the field has in our own records; `None` for a name that only a stored log can have. A stored

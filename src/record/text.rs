@@ -54,6 +54,22 @@ pub(super) fn triples(groups: impl Iterator<Item = [u16; 3]>, arena: &Bump) -> &
     ascii(out)
 }
 
+/// Ranges of numbers, `31-46, 50`.
+pub(super) fn spans<'a>(spans: &[[u16; 2]], arena: &'a Bump) -> &'a str {
+    let mut out = Vec::new_in(arena);
+    for (place, [first, last]) in spans.iter().enumerate() {
+        if place > 0 {
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(*first).as_bytes());
+        if last != first {
+            out.push(b'-');
+            out.extend_from_slice(itoa::Buffer::new().format(*last).as_bytes());
+        }
+    }
+    ascii(out)
+}
+
 /// Registers that hold one printable ASCII character each, as text. Zeros at the end are padding.
 pub(super) fn characters<'a>(values: Values<'_>, arena: &'a Bump) -> Option<&'a str> {
     let single;

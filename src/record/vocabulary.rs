@@ -22,6 +22,10 @@ pub static FRAMING: Vocabulary = Vocabulary { name: "framing", words: &FRAMING_W
 /// Switch positions: single coils and run indicators.
 pub static SWITCH: Vocabulary = Vocabulary { name: "switch position", words: &["OFF", "ON"] };
 
+/// Field `write.outcome`: what became of a write, in the order query, response, exception, timeout.
+pub static OUTCOME: Vocabulary =
+    Vocabulary { name: "outcome", words: &["attempted", "confirmed", "refused", "unanswered"] };
+
 /// Field `modbus.flags`, in bit order.
 pub static FLAGS: Vocabulary = Vocabulary { name: "flag", words: &FLAG_WORDS };
 

@@ -68,13 +68,13 @@ pub struct Diagnostic {
 
 /// Bytes `start..end` of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 impl Span {
-    pub(super) const fn new(start: usize, end: usize) -> Self {
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 
@@ -85,7 +85,7 @@ impl Span {
 
 /// A problem that knows its span, not yet its file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     code: &'static str,
     severity: Severity,
     message: String,
@@ -96,14 +96,14 @@ pub(super) struct Problem {
 }
 
 /// Why something was not lowered. Boxed, since results that carry it are returned everywhere.
-pub(super) type Refusal = Box<Problem>;
+pub(crate) type Refusal = Box<Problem>;
 
 impl Problem {
-    pub(super) fn error(code: &'static str, span: Span, message: impl Into<String>) -> Refusal {
+    pub(crate) fn error(code: &'static str, span: Span, message: impl Into<String>) -> Refusal {
         Self::new(Severity::Error, code, span, message.into())
     }
 
-    pub(super) fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Refusal {
+    pub(crate) fn warning(code: &'static str, span: Span, message: impl Into<String>) -> Refusal {
         Self::new(Severity::Warning, code, span, message.into())
     }
 
@@ -115,32 +115,32 @@ impl Problem {
         Box::new(Self { code, severity, message, label: Cow::Borrowed(""), hint: None, span, related: Vec::new() })
     }
 
-    pub(super) fn label(mut self: Box<Self>, label: impl Into<Cow<'static, str>>) -> Refusal {
+    pub(crate) fn label(mut self: Box<Self>, label: impl Into<Cow<'static, str>>) -> Refusal {
         self.label = label.into();
         self
     }
 
-    pub(super) fn hint(mut self: Box<Self>, hint: impl Into<String>) -> Refusal {
+    pub(crate) fn hint(mut self: Box<Self>, hint: impl Into<String>) -> Refusal {
         self.hint = Some(hint.into());
         self
     }
 
     /// The same as a warning, under another code.
-    pub(super) fn as_warning(mut self: Box<Self>, code: &'static str) -> Refusal {
+    pub(crate) fn as_warning(mut self: Box<Self>, code: &'static str) -> Refusal {
         self.code = code;
         self.severity = Severity::Warning;
         self
     }
 
     /// Adds `did you mean ...?` if there is a name near enough.
-    pub(super) fn suggest(self: Box<Self>, name: Option<&str>) -> Refusal {
+    pub(crate) fn suggest(self: Box<Self>, name: Option<&str>) -> Refusal {
         match name {
             Some(name) => self.hint(format!("did you mean `{name}`?")),
             None => self,
         }
     }
 
-    pub(super) fn related(mut self: Box<Self>, span: Span, label: impl Into<String>) -> Refusal {
+    pub(crate) fn related(mut self: Box<Self>, span: Span, label: impl Into<String>) -> Refusal {
         self.related.push((span, label.into()));
         self
     }
@@ -151,7 +151,7 @@ impl Problem {
     }
 
     /// The problem with its place in `text`, the file's content as far as it is text.
-    pub(super) fn locate(self, file: &Arc<str>, text: &str) -> Diagnostic {
+    pub(crate) fn locate(self, file: &Arc<str>, text: &str) -> Diagnostic {
         let (line, column) = position(text, self.span.start);
         Diagnostic {
             code: self.code,
@@ -170,13 +170,13 @@ impl Problem {
 
 /// The problems of one file, in the order they were met.
 #[derive(Debug, Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     list: Vec<Refusal>,
     errors: usize,
 }
 
 impl Problems {
-    pub(super) fn push(&mut self, problem: Refusal) {
+    pub(crate) fn push(&mut self, problem: Refusal) {
         if problem.severity == Severity::Error {
             self.errors += 1;
         }
@@ -194,17 +194,17 @@ impl Problems {
     }
 
     /// Keeps the value, or the reason why there is none.
-    pub(super) fn keep<T>(&mut self, result: Result<T, Refusal>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, result: Result<T, Refusal>) -> Option<T> {
         result.map_err(|refusal| self.push(refusal)).ok()
     }
 
     /// How many errors there were so far.
-    pub(super) const fn errors(&self) -> usize {
+    pub(crate) const fn errors(&self) -> usize {
         self.errors
     }
 
     /// Whether no more are kept.
-    pub(super) const fn is_full(&self) -> bool {
+    pub(crate) const fn is_full(&self) -> bool {
         self.list.len() >= MAX_PROBLEMS
     }
 
@@ -214,7 +214,7 @@ impl Problems {
     }
 
     /// All of them with their places, as a reader of the file meets them.
-    pub(super) fn locate(mut self, file: &Arc<str>, text: &str) -> Vec<Diagnostic> {
+    pub(crate) fn locate(mut self, file: &Arc<str>, text: &str) -> Vec<Diagnostic> {
         if self.is_full() {
             let span = Span::new(text.len(), text.len());
             let message = format!("{MAX_PROBLEMS} problems or more; the rest of this file was not read");
@@ -228,7 +228,7 @@ impl Problems {
 }
 
 /// The one of `names` that `wrong` was most likely meant to be.
-pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Names looked at, so that a long list of long names costs no time.
     const CANDIDATES: usize = 200;
     /// Longest name compared.
@@ -249,7 +249,7 @@ pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
 }
 
 /// `text`, cut for a message.
-pub(super) fn short(text: &str) -> Cow<'_, str> {
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
     const CHARS: usize = 60;
     match text.char_indices().nth(CHARS) {
         Some((at, _)) => Cow::Owned(format!("{}...", &text[..at])),

@@ -42,15 +42,15 @@ mod pattern;
 mod print;
 mod references;
 mod regex;
-mod scalar;
+pub(crate) mod scalar;
 #[cfg(test)]
 mod testing;
 mod value;
-mod yaml;
+pub(crate) mod yaml;
 
 pub use criteria::correlation_types;
 pub use diagnostic::{Diagnostic, Severity, render};
-pub use fields::SchemaFields;
+pub use fields::{MappedFields, SchemaFields};
 pub use limits::MAX_FILE_BYTES;
 pub use load::{check, load};
 pub use mapping::{Mapping, Mappings};

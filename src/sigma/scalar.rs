@@ -7,7 +7,7 @@ use super::yaml::{Kind, Node, Scalar};
 
 /// A scalar's meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'t> {
+pub(crate) enum Value<'t> {
     Null,
     Bool(bool),
     Number(Number),
@@ -15,12 +15,12 @@ pub(super) enum Value<'t> {
 }
 
 /// The meaning of a scalar: only a plain one can be anything but a text.
-pub(super) fn resolve<'t>(scalar: &'t Scalar<'_>) -> Value<'t> {
+pub(crate) fn resolve<'t>(scalar: &'t Scalar<'_>) -> Value<'t> {
     if scalar.plain { plain(&scalar.text) } else { Value::Text(&scalar.text) }
 }
 
 /// The text that a node is, if it is one.
-pub(super) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
+pub(crate) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
     match &node.kind {
         Kind::Scalar(scalar) => match resolve(scalar) {
             Value::Text(text) => Some(text),

@@ -12,14 +12,14 @@ use std::ops::Range;
 
 /// A node and its place.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node<'a> {
-    pub(super) kind: Kind<'a>,
-    pub(super) span: Span,
+pub(crate) struct Node<'a> {
+    pub(crate) kind: Kind<'a>,
+    pub(crate) span: Span,
 }
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind<'a> {
+pub(crate) enum Kind<'a> {
     Scalar(Scalar<'a>),
     Sequence(Vec<Node<'a>>),
     Mapping(Vec<Entry<'a>>),
@@ -27,29 +27,29 @@ pub(super) enum Kind<'a> {
 
 /// A scalar, not yet given a type: see [`scalar`](super::scalar).
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Scalar<'a> {
-    pub(super) text: Cow<'a, str>,
+pub(crate) struct Scalar<'a> {
+    pub(crate) text: Cow<'a, str>,
     /// Neither quoted nor a block nor tagged as a string.
-    pub(super) plain: bool,
+    pub(crate) plain: bool,
 }
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry<'a> {
-    pub(super) key: Text<'a>,
-    pub(super) value: Node<'a>,
+pub(crate) struct Entry<'a> {
+    pub(crate) key: Text<'a>,
+    pub(crate) value: Node<'a>,
 }
 
 /// A text and its place, quotes included.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text<'a> {
-    pub(super) text: Cow<'a, str>,
-    pub(super) span: Span,
+pub(crate) struct Text<'a> {
+    pub(crate) text: Cow<'a, str>,
+    pub(crate) span: Span,
 }
 
 impl Node<'_> {
     /// What it is, for messages.
-    pub(super) const fn noun(&self) -> &'static str {
+    pub(crate) const fn noun(&self) -> &'static str {
         match self.kind {
             Kind::Scalar(_) => "a scalar",
             Kind::Sequence(_) => "a list",
@@ -59,7 +59,7 @@ impl Node<'_> {
 }
 
 /// The bytes of `part` of a scalar's text, or of the whole scalar where escapes or folding moved them.
-pub(super) fn part_of(source: &str, span: Span, text: &str, part: Range<usize>) -> Span {
+pub(crate) fn part_of(source: &str, span: Span, text: &str, part: Range<usize>) -> Span {
     match start_of(source, span, text) {
         Some(start) => Span::new(start + part.start, start + part.end),
         None => span,
@@ -73,7 +73,7 @@ pub(super) fn start_of(source: &str, span: Span, text: &str) -> Option<usize> {
 }
 
 /// Reads all documents of `text`; unreadable ones become problems.
-pub(super) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
+pub(crate) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
     let mut composer = Composer::new(text);
     let mut documents = Vec::new();
     while !problems.is_full() {

@@ -6,10 +6,12 @@
 mod mend;
 mod plan;
 mod read;
+mod secrets;
 mod typed;
 
 pub use mend::mend;
 pub use plan::LogPlan;
+pub use secrets::hide_secrets;
 
 use super::schema::{Guard, Side, Wording};
 use super::{Fact, Facts, Slot, vocabulary};
@@ -342,7 +344,7 @@ mod tests {
                 Domain::Float => matches!(fact, Fact::Float(_)),
                 Domain::Word(vocabulary) => matches!(fact, Fact::Word(of, _) if of == vocabulary),
                 Domain::Words(vocabulary) => matches!(fact, Fact::List(List::Words(of, _)) if of == vocabulary),
-                Domain::U16List => matches!(fact, Fact::List(List::Registers(_))),
+                Domain::U16List => matches!(fact, Fact::List(List::Registers(_) | List::Spans(_))),
                 Domain::Addr => matches!(fact, Fact::Addr(_)),
                 Domain::Time => matches!(fact, Fact::Time(_)),
                 Domain::Text => matches!(fact, Fact::Text(_)),

@@ -65,6 +65,7 @@ impl Typing {
             (Self::Float, Fact::Int(number)) => float(number),
             (Self::Words(words), Fact::List(List::Facts(facts))) => set(words, facts),
             (Self::U16List, Fact::List(List::Facts(facts))) => registers(facts, arena),
+            (Self::U16List, Fact::Text(text)) => spans(text, arena),
             (_, Fact::Text(text)) => self.text(text),
             _ => None,
         }
@@ -127,6 +128,22 @@ fn set<'a>(words: &Words, facts: &[Fact<'a>]) -> Option<Fact<'a>> {
     Some(Fact::List(List::Words(words.vocabulary, bits)))
 }
 
+/// Ranges as we print them, `31-46, 50`.
+fn spans<'a>(text: &str, arena: &'a Bump) -> Option<Fact<'a>> {
+    let number = |digits: &str| match int(digits)? {
+        Fact::Int(number) => u16::try_from(number).ok(),
+        _ => None,
+    };
+    let mut spans = bumpalo::collections::Vec::new_in(arena);
+    for part in text.split(", ") {
+        spans.push(match part.split_once('-') {
+            Some((first, last)) => [number(first)?, number(last)?],
+            None => [number(part)?; 2],
+        });
+    }
+    spans.iter().all(|[first, last]| first <= last).then(|| Fact::List(List::Spans(spans.into_bump_slice())))
+}
+
 fn registers<'a>(facts: &[Fact<'a>], arena: &'a Bump) -> Option<Fact<'a>> {
     let mut bytes = bumpalo::collections::Vec::with_capacity_in(facts.len() * 2, arena);
     for fact in facts {
@@ -166,6 +183,17 @@ mod tests {
         assert_eq!(typed(Domain::Time, own), Some(Fact::Time(moment)));
         assert_eq!(typed(Domain::Time, "2023-11-14T22:13:20.000000+03:00"), None);
         assert_eq!(typed(Domain::Time, "2023-11-14 22:13:20.000000001Z"), None);
+    }
+
+    #[test]
+    fn ranges_are_read_as_they_are_printed() {
+        let arena = Bump::new();
+        let apply = |text| Typing::of(Domain::U16List).unwrap().apply(Fact::Text(text), &arena);
+        assert_eq!(apply("31-46, 50"), Fact::List(List::Spans(&[[31, 46], [50, 50]])));
+        assert_eq!(apply("0-65535"), Fact::List(List::Spans(&[[0, 65_535]])));
+        for other in ["", "46-31", "31-", "31 - 46", "31,46", "65536", "031", "secret:31"] {
+            assert_eq!(apply(other), Fact::Text(other), "{other}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Our records in NXLog's form.
 
 use crate::modbus::Body;
-use crate::record::json::{write_fact, write_text};
+use crate::record::json::{write_escaped, write_fact, write_text};
 use crate::record::schema::{Guard, Native, Side};
 use crate::record::{Fact, Record};
 use crate::time::{Offset, Timestamp};
@@ -96,7 +96,11 @@ fn write_field(key: &str, fact: Fact<'_>, out: &mut Vec<u8>) {
                 if place > 0 {
                     out.extend_from_slice(b", ");
                 }
-                write_fact(element, out);
+                match element {
+                    // A mark in place of a secret.
+                    Fact::Text(text) => write_escaped(text, out),
+                    number => write_fact(number, out),
+                }
             }
             out.push(b'"');
         }

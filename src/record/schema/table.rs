@@ -25,6 +25,10 @@ pub enum Group {
     Identity,
     /// The request that was answered.
     Request,
+    /// What is written, told in one way for all functions that write.
+    Write,
+    /// The change of a register that the record tells of.
+    Change,
     /// What is odd.
     Flags,
 }
@@ -172,7 +176,7 @@ table! {
         Kind "modbus.kind": Domain::Word(&words::KIND), r#""query""#,
             "What the message is: query, response, exception, timeout (a query without an answer) or status (no PDU).";
         Status "modbus.status": Domain::Word(&words::STATUS), r#""connection_open""#,
-            "What happened, for a status: connection_open, connection_close, gap, not_modbus, bad_length, tls, new_pair, new_client, new_server, mac_change.";
+            "What happened, for a status: connection_open, connection_close, gap, not_modbus, bad_length, tls, new_pair, new_client, new_server, mac_change, register_change.";
         Reason "modbus.reason": Domain::Word(&words::REASON), r#""handshake""#,
             "Why, for a timeout (elapsed, or how the connection ended: fin, reset, reused, idle, evicted, end), a connection_close (the same) or a connection_open (handshake, midstream).";
         TransId "modbus.trans_id": Domain::U16, "10", "Transaction identifier.";
@@ -264,6 +268,23 @@ table! {
         RequestText "modbus.request.text": Domain::Text, r#""abcdef""#, "The request's `modbus.text`.";
         RequestSubFunction "modbus.request.sub_function": Domain::U16, "4", "The request's `modbus.sub_function`.";
         RequestMeiType "modbus.request.mei_type": Domain::U8, "14", "The request's `modbus.mei_type`.";
+    }
+    Write {
+        WriteOutcome "write.outcome": Domain::Word(&words::OUTCOME), r#""confirmed""#,
+            "What became of a write: attempted (the query), confirmed (the answer), refused (the exception) or unanswered (the timeout).";
+        WriteTable "write.table": Domain::Word(&words::TABLE), r#""holding_registers""#, "Which of the device's tables is written.";
+        WriteAddresses "write.addresses": Domain::U16List, r#""31-46""#,
+            "Every address written, told as first and last; of function 21 the record numbers.";
+        WriteCount "write.count": Domain::Int, ["coils or registers"], "16", "How many are written.";
+        WriteValues "write.values": Domain::U16List, "[97, 98]",
+            "The values written; of function 22 what it leaves, where that is known.";
+        WriteOld "write.old": Domain::U16List, "[0, 0]",
+            "What stood there before, where all of it was seen; only with a device map, `--register-changes` or a rule that asks for it.";
+    }
+    Change {
+        Old "modbus.old": Domain::U16, "350", "What the register held when it was last seen.";
+        New "modbus.new": Domain::U16, "950", "What it holds now.";
+        Delta "modbus.delta": Domain::Int, "600", "The new value less the old one.";
     }
     Flags {
         Flags "modbus.flags": Domain::Words(&words::FLAGS), r#"["late"]"#, "What is odd about the message.";
