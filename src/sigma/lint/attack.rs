@@ -33,7 +33,7 @@ const RETIRED: [(u16, Option<u16>); 13] = [
     (825, None),
     (833, None),
     (841, Some(846)),
-    (844, Some(889)),
+    (844, None),
     (850, Some(888)),
     (854, None),
     (870, Some(868)),
