@@ -2,6 +2,7 @@
 
 use super::RunError;
 use super::captures::Run;
+use super::documents;
 use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::join::Joiner;
@@ -9,6 +10,7 @@ use super::judge::Judge;
 use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
 use crate::record::LONGEST_LINE;
+use crate::record::foreign::is_header;
 use crate::sink::Sink;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, BufRead};
@@ -142,7 +144,7 @@ impl Run<'_> {
         let workers = (0..self.threads.max(1)).map(|_| worker()).collect();
         let mut joiner = Joiner::new(self.plan);
         let mut problems = Problems::default();
-        let mut lines = Lines::new(reader);
+        let mut lines = Lines::new(documents::unfold(reader).map_err(RunError::Input)?);
         let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
@@ -155,6 +157,7 @@ impl Run<'_> {
         for worker in &workers {
             worker.report(engine.summary());
         }
+        joiner.end(&mut problems, lines.next.saturating_sub(1));
         joiner.report(engine.summary());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
         if let (true, Some((line, reason))) = (lines > 0 && problems.count == lines, problems.first.first()) {
@@ -181,6 +184,7 @@ impl Run<'_> {
                 continue;
             }
             let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
+            let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
             for entry in joined.entries() {
                 engine.observe(self.input, joined, entry, sink).map_err(RunError::Output)?;
             }
@@ -201,6 +205,18 @@ impl Reader {
 pub fn looks_like_json_lines(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     matches!(start.trim_ascii_start().first(), Some(b'{') | None)
+}
+
+/// Whether an input that starts so is a log: JSON lines, an array, or a table with a header, perhaps after comments.
+#[must_use]
+pub fn looks_like_a_log(start: &[u8]) -> bool {
+    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
+    let array = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let lines = text.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    looks_like_json_lines(start) || array.is_some_and(|rest| matches!(rest.first(), Some(b'{' | b']') | None)) || {
+        lines
+    }
+    .any(|line| is_header(&String::from_utf8_lossy(line)))
 }
 
 #[cfg(test)]
