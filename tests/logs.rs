@@ -252,3 +252,88 @@ fn what_tshark_prints_of_a_capture_gives_its_findings() {
         }
     }
 }
+
+/// Rules on fields that logs of Zeek and ICSNPP have; `kind` is what is asked of the messages' kind beside.
+fn rules(kind: &str) -> String {
+    let rule = |title: &str, fields: &str| {
+        format!(
+            "title: {title}\nlogsource: {{product: modbus}}\ndetection: {{s: {{{fields}{kind}}}, condition: s}}\n---\n"
+        )
+    };
+    let functions = (1..=43).map(|code| rule(&format!("function {code}"), &format!("modbus.function: {code}")));
+    functions.collect::<String>() + &rule("server", "modbus.server: 127.0.0.1, modbus.client_port: 47785")
+}
+
+/// The same where the log also tells kinds, addresses and values.
+fn detailed_rules() -> String {
+    let rule = |title: &str, fields: &str| {
+        format!("title: {title}\nlogsource: {{product: modbus}}\ndetection: {{s: {{{fields}}}, condition: s}}\n---\n")
+    };
+    [
+        rules(""),
+        rule("written", "modbus.kind: query, modbus.function: 6, modbus.values: 43981"),
+        rule("coil on", "modbus.kind: query, modbus.output_value: 'ON', modbus.access: write"),
+        rule("coils written", "modbus.kind: query, modbus.function: 15, modbus.quantity: 4, modbus.values: 1"),
+        rule("many registers", "modbus.kind: query, modbus.function: [3, 6, 16], modbus.address_end|gte: 4"),
+        rule("confirmed", "modbus.kind: response, modbus.function: [15, 16], modbus.quantity: 4"),
+        rule("read", "modbus.kind: response, modbus.values: 170, modbus.request.quantity: 8"),
+        rule("bits", "modbus.kind: response, modbus.function: 2, modbus.request.address: 1"),
+        rule(
+            "refused",
+            "modbus.kind: exception, modbus.exc: 2, modbus.request.address: 600, modbus.request.quantity: 10",
+        ),
+        rule("diagnostics", "modbus.sub_function: 2, modbus.trans_id: 12, modbus.unit_id: 2"),
+    ]
+    .concat()
+}
+
+/// How often each rule reports, without those that do not.
+fn counts(rules: &str, input: &Path) -> BTreeMap<String, u64> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rules.yml"), rules.trim_end_matches("---\n")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
+        .args(["scan", "-r", "rules.yml", "--emit", "findings", "--format", "json"])
+        .arg(input.canonicalize().unwrap())
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut counts = BTreeMap::new();
+    for finding in values(&String::from_utf8(output.stdout).unwrap()) {
+        *counts.entry(finding["rule"]["title"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+    }
+    counts
+}
+
+#[test]
+fn published_logs_of_zeek_find_what_their_captures_do() {
+    let Some(captures) = shared("captures") else { return };
+    let log = |name: &str| captures.join("zeek").join(name);
+    let capture = |name: &str| captures.join(name);
+    let example = capture("icsnpp_modbus_example.pcap");
+    let detailed = counts(&detailed_rules(), &example);
+    assert!(detailed.len() > 25, "{detailed:?}");
+    assert_eq!(counts(&detailed_rules(), &log("icsnpp_modbus_example/modbus_detailed.log")), detailed);
+    for (name, function) in [("mask_write_register", 22), ("read_write_multiple_registers", 23)] {
+        let title = format!("function {function}");
+        let found = counts(&rules(""), &log(&format!("icsnpp_modbus_example/modbus_{name}.log")));
+        assert_eq!(found[&title], detailed[&title], "{name}");
+    }
+    // With a word for the kind of each message.
+    let rules_by_kind =
+        rules(", modbus.kind: query") + &rules(", modbus.kind: response").replace("title: ", "title: answer to ");
+    let mixed = "zeek_modbus-and-non-modbus-p502";
+    assert_eq!(
+        counts(&rules_by_kind, &log(&format!("{mixed}/modbus.log"))),
+        counts(&rules_by_kind, &capture(&format!("{mixed}.pcap")))
+    );
+    // Without: there is a line for each request, or for its refusal.
+    let queries = counts(&rules(", modbus.kind: query"), &capture("ndpi_modbus_2008.pcap"));
+    assert_eq!(counts(&rules(""), &log("ndpi_modbus_2008/modbus.log")), queries);
+    let folder = tempfile::tempdir().unwrap();
+    let rows = fs::read_to_string(log("icsnpp_modbus_example/modbus.log")).unwrap();
+    let head = "#separator \\x09\n#unset_field\t-\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tfunc\texception\n";
+    let headed = folder.path().join("modbus.log");
+    fs::write(&headed, format!("{head}{rows}")).unwrap();
+    assert_eq!(counts(&rules(""), &headed), counts(&rules(", modbus.kind: query"), &example));
+}

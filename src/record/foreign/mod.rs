@@ -151,3 +151,59 @@ fn transaction(format: Format, fields: &Fields, ports: &[u16]) -> Result<Vec<Tol
     }
     Ok(told)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ZEEK: &str = r#"{"ts":1.5,"id.orig_h":"192.0.2.7","id.orig_p":1,"id.resp_h":"192.0.2.20","id.resp_p":502,"tid":7,"unit":1,"func":"READ_COILS","address":1,"quantity":8,"response_values":[1,0,1,1,0,1,0,1],"matched":true}"#;
+    const PACKET: &str = r#"{"timestamp":"1","layers":{"frame":{"frame_frame_time_epoch":"1.5","frame_frame_number":"4"},"ip":{"ip_ip_src":"192.0.2.7","ip_ip_dst":"192.0.2.20"},"tcp":{"tcp_tcp_srcport":"1","tcp_tcp_dstport":"502","tcp_tcp_payload":"00:07:00:00:00:06:01:03:00:6b:00:02"},"mbtcp":{"mbtcp_mbtcp_trans_id":"7","mbtcp_mbtcp_prot_id":"0","mbtcp_mbtcp_len":"6","mbtcp_mbtcp_unit_id":"1"},"modbus":{"modbus_modbus_func_code":"3"}}}"#;
+
+    fn told(line: &str) -> Vec<Told> {
+        read(line.as_bytes(), &[502]).unwrap().map(|(_, told)| told).unwrap_or_default()
+    }
+
+    #[test]
+    fn bytes_are_made_where_all_of_them_are_told() {
+        let messages = told(ZEEK);
+        assert_eq!(messages[0].data.as_deref(), Some(&[0, 1, 0, 8][..]));
+        assert_eq!(messages[1].data.as_deref(), Some(&[1, 0b1010_1101][..]));
+        assert_eq!(told(PACKET)[0].data.as_deref(), Some(&[0, 0x6B, 0, 2][..]));
+        let less = PACKET.replace("tcp_tcp_payload", "other");
+        assert_eq!(told(&less)[0].data, None);
+        let partly = ZEEK.replace(r#","response_values":[1,0,1,1,0,1,0,1]"#, r#","response_values":[1,0]"#);
+        assert_eq!((told(&partly)[1].data.as_deref(), told(&partly)[1].direction), (None, Some(Direction::ToClient)));
+    }
+
+    #[test]
+    fn a_line_without_what_every_message_has_is_refused_with_the_reason() {
+        let wrong = |from: &str, to: &str| read(ZEEK.replace(from, to).as_bytes(), &[502]).unwrap_err().to_string();
+        assert_eq!(wrong("192.0.2.7", "plc"), "no usable `id.orig_h` in a line of ICSNPP's Modbus logs");
+        assert_eq!(wrong("READ_COILS", "READ"), "no usable `func` in a line of ICSNPP's Modbus logs");
+        assert!(read(br#"{"a":1}"#, &[502]).unwrap().is_none());
+        assert!(!is_form(br#"{"type":"record","id.orig_h":1,"func":"x"}"#));
+        assert!(is_form(ZEEK.as_bytes()) && is_form(PACKET.as_bytes()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn no_line_does_harm(line in ".{0,200}", at in 0_usize..400, byte: u8, zeek: bool) {
+            let _ = read(line.as_bytes(), &[502]);
+            let mut rows = Rows::default();
+            for head in ["ts,a,modbus.function", "#separator \\x09\n", "#fields\tts\ta", "#types\tcount\tvector[count]", &line] {
+                let _ = rows.take(head);
+                if let Ok(Taken::Row(row)) = rows.take(&line) {
+                    prop_assert!(serde_json::from_str::<serde_json::Value>(&row).is_ok(), "{}", row);
+                }
+            }
+            let mut broken = if zeek { ZEEK } else { PACKET }.as_bytes().to_vec();
+            if let Some(place) = broken.get_mut(at) {
+                *place = byte;
+            }
+            let _ = read(&broken, &[502]);
+        }
+    }
+}
