@@ -204,7 +204,7 @@ fn an_unknown_format_is_told_with_its_first_bytes() {
     let input = file(folder.path(), "picture.pcap", b"\x89PNG\r\n\x1a\n and so on");
     let ran = sigmabus(&["scan", text(&input)]);
     assert_eq!(ran.code, 4);
-    assert!(ran.err.contains("tried pcap, pcapng, JSON lines"), "{}", ran.err);
+    assert!(ran.err.contains("tried pcap, pcapng, JSON"), "{}", ran.err);
     assert!(ran.err.contains("89 50 4e 47"), "{}", ran.err);
 }
 
@@ -314,7 +314,7 @@ fn a_broken_character_hides_no_event() {
 #[test]
 fn a_log_of_bad_lines_only_is_no_log() {
     let folder = folder();
-    let ran = sigmabus(&["decode", text(&file(folder.path(), "pretty.json", "{\n  \"a\": 1\n}\n"))]);
+    let ran = sigmabus(&["decode", text(&file(folder.path(), "cut.json", "{\"a\"\n{\"b\"\n"))]);
     assert_eq!(ran.code, 4);
     assert!(ran.err.contains("not one line is a JSON object"), "{}", ran.err);
 }

@@ -42,6 +42,14 @@ fn checks_md_is_the_table_of_codes() {
     is_page("checks.md", &format!("{text}{}", sigmabus::sigma::codes::markdown()));
 }
 
+#[test]
+fn logs_md_has_the_tables_of_fields() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/logs.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (text, _) = page.split_once("\n## Fields\n").unwrap();
+    is_page("logs.md", &format!("{text}\n## Fields\n{}", sigmabus::record::foreign::markdown()));
+}
+
 /// The literals that follow `Problem::error(` and its like.
 fn codes_in(folder: &Path, found: &mut std::collections::BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {

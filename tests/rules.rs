@@ -233,7 +233,7 @@ fn what_cannot_be_explained_is_told() {
     let rule = "my-rules/setpoint.yml";
     for (input, told) in [
         ("", "no event"),
-        ("[1]", "not a JSON object"),
+        ("[1]", "neither a JSON object nor a row"),
         ("{\"a\": 1} {", "not a JSON object"),
         ("{\"a\":", "not a JSON object"),
     ] {

@@ -3,6 +3,7 @@
 use super::outcome::{Failure, reason};
 use super::piped::Piped;
 use crate::capture::{self, Batch, Opened};
+use crate::record::foreign::{Rows, Taken};
 use crate::record::{LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::time::Timestamp;
 use bumpalo::Bump;
@@ -11,6 +12,9 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Where the first line that tells a time is looked for: a header may be before it.
+const HEADER_LINES: usize = 64;
 
 /// One thing to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,10 +106,10 @@ impl Named {
                 batch.frames().next().map(|frame| frame.time)
             }
             Opened::Other { reader, .. } => {
-                let mut line = Vec::new();
-                reader.take(LONGEST_LINE as u64).read_until(b'\n', &mut line).ok()?;
-                let (plan, arena) = (LogPlan::with_times(&Slots::new(), false, times), Bump::new());
-                LogRecord::read(line.trim_ascii(), &plan, &arena).ok()?.time()
+                let plan = LogPlan::with_times(&Slots::new(), false, times);
+                let mut rows = Rows::default();
+                let mut lines = reader.take(LONGEST_LINE as u64).split(b'\n').take(HEADER_LINES);
+                lines.find_map(|line| line_time(line.ok()?.trim_ascii(), &mut rows, &plan))
             }
         }
     }
@@ -115,6 +119,16 @@ impl Named {
         let same = |own: &PathBuf| Some(own.canonicalize().ok()? == path.canonicalize().ok()?);
         self.path.as_ref().and_then(same).unwrap_or(false)
     }
+}
+
+/// The time of a line, or of the row of a table that it is.
+fn line_time(line: &[u8], rows: &mut Rows, plan: &LogPlan) -> Option<Timestamp> {
+    let arena = Bump::new();
+    if line.starts_with(b"{") {
+        return LogRecord::read(line, plan, &arena).ok()?.time();
+    }
+    let Ok(Taken::Row(row)) = rows.take(&String::from_utf8_lossy(line)) else { return None };
+    LogRecord::read(row.as_bytes(), plan, &arena).ok()?.time()
 }
 
 /// Takes the output file out of the inputs: a directory that is read may be the one that is written to.
@@ -166,7 +180,7 @@ pub(super) fn unknown_format(name: &str, start: &[u8]) -> String {
     let first = start.get(..start.len().min(16)).unwrap_or_default();
     let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
-        "{name}: no known format; tried pcap, pcapng, JSON lines, and each of them packed with gzip or zstd; it begins with {} (\"{}\")",
+        "{name}: no known format; tried pcap, pcapng, JSON, tables with a header, and each of them packed with gzip or zstd; it begins with {} (\"{}\")",
         hex.join(" "),
         first.escape_ascii(),
     )

@@ -88,16 +88,23 @@ impl Problems {
     /// Notes an unreadable line.
     pub(super) fn note(&mut self, line: u64, reason: impl ToString) {
         self.count += 1;
-        if self.first.len() < TOLD_PROBLEMS {
-            self.first.push((line, reason.to_string()));
+        let full = self.first.len() >= TOLD_PROBLEMS;
+        // Lines that were left to be joined come after those behind them.
+        if !full || self.first.last().is_some_and(|(last, _)| line < *last) {
+            self.keep([(line, reason.to_string())]);
         }
     }
 
     /// Adds later ones.
     pub(super) fn merge(&mut self, later: &Self) {
         self.count += later.count;
-        let room = TOLD_PROBLEMS.saturating_sub(self.first.len());
-        self.first.extend(later.first.iter().take(room).cloned());
+        self.keep(later.first.iter().cloned());
+    }
+
+    fn keep(&mut self, problems: impl IntoIterator<Item = (u64, String)>) {
+        self.first.extend(problems);
+        self.first.sort_by_key(|(line, _)| *line);
+        self.first.truncate(TOLD_PROBLEMS);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::RunError;
 use super::captures::{Filter, Run};
-use super::lines::looks_like_json_lines;
+use super::lines::looks_like_a_log;
 use crate::capture::Opened;
 use crate::detect::{Input, Unit};
 use crate::sink::Sink;
@@ -14,7 +14,7 @@ use crate::sink::Sink;
 pub fn unit_of(opened: &Opened) -> Result<Unit, &[u8]> {
     match opened {
         Opened::Capture(_) => Ok(Unit::Frame),
-        Opened::Other { start, .. } if start.is_empty() || looks_like_json_lines(start) => Ok(Unit::Line),
+        Opened::Other { start, .. } if start.is_empty() || looks_like_a_log(start) => Ok(Unit::Line),
         Opened::Other { start, .. } => Err(start),
     }
 }

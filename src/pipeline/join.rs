@@ -1,14 +1,15 @@
-//! Log lines that each tell one message, joined as the messages on a wire are: NXLog's form.
+//! Log lines of other tools, which tell messages: these are joined as messages on a wire are.
 
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::summary::{Room, Summary};
-use crate::modbus::{Pairing, Pdu};
-use crate::net::{Carrier, Endpoint, Flow, Transport};
+use crate::modbus::{Body, Flag, Flags, Framing, Kind, Message, Pairing, Pdu};
+use crate::net::{Carrier, Direction, Endpoint, Flow, Transport};
 use crate::record::Memory;
+use crate::record::foreign::{self, Format, HeaderError, Rows, Taken, Told};
 use crate::record::nxlog::{self, NxlogMessage};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -27,6 +28,14 @@ pub(super) struct Joiner {
     serial: u64,
     forgotten: u64,
     evidence: Evidence,
+    rows: Rows,
+    ports: Vec<u16>,
+    /// How many lines were of each format.
+    counts: [u64; Format::ALL.len()],
+    tables: u64,
+    nxlog: u64,
+    /// The last time that a line told.
+    last: Timestamp,
 }
 
 impl Joiner {
@@ -41,6 +50,12 @@ impl Joiner {
             serial: 0,
             forgotten: 0,
             evidence: Evidence::default(),
+            rows: Rows::default(),
+            ports: plan.net.ports.clone(),
+            counts: Default::default(),
+            tables: 0,
+            nxlog: 0,
+            last: Timestamp::default(),
         }
     }
 
@@ -55,23 +70,111 @@ impl Joiner {
     }
 
     /// Takes the line of this number; gives what it and what expired before it come to.
-    pub(super) fn join(&mut self, line: &[u8], number: u64, problems: &mut Problems) -> &Evidence {
+    ///
+    /// # Errors
+    /// When it is a header that no row can be read under.
+    pub(super) fn join(&mut self, line: &[u8], number: u64, problems: &mut Problems) -> Result<&Evidence, HeaderError> {
         self.evidence.clear();
-        match nxlog::read(line) {
-            Ok(Some(message)) => self.message(&message, number),
-            Ok(None) => problems.note(number, "no record in NXLog's form"),
-            Err(error) => problems.note(number, error),
+        if !line.starts_with(b"{") {
+            match self.rows.take(&String::from_utf8_lossy(line)) {
+                Ok(Taken::Row(row)) => {
+                    self.tables += 1;
+                    self.foreign(row.as_bytes(), number);
+                }
+                Ok(Taken::Nothing) => {}
+                Err(error @ HeaderError::Lacks { .. }) => return Err(error),
+                Err(error) => problems.note(number, error),
+            }
+        } else if nxlog::is_form(line) {
+            self.nxlog += 1;
+            match nxlog::read(line) {
+                Ok(Some(message)) => self.message(&message, number),
+                Ok(None) => problems.note(number, "no record in NXLog's form"),
+                Err(error) => problems.note(number, error),
+            }
+        } else {
+            self.foreign(line, number);
         }
-        &self.evidence
+        problems.merge(&std::mem::take(&mut self.evidence.problems));
+        Ok(&self.evidence)
+    }
+
+    /// Ends the input.
+    pub(super) fn end(&mut self, problems: &mut Problems, last: u64) {
+        if let Err(error) = self.rows.end() {
+            problems.note(last, error);
+        }
+    }
+
+    /// A JSON line that may tell of messages.
+    fn foreign(&mut self, line: &[u8], number: u64) {
+        match foreign::read(line, &self.ports) {
+            Ok(Some((format, messages))) => {
+                if let Some(count) = self.counts.get_mut(format as usize) {
+                    *count += 1;
+                }
+                // A rule for the line's own names finds it once, however many messages it tells of.
+                let own = std::iter::once(line).chain(std::iter::repeat(&b"{}"[..]));
+                messages.iter().zip(own).for_each(|(told, own)| self.told(told, own, number));
+            }
+            other => {
+                let order = Order { number, phase: Phase::Frame, shard: 0 };
+                self.judge.as_it_stands(line, order, &mut self.evidence);
+                if let Err(error) = other {
+                    self.evidence.problems.note(number, error);
+                }
+            }
+        }
+    }
+
+    fn told(&mut self, told: &Told, line: &[u8], number: u64) {
+        let flow = self.flow((told.transport, told.client, told.server));
+        let order = Order { number, phase: Phase::Frame, shard: 0 };
+        if let Some(time) = told.time {
+            self.last = time;
+            self.expire(time, number);
+        }
+        let Self { pairing, judge, evidence, last, input, .. } = self;
+        let carrier = Carrier {
+            input: *input,
+            frame: told.frame.unwrap_or(number),
+            time: *last,
+            mac: None,
+            vlan: [u16::MAX; 2],
+            tcp_flags: told.tcp_flags.unwrap_or_default(),
+        };
+        let mut wrong = None;
+        let mut heard = |message: &Message<'_>, evidence: &mut Evidence| {
+            if message.kind == Kind::Timeout {
+                return judge_timeout(judge, message, order, evidence);
+            }
+            if let Err(error) = judge.told(message, told, line, order, evidence) {
+                wrong = Some(error);
+            }
+        };
+        match told.direction.filter(|_| told.joins) {
+            Some(direction) => {
+                pairing.push_pdu(&flow, direction, &carrier, told.pdu(), &mut |joined| heard(joined, evidence));
+            }
+            None => heard(&alone(told, &flow, &carrier), evidence),
+        }
+        if let Some(error) = wrong {
+            evidence.problems.note(number, error);
+        }
+    }
+
+    fn expire(&mut self, time: Timestamp, number: u64) {
+        let Self { pairing, judge, evidence, clock, .. } = self;
+        if let Some(now) = clock.tick(time) {
+            let order = Order { number, phase: Phase::Tick, shard: 0 };
+            pairing.expire(now, &mut |expired| judge_timeout(judge, expired, order, evidence));
+        }
     }
 
     fn message(&mut self, message: &NxlogMessage, number: u64) {
-        let flow = self.flow(message);
+        let flow = self.flow((message.transport, message.client, message.server));
+        self.expire(message.time, number);
         let Self { pairing, judge, evidence, .. } = self;
-        if let Some(now) = self.clock.tick(message.time) {
-            let order = Order { number, phase: Phase::Tick, shard: 0 };
-            pairing.expire(now, &mut |expired| judge.message(expired, order, evidence));
-        }
         let carrier = Carrier {
             input: self.input,
             frame: number,
@@ -90,14 +193,14 @@ impl Joiner {
         );
     }
 
-    fn flow(&mut self, message: &NxlogMessage) -> Flow {
+    fn flow(&mut self, ends: Ends) -> Flow {
         if self.flows.len() >= CONVERSATIONS {
             self.forgotten += self.flows.len() as u64;
             self.flows.clear();
         }
         let slot = self.flows.len() as u32;
-        let (transport, client, server) = (message.transport, message.client, message.server);
-        *self.flows.entry((transport, client, server)).or_insert_with(|| {
+        let (transport, client, server) = ends;
+        *self.flows.entry(ends).or_insert_with(|| {
             self.serial += 1;
             Flow { slot, serial: self.serial, transport, client, server }
         })
@@ -109,5 +212,46 @@ impl Joiner {
         summary.conversations += self.serial;
         summary.count(Room::Modbus, self.pairing.counters().iter());
         summary.count(Room::Log, [("conversations forgotten", self.forgotten)]);
+        summary.count(Room::Log, Format::ALL.iter().zip(self.counts).map(|(format, count)| (format.counter(), count)));
+        summary.count(Room::Log, [("lines of NXLog", self.nxlog), ("rows of tables", self.tables)]);
+    }
+}
+
+/// A timeout, if the log told all of its request: of a part, nobody can say what timed out.
+fn judge_timeout(judge: &mut Judge, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
+    if !message.flags.has(Flag::Malformed) {
+        judge.message(message, order, evidence);
+    }
+}
+
+/// A message that cannot be joined, because its log does not say which messages ask and which answer.
+fn alone<'a>(told: &'a Told, flow: &'a Flow, carrier: &'a Carrier) -> Message<'a> {
+    const EXCEPTION_BIT: u8 = 0x80;
+    let Pdu { mbap, function_code, data } = told.pdu();
+    let kind = match told.direction {
+        Some(Direction::ToClient) if function_code & EXCEPTION_BIT != 0 => Kind::Exception,
+        Some(Direction::ToClient) => Kind::Response,
+        Some(Direction::ToServer) | None => Kind::Query,
+    };
+    let body = Body::decode(kind, function_code, data).0;
+    Message {
+        flow,
+        carrier,
+        time: carrier.time,
+        index: 0,
+        direction: told.direction.unwrap_or(Direction::ToServer),
+        framing: match told.transport {
+            Transport::Tcp => Framing::Tcp,
+            Transport::Udp => Framing::Udp,
+        },
+        kind,
+        status: None,
+        reason: None,
+        mbap,
+        function_code,
+        body,
+        data,
+        flags: Flags::NONE,
+        request: None,
     }
 }

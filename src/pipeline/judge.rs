@@ -2,13 +2,23 @@
 
 use super::evidence::{Evidence, Order};
 use super::plan::{Naming, Plan};
-use super::summary::{Records, Summary};
+use super::summary::{Records, Room, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message, Status};
+use crate::record::foreign::{self, Told};
 use crate::record::json::write_fields;
 use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, nxlog, schema};
 use bumpalo::Bump;
 use std::sync::Arc;
+
+/// Which lines are judged at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Take {
+    /// Those that are in no other tool's form.
+    Own,
+    /// All.
+    Any,
+}
 
 /// The matcher with its scratch memory and its figures: one for each thread.
 pub(super) struct Judge {
@@ -19,6 +29,10 @@ pub(super) struct Judge {
     records: Records,
     /// What was seen of devices before; lent by the engine to the one judge that sees all messages.
     memory: Option<Memory>,
+    /// The record of a message that a log of another tool tells of.
+    told: Vec<u8>,
+    /// Lines of tshark that only announce a packet.
+    announced: u64,
 }
 
 impl Judge {
@@ -31,6 +45,8 @@ impl Judge {
             lines: LineWriter::new(),
             records: Records::default(),
             memory: None,
+            told: Vec::new(),
+            announced: 0,
         }
     }
 
@@ -47,7 +63,7 @@ impl Judge {
     /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.arena.reset();
-        let Self { plan, scratch, arena, lines, records, memory } = self;
+        let Self { plan, scratch, arena, lines, records, memory, .. } = self;
         let mut bench = Bench { plan, scratch, lines, records, order, evidence };
         let Some(memory) = memory else {
             return bench.judge(&Record::new(message, &plan.slots, arena));
@@ -62,17 +78,32 @@ impl Judge {
         }
     }
 
-    /// Judges a line of a log. A line in NXLog's form is left to be joined; an unreadable one is a problem.
+    /// Judges a line of a log. One of another tool's form is left to be joined; an unreadable one is a problem.
     pub(super) fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
-        let Err(error) = self.whole_line(line, order, evidence) else { return };
+        if !line.starts_with(b"{") {
+            evidence.begin(order, None, order.number);
+            return evidence.leave_to_join(line);
+        }
+        if foreign::is_index(line) {
+            self.announced += 1;
+            return;
+        }
+        let Err(error) = self.whole_line(line, Take::Own, order, evidence) else { return };
         // Broken characters must not hide what else the line says.
         let mended = mend(line).ok_or(error);
-        if let Err(error) = mended.and_then(|line| self.whole_line(line.as_bytes(), order, evidence)) {
+        if let Err(error) = mended.and_then(|line| self.whole_line(line.as_bytes(), Take::Own, order, evidence)) {
             evidence.problems.note(order.number, error);
         }
     }
 
-    fn whole_line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) -> Result<(), LineError> {
+    /// Judges a line as it stands, whatever its form.
+    pub(super) fn as_it_stands(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
+        if let Err(error) = self.whole_line(line, Take::Any, order, evidence) {
+            evidence.problems.note(order.number, error);
+        }
+    }
+
+    fn whole_line(&mut self, line: &[u8], take: Take, order: Order, evidence: &mut Evidence) -> Result<(), LineError> {
         self.arena.reset();
         let plan = &*self.plan;
         // A line may be printed again, and what we print is JSON: UTF-8 throughout.
@@ -80,7 +111,7 @@ impl Judge {
         let hidden = if plan.maps.has_secrets() { hide_secrets(line, &plan.maps, &self.arena) } else { None };
         let line = hidden.as_deref().unwrap_or(line);
         let record = LogRecord::read(line, &plan.log, &self.arena)?;
-        if nxlog::is_form(line) {
+        if take == Take::Own && (nxlog::is_form(line) || foreign::is_form(line)) {
             evidence.begin(order, None, order.number);
             evidence.leave_to_join(line);
             return Ok(());
@@ -106,9 +137,62 @@ impl Judge {
         Ok(())
     }
 
+    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line.
+    pub(super) fn told(
+        &mut self,
+        message: &Message<'_>,
+        told: &Told,
+        line: &[u8],
+        order: Order,
+        evidence: &mut Evidence,
+    ) -> Result<(), LineError> {
+        self.records.note(told.time, told.direction.map(|_| message.kind));
+        self.arena.reset();
+        let plan = &*self.plan;
+        let ours = Record::new(message, &plan.slots, &self.arena);
+        self.told.clear();
+        told.write(&ours, Mask::NONE, &mut self.told);
+        Told::write_own(line, &mut self.told)?;
+        let record = LogRecord::read(&self.told, &plan.log, &self.arena)?;
+        let rules = plan.machine.matches(&record, &mut self.scratch);
+        if rules.is_empty() && plan.records.is_none() {
+            return Ok(());
+        }
+        evidence.begin(order, told.time, order.number);
+        match plan.records {
+            None => {}
+            Some(Naming::Nxlog(offset)) if told.data.is_some() && told.direction.is_some() => evidence.line(|out| {
+                let module = nxlog::Module { name: "pcap", received: None, offset };
+                if nxlog::write(&ours, module, out) {
+                    out.push(b'\n');
+                }
+            }),
+            Some(_) => evidence.line(|out| {
+                out.extend_from_slice(&self.told);
+                out.push(b'\n');
+            }),
+        }
+        let admits = |rule: &RuleIx| plan.is_for_modbus(*rule) || plan.is_for_line(*rule, &record);
+        let rules = rules.iter().copied().filter(admits);
+        note_hits(plan, &record, rules.clone(), evidence);
+        if rules.clone().any(|rule| plan.shows_record(rule)) {
+            let mask = plan.mask(rules);
+            evidence.object(|out| {
+                if mask == Mask::NONE {
+                    return out.extend_from_slice(&self.told);
+                }
+                // What is masked by our name stands in the line by another.
+                told.write(&ours, mask, out);
+                out.push(b'}');
+            });
+        }
+        Ok(())
+    }
+
     /// Adds its figures.
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
+        summary.count(Room::Log, [("announcing lines of tshark", self.announced)]);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::RunError;
 use super::captures::Run;
+use super::documents;
 use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::join::Joiner;
@@ -10,6 +11,7 @@ use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
 use crate::detect::Input;
 use crate::record::LONGEST_LINE;
+use crate::record::foreign::is_header;
 use crate::sink::Sink;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::io::{self, BufRead};
@@ -143,11 +145,11 @@ impl Run<'_> {
         let mut joiner = Joiner::new(plan, input);
         joiner.remember(engine.lend_memory());
         let mut problems = Problems::default();
-        let mut lines = Lines::new(reader);
+        let mut lines = Lines::new(documents::unfold(reader).map_err(RunError::Input)?);
         let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
-                hand_over(input, evidence, &mut joiner, &mut problems, engine, sink).map_err(RunError::Output)?;
+                hand_over(input, evidence, &mut joiner, &mut problems, engine, sink)?;
             }
             sink.flush().map_err(RunError::Output)?;
             progress.step();
@@ -156,6 +158,7 @@ impl Run<'_> {
         for worker in &workers {
             worker.report(engine.summary());
         }
+        joiner.end(&mut problems, lines.next.saturating_sub(1));
         joiner.report(engine.summary());
         engine.keep_memory(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
@@ -177,15 +180,16 @@ fn hand_over(
     problems: &mut Problems,
     engine: &mut Engine,
     sink: &mut dyn Sink,
-) -> io::Result<()> {
+) -> Result<(), RunError> {
     for entry in evidence.entries() {
         if !entry.to_join {
-            engine.observe(input, evidence, entry, sink)?;
+            engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
             continue;
         }
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
+        let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
         for entry in joined.entries() {
-            engine.observe(input, joined, entry, sink)?;
+            engine.observe(input, joined, entry, sink).map_err(RunError::Output)?;
         }
     }
     Ok(())
@@ -203,6 +207,18 @@ impl Reader {
 pub fn looks_like_json_lines(start: &[u8]) -> bool {
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     matches!(start.trim_ascii_start().first(), Some(b'{') | None)
+}
+
+/// Whether an input that starts so is a log: JSON lines, an array, or a table with a header, perhaps after comments.
+#[must_use]
+pub fn looks_like_a_log(start: &[u8]) -> bool {
+    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
+    let array = text.strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    let lines = text.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    looks_like_json_lines(start) || array.is_some_and(|rest| matches!(rest.first(), Some(b'{' | b']') | None)) || {
+        lines
+    }
+    .any(|line| is_header(&String::from_utf8_lossy(line)))
 }
 
 #[cfg(test)]

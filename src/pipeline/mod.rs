@@ -10,6 +10,7 @@
 mod captures;
 mod cases;
 mod census;
+mod documents;
 mod engine;
 mod evidence;
 mod given;
@@ -29,7 +30,7 @@ pub use cases::{Case, Coverage, Found, Given, Test, TestError, looks_like_tests,
 pub use engine::{Emits, Engine};
 pub use given::Record;
 pub use input::unit_of;
-pub use lines::looks_like_json_lines;
+pub use lines::{looks_like_a_log, looks_like_json_lines};
 pub use plan::{Naming, Plan, PlanError, Refused, Sources, Wanted, silence};
 pub use summary::{Records, Room, Summary, TopEntity};
 
@@ -67,6 +68,14 @@ pub enum RunError {
         line: u64,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A table in a log has a header that cannot be used.
+    #[error("line {line}: {reason}")]
+    Header {
+        /// Where it stands.
+        line: u64,
+        /// What is wrong with it.
+        reason: crate::record::foreign::HeaderError,
     },
     /// A log cannot be read.
     #[error(transparent)]

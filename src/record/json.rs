@@ -8,7 +8,7 @@ use std::io::Write;
 use std::net::IpAddr;
 
 /// What stands in place of a masked value.
-const MASKED: &[u8] = b"\"[masked]\"";
+pub(super) const MASKED: &[u8] = b"\"[masked]\"";
 
 /// Fields whose values must not be shown.
 ///

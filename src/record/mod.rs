@@ -124,6 +124,7 @@ pub enum Domain {
 
 mod data;
 mod digits;
+pub mod foreign;
 mod identity;
 pub mod json;
 mod line;
