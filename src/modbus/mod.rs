@@ -41,7 +41,7 @@ pub use join::{Config, MISMATCH_REACH, OPEN_PER_CONVERSATION};
 pub use pairing::{CONVERSATIONS_PER_SHARD, OPEN_PER_SHARD, Pairing, TIMEOUTS_PER_TICK};
 pub use pairs::{MACS_PER_END, PAIRS_PER_SHARD};
 
-use crate::net::{Carrier, Closing, Direction, Flow};
+use crate::net::{Carrier, Closing, Direction, Flow, Transport};
 use crate::time::Timestamp;
 
 /// The MBAP header (MODBUS Messaging on TCP/IP V1.0b, 3.1.3), unit identifier included.
@@ -262,6 +262,15 @@ impl Kind {
 impl Framing {
     /// Every framing, in the order of its discriminants, with the name that rules use.
     pub const ALL: [(Self, &'static str); 3] = [(Self::Tcp, "tcp"), (Self::Udp, "udp"), (Self::Rtu, "rtu")];
+
+    /// How ADUs with a header are framed over this transport.
+    #[must_use]
+    pub const fn of(transport: Transport) -> Self {
+        match transport {
+            Transport::Tcp => Self::Tcp,
+            Transport::Udp => Self::Udp,
+        }
+    }
 }
 
 impl Status {

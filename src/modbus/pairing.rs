@@ -7,7 +7,7 @@ use super::framing;
 use super::join::{Config, Join, Passage};
 use super::pending::Stage;
 use super::{Flag, Flags, Framing, Message, Pdu, Reason, Status};
-use crate::net::{Carrier, Chunk, Closing, Direction, Event, Flow, Transport};
+use crate::net::{Carrier, Chunk, Closing, Direction, Event, Flow};
 use crate::time::Timestamp;
 
 /// The most requests that one shard may have open: a sixteenth of 131,072.
@@ -36,10 +36,7 @@ impl Pairing {
     /// Takes what happened to a conversation and gives the messages that it completed.
     pub fn push(&mut self, chunk: &Chunk<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         let Chunk { flow, direction, carrier, event } = *chunk;
-        let framing = match flow.transport {
-            Transport::Tcp => Framing::Tcp,
-            Transport::Udp => Framing::Udp,
-        };
+        let framing = Framing::of(flow.transport);
         let passage = Passage { flow, direction, carrier, framing, cut: Flag::Truncated };
         self.close_other(passage, sink);
         match event {
@@ -93,10 +90,7 @@ impl Pairing {
         pdu: Pdu<'_>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
-        let framing = match flow.transport {
-            Transport::Tcp => Framing::Tcp,
-            Transport::Udp => Framing::Udp,
-        };
+        let framing = Framing::of(flow.transport);
         let passage = Passage { flow, direction, carrier, framing, cut: Flag::Truncated };
         self.close_other(passage, sink);
         let Self { conversations, join, .. } = self;

@@ -4,6 +4,7 @@ use super::evidence::{Evidence, Order, Phase, Problems};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::summary::{Room, Summary};
+use crate::modbus::function::EXCEPTION_BIT;
 use crate::modbus::{Body, Flag, Flags, Framing, Kind, Message, Pairing, Pdu};
 use crate::net::{Carrier, Direction, Endpoint, Flow, Transport};
 use crate::record::Memory;
@@ -226,7 +227,6 @@ fn judge_timeout(judge: &mut Judge, message: &Message<'_>, order: Order, evidenc
 
 /// A message that cannot be joined, because its log does not say which messages ask and which answer.
 fn alone<'a>(told: &'a Told, flow: &'a Flow, carrier: &'a Carrier) -> Message<'a> {
-    const EXCEPTION_BIT: u8 = 0x80;
     let Pdu { mbap, function_code, data } = told.pdu();
     let kind = match told.direction {
         Some(Direction::ToClient) if function_code & EXCEPTION_BIT != 0 => Kind::Exception,
@@ -240,10 +240,7 @@ fn alone<'a>(told: &'a Told, flow: &'a Flow, carrier: &'a Carrier) -> Message<'a
         time: carrier.time,
         index: 0,
         direction: told.direction.unwrap_or(Direction::ToServer),
-        framing: match told.transport {
-            Transport::Tcp => Framing::Tcp,
-            Transport::Udp => Framing::Udp,
-        },
+        framing: Framing::of(told.transport),
         kind,
         status: None,
         reason: None,

@@ -152,10 +152,7 @@ impl Sample {
                 Kind::Query | Kind::Timeout | Kind::Status => Direction::ToServer,
                 Kind::Response | Kind::Exception => Direction::ToClient,
             },
-            framing: match flow.transport {
-                Transport::Tcp => Framing::Tcp,
-                Transport::Udp => Framing::Udp,
-            },
+            framing: Framing::of(flow.transport),
             kind: self.kind,
             status: (self.kind == Kind::Status).then_some(Status::NotModbus),
             reason: (self.kind == Kind::Timeout).then_some(Reason::Elapsed),

@@ -3,6 +3,7 @@
 use super::table::{Format, Part, Side, names};
 use super::tree::{Fields, Leaf};
 use super::{ForeignError, Told, words};
+use crate::modbus::function::EXCEPTION_BIT;
 use crate::net::{Direction, Endpoint, Transport};
 use crate::record::{moment, vocabulary};
 use crate::time::Timestamp;
@@ -10,8 +11,6 @@ use std::net::IpAddr;
 
 /// The bytes of a PDU after its function code never pass this (Modbus Application Protocol V1.1b3, 4.1).
 pub(super) const LONGEST_DATA: usize = 252;
-
-const EXCEPTION_BIT: u8 = 0x80;
 
 /// What a line says of one message.
 #[derive(Clone, Debug)]
