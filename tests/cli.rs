@@ -11,17 +11,11 @@
 
 mod common;
 
-use common::{fixture, values};
+use common::{Ran, fixture, values};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
+use std::process::{Command, Stdio};
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
@@ -35,16 +29,8 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-fn ran(output: &Output) -> Ran {
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
 fn sigmabus(args: &[&str]) -> Ran {
-    ran(&command(args).output().unwrap())
+    Ran::of(&command(args).output().unwrap())
 }
 
 fn with_input(args: &[&str], input: &[u8]) -> Ran {
@@ -54,7 +40,7 @@ fn with_input(args: &[&str], input: &[u8]) -> Ran {
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
-    ran(&output)
+    Ran::of(&output)
 }
 
 fn text(path: &Path) -> &str {
@@ -436,7 +422,7 @@ fn one_interrupt_ends_a_run_that_waits_for_its_input() {
     // The first alert shows that it has read everything and waits.
     out.read_line(&mut String::new()).unwrap();
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let ran = ran(&child.wait_with_output().unwrap());
+    let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.err.contains("interrupted"), "{}", ran.err);
     drop(stdin);
@@ -453,7 +439,7 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     assert!(first.starts_with('{'));
-    let ran = ran(&child.wait_with_output().unwrap());
+    let ran = Ran::of(&child.wait_with_output().unwrap());
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
 

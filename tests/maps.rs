@@ -4,10 +4,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "a test that cannot go on should stop"
 )]
 
+mod common;
+
+use common::Ran;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,22 +19,11 @@ use std::process::{Command, Stdio};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
 /// Runs sigmabus in `folder`.
 fn sigmabus(folder: &Path, args: &[&str]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
     command.args(args).env_remove("COLUMNS").env("SB_TEST_KEY", "k").current_dir(folder).stdin(Stdio::null());
-    let output = command.output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    Ran::of(&command.output().unwrap())
 }
 
 fn capture() -> String {

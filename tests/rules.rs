@@ -11,17 +11,11 @@
 
 mod common;
 
-use common::{fixture, values};
+use common::{Ran, fixture, values};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
 
 /// Runs `sigmabus rules ARGS` in `folder`.
 fn rules(folder: &Path, args: &[&str]) -> Ran {
@@ -43,11 +37,7 @@ fn sigmabus(folder: &Path, args: &[&str], input: &str) -> Ran {
     // Who does not read it has closed it.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let output = child.wait_with_output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    Ran::of(&output)
 }
 
 fn file(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {

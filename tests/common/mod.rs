@@ -10,7 +10,26 @@ use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sink::{JsonLines, Sink};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::Arc;
+
+/// What the command said, and how it ended.
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// From a process that has ended; a signal counts as -1.
+    pub fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
 
 /// The shared captures and corpora beside the project; `None`, said aloud, where they are missing.
 ///
