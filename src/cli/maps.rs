@@ -1,9 +1,9 @@
 //! `maps:` and `secret_key:` of `sigmabus.yml`: which device maps there are, and for which devices.
 
 use super::map_file;
-use super::node::{Fields, elements, integer, text, wrong_type, wrong_value};
+use super::node::{Fields, elements, range, text, wrong_type, wrong_value};
 use super::outcome::reason;
-use crate::record::maps::{Applies, MAX_TEXTS, Map, Maps, Register, SecretKey};
+use crate::record::maps::{Applies, MAX_TEXTS, Map, Maps, SecretKey};
 use crate::sigma::diagnostic::{Diagnostic, Problem, Problems, Refusal, short};
 use crate::sigma::yaml::{self, Kind, Node};
 use crate::sigma::{MAX_FILE_BYTES, render};
@@ -109,8 +109,8 @@ impl Reader<'_> {
             text(node, "what a device says").map(str::to_owned)
         });
         let file = self.problems.keep(fields.need("file", "an entry of `maps`"))?;
-        let registers = self.file(file)?;
-        Some(Map { applies: Applies { servers: servers?, units: units?, identification: identification? }, registers })
+        let map = self.file(file)?;
+        Some(Map { applies: Applies { servers: servers?, units: units?, identification: identification? }, ..map })
     }
 
     /// The values of a key that has one or several; `None` if one of them is wrong.
@@ -130,7 +130,7 @@ impl Reader<'_> {
         values.into_iter().collect()
     }
 
-    fn file(&mut self, node: &Node<'_>) -> Option<Vec<Register>> {
+    fn file(&mut self, node: &Node<'_>) -> Option<Map> {
         let name = self.problems.keep(text(node, "the name of a file"))?;
         let path = self.folder.join(name);
         let mut bytes = Vec::new();
@@ -153,7 +153,7 @@ impl Reader<'_> {
         };
         let tell = |found: &Diagnostic| render(found, &source, self.colour);
         match map_file::read(&path.display().to_string().into(), &source) {
-            Ok(registers) => Some(registers),
+            Ok(map) => Some(map),
             Err(found) => {
                 self.told.extend(found.iter().map(tell));
                 None
@@ -197,17 +197,8 @@ fn server(node: &Node<'_>) -> Result<IpNet, Refusal> {
 
 /// A unit, or a range of units: `1-8`.
 fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
-    if let Kind::Scalar(scalar) = &node.kind
-        && let Some((first, last)) = scalar.text.split_once('-')
-    {
-        let end = |text: &str| text.trim().parse::<u8>().ok();
-        return match end(first).zip(end(last)).filter(|(first, last)| first <= last) {
-            Some((first, last)) => Ok(first..=last),
-            None => Err(wrong_value(node, "expected a range of units from 0 to 255, such as 1-8")),
-        };
-    }
-    let unit = integer(node, "a unit", 0..=255)?;
-    Ok(unit as u8..=unit as u8)
+    let units = range(node, "unit", u8::MAX.into())?;
+    Ok(*units.start() as u8..=*units.end() as u8)
 }
 
 #[cfg(test)]
