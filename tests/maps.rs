@@ -216,6 +216,50 @@ fn records_stored_in_clear_are_masked_when_they_are_scanned() {
     assert_eq!(marks(&ran.out).len(), 3);
 }
 
+#[test]
+fn rules_on_tags_are_checked_explained_listed_and_tested_with_maps() {
+    let folder = configured();
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    let rule = "title: Hot\nlogsource: {product: modbus}\ndetection:\n  s: {tag.temperature|gt: 80}\n  condition: s\n";
+    fs::write(elsewhere.join("good.yml"), rule).unwrap();
+    fs::write(elsewhere.join("bad.yml"), rule.replace("tag.temperature", "tag.temprature")).unwrap();
+    let run = |args: &[&str]| sigmabus(&elsewhere, args);
+    for command in ["check", "explain", "list"] {
+        let good = run(&["rules", command, "--config", "../sigmabus.yml", "good.yml"]);
+        assert_eq!(good.code, 0, "{command}: {}", good.err);
+        assert!(!good.err.contains("unknown-field"), "{command}: {}", good.err);
+        // Without a configuration nobody knows which tags there are.
+        assert_eq!(run(&["rules", command, "bad.yml"]).code, 0, "{command}");
+    }
+    for command in ["check", "explain"] {
+        let bad = run(&["rules", command, "--config", "../sigmabus.yml", "bad.yml"]);
+        assert_eq!(bad.code, 3, "{command}");
+        assert!(
+            bad.err.contains("unknown-field") && bad.err.contains("did you mean `tag.temperature`?"),
+            "{command}: {}",
+            bad.err
+        );
+    }
+    let of_capture = format!("  - {{name: read of the wire, capture: {}, findings: [Hot]}}\n", capture());
+    let cases =
+        "cases:\n  - {name: told, records: [{tag.temperature: 90.1}, {tag.temperature: 20}], findings: [Hot]}\n";
+    let test = |maps: &str, rule: &str| {
+        fs::write(elsewhere.join("test.yml"), format!("{maps}rules: [{rule}]\n{cases}{of_capture}")).unwrap();
+        run(&["rules", "test", "test.yml"])
+    };
+    let passed = test("maps: [../thermometer.yml]\n", "good.yml");
+    assert_eq!(passed.code, 0, "{}", passed.out);
+    assert!(passed.out.contains("2 cases passed, 0 failed"), "{}", passed.out);
+    assert_eq!(test("", "good.yml").code, 1, "without a map a capture has no tags");
+    let unknown = test("maps: [../thermometer.yml]\n", "bad.yml");
+    assert_eq!(unknown.code, 3);
+    assert!(unknown.out.contains("did you mean `tag.temperature`?"), "{}", unknown.out);
+    let missing = test("maps: [../no.yml]\n", "good.yml");
+    assert_eq!(missing.code, 4);
+    assert!(missing.out.contains("cannot read"), "{}", missing.out);
+}
+
 /// What another tool would have logged of a login with `abcdef` (97 to 102) at register 31, and of the device's answer to
 /// a read of it: by name of the format, with what of it shows the secret.
 fn logins() -> Vec<(&'static str, String)> {
@@ -243,7 +287,7 @@ fn logins() -> Vec<(&'static str, String)> {
             zeek(r#""func":"MASK_WRITE_REGISTER","request_response":"REQUEST","address":31,"and_mask":0,"or_mask":97"#),
         ),
         ("ICSNPP's part", zeek(r#""func":"WRITE_MULTIPLE_REGISTERS","address":31,"request_values":[97,98,99,100,101,102],"matched":false"#)),
-        ("ICSNPP, broken", zeek(r#""func":"WRITE_MULTIPLE_REGISTERS","address":31,"quantity":6,"request_values":[97,98]"#).replace("10.0.2.24", "plc")),
+        ("ICSNPP, broken", zeek(r#""func":"WRITE_MULTIPLE_REGISTERS","address":31,"quantity":6,"request_values":[97,98]"#).replace("10.0.2.24", "plc") + "{\"a\":\"secret: none\"}\n"),
         (
             "Suricata",
             eve(

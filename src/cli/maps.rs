@@ -14,7 +14,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The keys of an entry of `maps`.
@@ -47,6 +47,22 @@ pub(super) fn read(path: &Path, source: &str, colour: bool) -> Understood {
     let own = problems.locate(&name, source);
     let problems = own.iter().map(|found| render(found, source, colour)).chain(told).collect();
     Understood { maps, key, problems }
+}
+
+/// The maps of these files, each for any device, or every problem as it is shown.
+pub(super) fn of_files(paths: &[PathBuf]) -> Result<Maps, String> {
+    /// Marks of tests are of no use elsewhere, and the same each time.
+    const KEY: &str = "test";
+    let mut maps = Vec::with_capacity(paths.len());
+    for path in paths {
+        let name: Arc<str> = path.display().to_string().into();
+        let mut source = String::new();
+        let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES as u64).read_to_string(&mut source));
+        read.map_err(|error| format!("cannot read {name}: {}", reason(&error)))?;
+        let drawn = |found: &Diagnostic| render(found, &source, false);
+        maps.push(map_file::read(&name, &source).map_err(|found| found.iter().map(drawn).collect::<String>())?);
+    }
+    Ok(Maps::new(maps, SecretKey::new(KEY)))
 }
 
 /// All maps with their key; secrets without a configured key get one that nobody knows.

@@ -353,7 +353,7 @@ mod tests {
                     (7, "{  \"d\": {} }"),
                     (11, "{\"e\":5}"),
                     (12, "{\"f\":6}"),
-                    (14, "z"),
+                    (13, "z"),
                 ],
             ),
             // A cut line, or object, costs no more than itself.

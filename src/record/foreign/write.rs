@@ -87,6 +87,7 @@ impl Told {
             Native::LatencyMs => self.own_time && self.time.is_some(),
             Native::RequestTime => self.time.is_some(),
             Native::Matched => self.joins,
+            Native::WriteOutcome => self.direction.is_some(),
             _ => true,
         }
     }
