@@ -104,7 +104,7 @@ impl Documents {
                 self.out.extend_from_slice(line);
                 self.mode = Mode::Lines;
             }
-            Mode::Begun if text.is_empty() => self.begun.extend_from_slice(line),
+            Mode::Begun if text.is_empty() && self.begun.len() < LONGEST => self.begun.extend_from_slice(line),
             Mode::Begun => {
                 let begun = std::mem::take(&mut self.begun);
                 if goes_on(&begun, text) {
@@ -167,7 +167,7 @@ fn goes_on(begun: &[u8], next: &[u8]) -> bool {
     let next = next.first().copied().unwrap_or_default();
     let value = matches!(next, b'"' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n');
     fold.depth > 0
-        && !fold.in_text
+        && fold.text == Text::Outside
         && match begun.trim_ascii_end().last() {
             Some(b'{' | b',') => matches!(next, b'"' | b'}'),
             Some(b'[') => value || next == b']',
@@ -208,13 +208,22 @@ impl BufRead for Documents {
     }
 }
 
+/// Where a byte of an object stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Text {
+    #[default]
+    Outside,
+    Inside,
+    /// After a backslash.
+    Escaped,
+}
+
 /// Where in the documents a reader is.
 #[derive(Debug, Default)]
 struct Fold {
     /// How many braces and brackets are open since the object began.
     depth: usize,
-    in_text: bool,
-    escaped: bool,
+    text: Text,
     /// Line ends that were left out of the object so far, less those that were put between objects of one line.
     owed: i64,
     /// Something that is no object, until its line ends.
@@ -241,7 +250,7 @@ impl Fold {
     fn line_end(&mut self, out: &mut Vec<u8>) {
         if self.depth > 0 {
             // No text of JSON goes over a line end: this one was never closed.
-            (self.in_text, self.escaped) = (false, false);
+            self.text = Text::Outside;
             self.owed += 1;
             out.push(b' ');
             return;
@@ -273,35 +282,27 @@ impl Fold {
 
     fn inside(&mut self, byte: u8, out: &mut Vec<u8>) {
         out.push(byte);
-        if self.in_text {
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.in_text = false,
-                _ => {}
-            }
-            return;
-        }
-        match byte {
-            b'"' => self.in_text = true,
-            b'{' | b'[' => self.depth += 1,
-            b'}' | b']' => {
+        match (self.text, byte) {
+            (Text::Escaped, _) => self.text = Text::Inside,
+            (Text::Inside, b'\\') => self.text = Text::Escaped,
+            (Text::Inside, b'"') => self.text = Text::Outside,
+            (Text::Inside, _) => {}
+            (Text::Outside, b'"') => self.text = Text::Inside,
+            (Text::Outside, b'{' | b'[') => self.depth += 1,
+            (Text::Outside, b'}' | b']') => {
                 self.depth -= 1;
                 if self.depth == 0 {
                     self.object_end(out);
                 }
             }
-            _ => {}
+            (Text::Outside, _) => {}
         }
     }
 
     /// Ends an object that was never closed.
     fn cut(&mut self, out: &mut Vec<u8>) {
-        (self.depth, self.in_text, self.escaped) = (0, false, false);
-        // The line end before stands in it as a space.
-        self.owed -= 1;
+        (self.depth, self.text) = (0, Text::Outside);
         self.object_end(out);
-        self.owed += 1;
     }
 
     /// Whether what comes next has nothing to do with what came before.
