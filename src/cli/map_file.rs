@@ -350,6 +350,7 @@ mod tests {
             "register: []".into(),
             "registers: [".into(),
             "registers: []\n---\nregisters: []\n".into(),
+            "registers: []\nsecret_files: [4, 70000, 9-7, {}]\n".into(),
             register("name: a"),
             register("address: 5"),
             register("name: a b, address: 5"),
