@@ -70,12 +70,7 @@ impl Judge {
         };
         let recall = memory.see(message, arena);
         bench.judge(&Record::new(message, &plan.slots, arena).with(&recall));
-        for number in 0..memory.changes() {
-            let Some(recall) = memory.change(number, arena) else { break };
-            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
-            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
-            bench.judge(&Record::new(&told, &plan.slots, arena).with(&recall));
-        }
+        bench.judge_changes(message, memory, arena);
     }
 
     /// Judges a line of a log. One of another tool's form is left to be joined; an unreadable one is a problem.
@@ -137,8 +132,28 @@ impl Judge {
         Ok(())
     }
 
-    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line.
+    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line, and after it
+    /// the changes of registers that it shows.
+    ///
+    /// # Errors
+    /// When the line is no record.
     pub(super) fn told(
+        &mut self,
+        message: &Message<'_>,
+        told: &Told,
+        line: &[u8],
+        order: Order,
+        evidence: &mut Evidence,
+    ) -> Result<(), LineError> {
+        self.told_alone(message, told, line, order, evidence)?;
+        let Self { plan, scratch, arena, lines, records, memory, .. } = self;
+        if let Some(memory) = memory {
+            Bench { plan, scratch, lines, records, order, evidence }.judge_changes(message, memory, arena);
+        }
+        Ok(())
+    }
+
+    fn told_alone(
         &mut self,
         message: &Message<'_>,
         told: &Told,
@@ -149,7 +164,8 @@ impl Judge {
         self.records.note(told.time, told.direction.map(|_| message.kind));
         self.arena.reset();
         let plan = &*self.plan;
-        let ours = Record::new(message, &plan.slots, &self.arena);
+        let recall = self.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();
+        let ours = Record::new(message, &plan.slots, &self.arena).with(&recall);
         self.told.clear();
         told.write(&ours, Mask::NONE, &mut self.told);
         Told::write_own(line, &mut self.told)?;
@@ -189,6 +205,11 @@ impl Judge {
         Ok(())
     }
 
+    /// A line of another tool as it may be seen, if that is another: see [`foreign::hide_own`].
+    pub(super) fn hide_own(&self, line: &[u8], messages: &mut [Told]) -> Option<String> {
+        foreign::hide_own(line, messages, &self.plan.maps)
+    }
+
     /// Adds its figures.
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
@@ -207,6 +228,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn judge_changes(&mut self, message: &Message<'_>, memory: &Memory, arena: &Bump) {
+        let plan = self.plan;
+        for number in 0..memory.changes() {
+            let Some(recall) = memory.change(number, arena) else { break };
+            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
+            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
+            self.judge(&Record::new(&told, &plan.slots, arena).with(&recall));
+        }
+    }
+
     fn judge(&mut self, record: &Record<'_>) {
         let Self { plan, evidence, lines, .. } = self;
         let message = record.message();

@@ -271,7 +271,8 @@ impl<'a> Record<'a> {
     /// Secrets can stand in some of these fields, too.
     fn special(&self, native: Native) -> Fact<'a> {
         let fact = special::fact(native, &self.message.body, self.arena);
-        let tells = matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask);
+        let tells =
+            matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask | Native::Records);
         match self.veil().first() {
             Some(hidden) if tells && fact != Fact::Absent => Fact::Text(hidden.mark),
             _ => fact,
