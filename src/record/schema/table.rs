@@ -175,9 +175,9 @@ table! {
         Framing "modbus.framing": Domain::Word(&words::FRAMING), r#""tcp""#, "How ADUs are framed: by MBAP headers over tcp or udp, or as rtu frames with a CRC over TCP.";
     }
     Parties {
-        AssetClient "asset.client": Domain::Text, r#""hmi 2""#, "The client's name, where [assets](configuration.md#assets-and-zones) are configured.";
+        AssetClient "asset.client": Domain::Text, r#""hmi 2""#, "The client's name, where `assets` are configured.";
         AssetServer "asset.server": Domain::Text, r#""boiler plc""#, "The server's name, or that of the unit behind it.";
-        ZoneClient "zone.client": Domain::Text, r#""it""#, "The zone that the client is in, where zones are configured.";
+        ZoneClient "zone.client": Domain::Text, r#""it""#, "The zone that the client is in, where `zones` are configured.";
         ZoneServer "zone.server": Domain::Text, r#""cell""#, "The zone that the server is in.";
     }
     Header {
