@@ -68,7 +68,7 @@ impl File {
         let Reader { problems, elsewhere, notes, .. } = reader;
         let name: Arc<str> = self.path.display().to_string().into();
         let mut told = Loaded { diagnostics: problems.locate(&name, &self.text), ..Loaded::default() };
-        told.sources.push(SourceText::new(name, self.text.as_bytes()));
+        told.sources.push(SourceText::new(name, notes.masked(&self.text)));
         for (source, found) in elsewhere {
             told.sources.push(source);
             told.diagnostics.extend(found);

@@ -33,12 +33,25 @@ pub(super) struct Notes {
     filled: FxHashMap<Span, Vec<(&'static str, String)>>,
     /// Where each secret was written.
     secrets: FxHashSet<Span>,
+    /// Where one seems to be written itself.
+    exposed: Vec<Span>,
 }
 
 impl Notes {
     /// The keys that were not written in a map, with what they stand at.
     pub(super) fn filled(&self, map: &Node<'_>) -> &[(&'static str, String)] {
         self.filled.get(&map.span).map_or(&[], Vec::as_slice)
+    }
+
+    /// The configuration's text as it may be drawn: a value that should say where a secret is kept, and does not, may be
+    /// the secret, and has a `*` for each byte.
+    pub(super) fn masked(&self, text: &str) -> Vec<u8> {
+        let mut bytes = text.as_bytes().to_vec();
+        for span in &self.exposed {
+            let secret = bytes.get_mut(span.start..span.end).unwrap_or_default();
+            secret.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+        }
+        bytes
     }
 
     /// Whether a node is a secret.
@@ -141,7 +154,7 @@ impl<'a> Reader<'a> {
         self.keep(secret)
     }
 
-    fn kept(&self, node: &Node<'_>, what: &str) -> Result<Secret, Refusal> {
+    fn kept(&mut self, node: &Node<'_>, what: &str) -> Result<Secret, Refusal> {
         let written = text(node, what)?;
         let (bytes, from) = if let Some(name) = written.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
             let value = std::env::var_os(name).ok_or_else(|| {
@@ -157,7 +170,7 @@ impl<'a> Reader<'a> {
             }
             (bytes, path.display().to_string())
         } else {
-            // What is written may be the secret itself: the drawing shows it to who wrote it, the message does not.
+            self.notes.exposed.push(node.span);
             return Err(wrong_value(node, format!("expected where {what} is kept, not what it is"))
                 .hint("write `${NAME}` for an environment variable, or `file:PATH`"));
         };
