@@ -102,7 +102,7 @@ pub(super) fn network(node: &Node<'_>) -> Result<IpNet, Refusal> {
 }
 
 /// A unit, or a range of units: `1-8`.
-fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
+pub(super) fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
     let units = range(node, "unit", u8::MAX.into())?;
     Ok(*units.start() as u8..=*units.end() as u8)
 }
