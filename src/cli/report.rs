@@ -34,8 +34,11 @@ const ORDINARY: [&str; 15] = [
 ];
 
 /// Counters whose names do not say alone what was counted.
-const WORDS: [(&str, &str); 2] =
-    [("hung_up", "of the timeouts because a conversation ended"), ("late", "answered after their timeout")];
+const WORDS: [(&str, &str); 3] = [
+    ("hung_up", "of the timeouts because a conversation ended"),
+    ("late", "answered after their timeout"),
+    ("queries_displaced", "possible queries on other ports displaced"),
+];
 
 const HEAD: Style = Style::new().bold();
 

@@ -278,7 +278,8 @@ impl Net {
         }
         let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
         if !(is_followed && self.flows.find(&route.key).is_some()) {
-            let Some(query) = self.probe.look(&route, &segment, carrier) else { return };
+            let counters = &mut self.ledger.counters;
+            let Some(query) = self.probe.look(&route, &segment, carrier, counters) else { return };
             let slot = self.insert(&query.route, None, &query.carrier, sink);
             let conversation = self.flows.get_mut(slot);
             conversation.roles = Roles::Exchange;
