@@ -1,4 +1,5 @@
-//! Once the tables are warm, a frame costs no allocation: not on its way to a line of JSON, and not in a whole run.
+//! Once the tables are warm, a frame costs no allocation: not on its way to a line of JSON, and not in a whole run. And
+//! whatever comes, the tables of a shard take no more than so much.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,12 +16,13 @@ pub mod generator;
 use allocation_counter::measure;
 use bumpalo::Bump;
 use common::builtin;
+use generator::hostile::{self, MACS, REQUESTS, Scale};
 use generator::plan::{Options, generate};
 use generator::schedule::Network;
 use sigmabus::capture::{self, Batch, CaptureError, Cut, Opened, Source};
 use sigmabus::detect::{Input, Machine, Scratch, Unit};
-use sigmabus::modbus::{self, Message, Pairing};
-use sigmabus::net::{self, Net, Packet};
+use sigmabus::modbus::{self, Message, Pairing, Status, TIMEOUTS_PER_TICK};
+use sigmabus::net::{self, Chunk, Closing, Event, Net, Packet, SHARDS};
 use sigmabus::pipeline::{Emits, Naming, Plan, Run, Wanted};
 use sigmabus::record::{LineWriter, Record, Slots};
 use sigmabus::sigma::ir::Ruleset;
@@ -60,7 +62,10 @@ fn storm() -> Options {
 }
 
 fn batches(options: &Options) -> Vec<Batch> {
-    let (bytes, _) = generate(Vec::new(), options).unwrap();
+    read(generate(Vec::new(), options).unwrap().0)
+}
+
+fn read(bytes: Vec<u8>) -> Vec<Batch> {
     let Ok(Opened::Capture(mut source)) = capture::open(Box::new(Cursor::new(bytes))) else { unreachable!() };
     let mut batches = Vec::new();
     loop {
@@ -167,4 +172,57 @@ fn a_whole_run_allocates_for_batches_and_not_for_frames() {
     let once = allocations(&plant, part..2 * part);
     let twice = allocations(&plant, 2 * part..4 * part);
     assert!(part > 4 && twice < once + 2 * part as u64, "{once} for {part} batches, {twice} for twice as many");
+}
+
+/// What a shard takes at most, of 256 MiB for all of them.
+const SHARD_BYTES: u64 = (256 << 20) / SHARDS as u64;
+
+/// Requests that wait for their answers: all but those of which the end was told or counted.
+fn waiting(counted: &modbus::Counters) -> u64 {
+    counted.queries - counted.matched - counted.timeouts - counted.one_sided - counted.evicted
+}
+
+#[test]
+fn a_hostile_capture_fills_the_tables_of_a_shard_and_every_loss_is_counted() {
+    let scale = Scale::FULL.part(SHARDS as u32);
+    let batches = read(hostile::write(Vec::new(), scale).unwrap());
+    let (mut open, mut most_open, mut evicted, mut most_waiting, mut pairs) = (0, 0, 0, 0, 0);
+    let Road { mut net, mut pairing, mut clock } = Road::new();
+    let measured = measure(|| {
+        let mut on_message = |message: &Message<'_>| pairs += u64::from(message.status == Some(Status::NewPair));
+        let mut on_chunk = |chunk: &Chunk<'_>| {
+            match chunk.event {
+                Event::Open { .. } => open += 1,
+                Event::Close(_) => open -= 1,
+                _ => {}
+            }
+            evicted += u64::from(matches!(chunk.event, Event::Close(Closing::Evicted)));
+            most_open = most_open.max(open);
+        };
+        for frame in batches.iter().flat_map(Batch::frames) {
+            if let Some(now) = clock.tick(frame.time) {
+                let told = pairing.counters().timeouts;
+                pairing.expire(now, &mut on_message);
+                assert!(pairing.counters().timeouts <= told + TIMEOUTS_PER_TICK as u64);
+                net.expire(now, &mut |chunk| on_chunk(&chunk));
+            }
+            net.push(&Packet::parse(&frame), &mut |chunk| {
+                on_chunk(&chunk);
+                pairing.push(&chunk, &mut on_message);
+            });
+            most_waiting = most_waiting.max(waiting(pairing.counters()));
+        }
+    });
+    let (net, modbus) = (net.counters(), pairing.counters());
+    assert!(measured.bytes_max < SHARD_BYTES, "{measured:?}");
+    // The tables are full, and no fuller than the manual says.
+    assert_eq!((most_open, most_waiting), (4_096, 8_192));
+    // Whoever had to go is counted.
+    assert_eq!((net.evicted, net.opened), (evicted, evicted + open));
+    assert_eq!((net.fragments, net.fragments_dropped), (scale.fragments.into(), scale.fragments.into()));
+    assert_eq!((net.out_of_order, net.gaps), (scale.held.into(), scale.held.into()));
+    assert!((scale.elsewhere - 64..scale.elsewhere).contains(&(net.queries_displaced as u32)));
+    assert_eq!(modbus.queries, u64::from(scale.connections + scale.datagrams) * u64::from(REQUESTS) + u64::from(MACS));
+    assert_eq!((modbus.pairs_forgotten, waiting(modbus)), (pairs - 4_096, 0));
+    assert_eq!(modbus.macs_untold, u64::from(MACS) - 4);
 }
