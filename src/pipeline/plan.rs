@@ -5,10 +5,11 @@ use crate::modbus;
 use crate::net;
 use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
-use crate::score::{Points, Scoreboard};
+use crate::score::{Expression, Points, RuleWorth, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
 use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
 use crate::time::{Offset, Span};
+use rustc_hash::FxHashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -76,6 +77,9 @@ pub enum PlanError {
     /// A scoreboard names one field too many.
     #[error("scoreboard `{0}` names one field too many")]
     Scoreboard(Arc<str>),
+    /// An expression of points names one field too many.
+    #[error("the points `{0}` name one field too many")]
+    Points(Arc<Expression>),
 }
 
 /// A rule that was read but cannot be run.
@@ -121,6 +125,8 @@ pub struct Plan {
     /// For each scoreboard, where its entity's values stand among those of any hit.
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
+    /// Where the values stand that points are worked out from, by field.
+    measures: FxHashMap<Arc<str>, usize>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
     remembered: Remembered,
@@ -133,7 +139,7 @@ pub struct Plan {
 /// What the pipeline has to know about one rule.
 #[derive(Clone, Debug)]
 struct Facets {
-    points: u32,
+    worth: RuleWorth,
     /// Whether it only feeds correlations.
     silent: bool,
     /// Whether somebody wants to see the record.
@@ -151,7 +157,7 @@ impl Plan {
         let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
-        let common = Common::new(&wanted.scoreboards, &mut slots)?;
+        let common = Common::new(&wanted.scoreboards, &wanted.points, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
         let machine =
             Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
@@ -163,7 +169,7 @@ impl Plan {
             Sources::Unknown | Sources::Told(_) => LogSource::default(),
         };
         let facets = |meta: &Meta, silent, source: &LogSource| Facets {
-            points: wanted.points.of(meta),
+            worth: wanted.points.of(meta),
             silent,
             shown: wanted.findings || meta.level >= crate::alert::ALERT_LEVEL,
             source: source.clone(),
@@ -206,6 +212,7 @@ impl Plan {
             correlations,
             entities: common.entities,
             subject: common.subject,
+            measures: common.measures,
             declared,
             told,
         })
@@ -271,10 +278,16 @@ impl Plan {
         self.ruleset.meta(rule).map_or("", |meta| &meta.title)
     }
 
-    /// What a finding is worth.
+    /// What a finding with these values is worth.
     #[must_use]
-    pub fn points(&self, rule: RuleRef) -> u32 {
-        self.facets(rule).map_or(0, |facets| facets.points)
+    pub fn points(&self, rule: RuleRef, values: &[u8]) -> u32 {
+        let value = |expression: &Expression| {
+            expression.evaluate(|field| {
+                let place = self.measures.get(expression.fields().get(field)?)?;
+                Values::new(values).nth(*place)?.integer()
+            })
+        };
+        self.facets(rule).map_or(0, |facets| facets.worth.points(value))
     }
 
     fn facets(&self, rule: RuleRef) -> Option<&Facets> {
@@ -310,16 +323,14 @@ impl Plan {
         named.collect()
     }
 
-    /// The key of a hit's entity on a scoreboard; `None` where a field of it is missing.
-    #[must_use]
-    pub fn entity(&self, board: usize, values: &[u8]) -> Option<Vec<u8>> {
-        let places = self.entities.get(board)?;
-        let mut key = Vec::new();
-        for place in places {
+    /// Makes `key` the key of a hit's entity on a scoreboard; `None` where a field of it is missing.
+    pub(super) fn entity(&self, board: usize, values: &[u8], key: &mut Vec<u8>) -> Option<()> {
+        key.clear();
+        for place in self.entities.get(board)? {
             is_some(Values::new(values).nth(*place)?).then_some(())?;
             key.extend_from_slice(Values::new(values).encoded(*place)?);
         }
-        Some(key)
+        Some(())
     }
 
     /// An entity's fields and values, from its key.
@@ -342,14 +353,26 @@ struct Common {
     slots: Vec<Slot>,
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
+    measures: FxHashMap<Arc<str>, usize>,
 }
 
 impl Common {
-    fn new(scoreboards: &[Scoreboard], slots: &mut Slots) -> Result<Self, PlanError> {
-        let mut common = Self { slots: Vec::new(), entities: Vec::new(), subject: Vec::new() };
+    fn new(scoreboards: &[Scoreboard], points: &Points, slots: &mut Slots) -> Result<Self, PlanError> {
+        let mut common = Self {
+            slots: Vec::new(),
+            entities: Vec::new(),
+            subject: Vec::new(),
+            measures: FxHashMap::default(),
+        };
         for board in scoreboards {
             let places = board.entity.iter().map(|field| common.place(field, slots)).collect::<Option<Vec<_>>>();
             common.entities.push(places.ok_or_else(|| PlanError::Scoreboard(Arc::clone(&board.name)))?);
+        }
+        for expression in points.expressions() {
+            for field in expression.fields() {
+                let place = common.place(field, slots).ok_or_else(|| PlanError::Points(Arc::clone(expression)))?;
+                common.measures.insert(Arc::clone(field), place);
+            }
         }
         common.subject = SUBJECT.iter().filter_map(|field| common.place(field, slots)).collect();
         Ok(common)

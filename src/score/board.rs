@@ -1,15 +1,12 @@
-//! One scoreboard at work: a deque of scored findings and a running sum for each entity.
+//! One scoreboard at work: a window of scored findings for each entity, and when its score is a threat.
 
-use super::{History, Scoreboard};
+use super::window::Window;
+use super::{History, Repeat, Scoreboard};
 use crate::time::{LEAP, Span, Timestamp};
 use hashbrown::HashMap;
-use std::collections::VecDeque;
 
-/// How many entities a board remembers; the one that scored longest ago makes room.
-const ENTITIES: usize = 65_536;
-
-/// How many findings one entity's window holds; beyond it the oldest are let go, and counted.
-const FINDINGS: usize = 65_536;
+/// How many entities a board remembers at most; those that scored longest ago make room.
+pub const ENTITIES: usize = 65_536;
 
 /// One finding on a board: 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +23,26 @@ pub struct Scored {
     pub points: u32,
 }
 
+/// A finding counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The time of the entity's latest finding: the moment for which the score is told.
+    pub time: Timestamp,
+    /// The entity's score now.
+    pub score: i64,
+    /// The threat that the finding raised.
+    pub threat: Option<Threat>,
+}
+
 /// An entity's score passed the threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Threat {
     /// The time of the finding that did it.
     pub time: Timestamp,
-    /// The sum.
+    /// The score.
     pub score: i64,
+    /// Whether the threat was told before and has doubled since.
+    pub doubled: bool,
     /// The oldest moment that still counts.
     pub from: Timestamp,
     /// The latest moment that counts.
@@ -55,22 +65,21 @@ pub struct Board {
 struct Entity {
     window: Window,
     /// The window before a leap in time that no other finding confirmed yet.
-    before_leap: Option<Window>,
-    /// When the last threat was raised.
-    raised: Option<Timestamp>,
-    /// Whether the score was below the threshold since then.
-    was_below: bool,
+    before_leap: Option<Box<Window>>,
+    /// The last threat that was told.
+    told: Option<Told>,
     peak: i64,
     threats: u32,
     history: History,
 }
 
-/// The findings that count at the time of the latest of them.
-#[derive(Debug, Default)]
-struct Window {
-    findings: VecDeque<Scored>,
-    sum: i64,
-    latest: Option<Timestamp>,
+/// A threat that was told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Timestamp,
+    score: i64,
+    /// Whether the score was low enough since then.
+    was_below: bool,
 }
 
 impl Board {
@@ -89,7 +98,7 @@ impl Board {
     /// Adds a finding about `entity` (any bytes that tell entities apart).
     ///
     /// A finding older than the window of the entity's latest one is counted as late and adds nothing.
-    pub fn add(&mut self, entity: &[u8], finding: Scored) -> Option<Threat> {
+    pub fn add(&mut self, entity: &[u8], finding: Scored) -> Option<Change> {
         if !self.entities.contains_key(entity) {
             self.make_room();
             self.entities.insert(entity.into(), Entity::default());
@@ -104,12 +113,14 @@ impl Board {
             return None;
         }
         window.latest = Some(latest);
-        self.let_go += window.forget_before(from);
-        state.was_below |= !self.rule.threshold.passed_by(window.sum);
-        window.insert(finding);
-        state.peak = state.peak.max(window.sum);
-        state.history.note(latest, window.sum);
-        state.judge(&self.rule, from, latest, finding.time)
+        self.let_go += window.forget_before(&self.rule, from);
+        state.note_before(&self.rule, latest);
+        state.window.insert(&self.rule, finding);
+        let score = state.window.score(&self.rule, latest);
+        state.peak = state.peak.max(score);
+        state.history.note(latest, score);
+        let threat = state.judge(&self.rule, from, latest, finding.time, score);
+        Some(Change { time: latest, score, threat })
     }
 
     /// Findings that came too late to count.
@@ -142,44 +153,16 @@ impl Board {
 
     /// When the board is full, forgets the quarter of the entities that scored longest ago.
     fn make_room(&mut self) {
-        if self.entities.len() < ENTITIES {
+        if self.entities.len() < self.rule.entities {
             return;
         }
         let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.window.latest, key.clone())).collect();
         // Equal times are told apart by the key, so that the choice does not depend on hash order.
         ages.sort_unstable();
-        for (_, key) in ages.iter().take(ENTITIES / 4) {
+        for (_, key) in ages.iter().take(self.rule.entities.div_ceil(4)) {
             self.entities.remove(key);
             self.evicted += 1;
         }
-    }
-}
-
-impl Window {
-    /// Puts a finding in its place by time; equal times stay in order of arrival.
-    fn insert(&mut self, finding: Scored) {
-        self.sum += i64::from(finding.points);
-        if self.findings.back().is_none_or(|last| last.time <= finding.time) {
-            self.findings.push_back(finding);
-            return;
-        }
-        let place = self.findings.partition_point(|other| other.time <= finding.time);
-        self.findings.insert(place, finding);
-    }
-
-    /// Takes what is out of the window off the sum; answers how many were let go although they still counted.
-    fn forget_before(&mut self, from: Timestamp) -> u64 {
-        let mut let_go = 0;
-        while let Some(oldest) = self.findings.front() {
-            let outside = oldest.time < from;
-            if !outside && self.findings.len() <= FINDINGS {
-                break;
-            }
-            let_go += u64::from(!outside);
-            self.sum -= i64::from(oldest.points);
-            self.findings.pop_front();
-        }
-        let_go
     }
 }
 
@@ -189,26 +172,45 @@ impl Entity {
     fn leap(&mut self, time: Timestamp, span: Span) {
         let Some(latest) = self.window.latest else { return };
         if time.since(latest) > span.max(LEAP) {
-            self.before_leap = Some(std::mem::take(&mut self.window));
+            self.before_leap = Some(Box::new(std::mem::take(&mut self.window)));
         } else if time >= latest.minus(span) {
             self.before_leap = None;
         } else if let Some(before) = self.before_leap.take() {
-            self.window = before;
+            self.window = *before;
         }
     }
 
-    /// A threat, unless one was raised that still stands: the score must have been below the threshold since, and
-    /// the cool-down be over.
-    fn judge(&mut self, rule: &Scoreboard, from: Timestamp, to: Timestamp, time: Timestamp) -> Option<Threat> {
-        let armed = self.raised.is_none_or(|raised| self.was_below && to.since(raised) >= rule.cool_down);
-        if !armed || !rule.threshold.passed_by(self.window.sum) {
+    /// Notes whether the score is low enough, before a finding is added, for the next threat.
+    fn note_before(&mut self, rule: &Scoreboard, now: Timestamp) {
+        let Some(told) = self.told.as_mut().filter(|told| !told.was_below) else { return };
+        let score = self.window.score(rule, now);
+        told.was_below = match rule.rearm_below {
+            Some(bound) => score < bound,
+            None => !(rule.threshold.passed_by(score) && self.window.has_rules(rule)),
+        };
+    }
+
+    /// A threat, unless one was told that still stands: the score must have been low enough since and the cool-down be
+    /// over, or it has doubled, where the board repeats that.
+    fn judge(
+        &mut self,
+        rule: &Scoreboard,
+        from: Timestamp,
+        to: Timestamp,
+        time: Timestamp,
+        score: i64,
+    ) -> Option<Threat> {
+        if !rule.threshold.passed_by(score) || !self.window.has_rules(rule) {
             return None;
         }
-        self.raised = Some(to);
-        self.was_below = false;
+        let stands = self.told.filter(|told| !told.was_below || to.since(told.at) < rule.cool_down);
+        let has_doubled = |told: Told| rule.repeat == Repeat::Doubled && score >= told.score.saturating_mul(2).max(1);
+        if stands.is_some_and(|told| !has_doubled(told)) {
+            return None;
+        }
+        self.told = Some(Told { at: to, score, was_below: false });
         self.threats += 1;
-        let findings = self.window.findings.iter().copied().collect();
-        Some(Threat { time, score: self.window.sum, from, to, findings })
+        Some(Threat { time, score, doubled: stands.is_some(), from, to, findings: self.window.findings().collect() })
     }
 }
 

@@ -6,7 +6,7 @@ mod text;
 pub use json_lines::JsonLines;
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Score};
 use crate::detect::{Catalogue, Finding};
 use std::io;
 
@@ -29,6 +29,12 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// A score that changed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()>;
 
     /// Hands on what is still held back.
     ///
