@@ -166,8 +166,7 @@ impl Raiser {
         rule_of: impl Fn(u32) -> RuleRef,
     ) -> Alert {
         let (_, bound) = board.threshold.parts();
-        let news =
-            if threat.doubled { format!("doubled to {}", threat.score) } else { format!("passed {bound}") };
+        let news = if threat.doubled { format!("doubled to {}", threat.score) } else { format!("passed {bound}") };
         let who: Vec<&str> = entity.iter().map(|named| named.json.trim_matches('"')).collect();
         let cause = |scored: &Scored| Cause {
             rule: rule_of(scored.rule),

@@ -74,12 +74,9 @@ pub enum PlanError {
     /// Some rules ask for too much.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Rules(Vec<Refused>),
-    /// A scoreboard names one field too many.
-    #[error("scoreboard `{0}` names one field too many")]
-    Scoreboard(Arc<str>),
-    /// An expression of points names one field too many.
-    #[error("the points `{0}` name one field too many")]
-    Points(Arc<Expression>),
+    /// What this names is more fields than there can be.
+    #[error("{0} names one field too many")]
+    Fields(String),
 }
 
 /// A rule that was read but cannot be run.
@@ -358,19 +355,15 @@ struct Common {
 
 impl Common {
     fn new(scoreboards: &[Scoreboard], points: &Points, slots: &mut Slots) -> Result<Self, PlanError> {
-        let mut common = Self {
-            slots: Vec::new(),
-            entities: Vec::new(),
-            subject: Vec::new(),
-            measures: FxHashMap::default(),
-        };
+        let mut common =
+            Self { slots: Vec::new(), entities: Vec::new(), subject: Vec::new(), measures: FxHashMap::default() };
         for board in scoreboards {
             let places = board.entity.iter().map(|field| common.place(field, slots)).collect::<Option<Vec<_>>>();
-            common.entities.push(places.ok_or_else(|| PlanError::Scoreboard(Arc::clone(&board.name)))?);
+            common.entities.push(places.ok_or_else(|| PlanError::Fields(format!("scoreboard `{}`", board.name)))?);
         }
         for expression in points.expressions() {
             for field in expression.fields() {
-                let place = common.place(field, slots).ok_or_else(|| PlanError::Points(Arc::clone(expression)))?;
+                let place = common.place(field, slots).ok_or_else(|| PlanError::Fields(format!("`{expression}`")))?;
                 common.measures.insert(Arc::clone(field), place);
             }
         }

@@ -36,11 +36,6 @@ impl Scoring {
         }
     }
 
-    /// How many boards there are.
-    pub(super) const fn boards(&self) -> usize {
-        self.boards.len()
-    }
-
     /// Lets a finding that carries `values` count on a board; `None` where it is about nobody there, or comes too late.
     /// Unless every change is `told`, only threats are.
     pub(super) fn add(&mut self, board: usize, finding: &Finding<'_>, values: &[u8], told: bool) -> Option<Counted> {

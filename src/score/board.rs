@@ -233,78 +233,190 @@ mod tests {
         Scored { time: Timestamp::from_nanos(nanos), number: nanos.unsigned_abs(), input: 0, rule: 0, points }
     }
 
+    /// The threat that a finding raises.
+    fn add(board: &mut Board, entity: &[u8], finding: Scored) -> Option<Threat> {
+        board.add(entity, finding)?.threat
+    }
+
+    /// When threats are raised by findings of one entity, each of so many points at its time.
+    fn raised(board: &mut Board, findings: &[(i64, u32)]) -> Vec<i64> {
+        findings.iter().filter(|(time, points)| add(board, b"a", at(*time, *points)).is_some()).map(|it| it.0).collect()
+    }
+
     #[test]
     fn an_event_at_exactly_the_window_s_length_is_still_inside() {
         let mut board = board(Threshold::Gt(100), 600, 0);
-        assert_eq!(board.add(b"a", at(0, 60)), None);
-        let threat = board.add(b"a", at(600, 60)).unwrap();
+        assert_eq!(add(&mut board, b"a", at(0, 60)), None);
+        let threat = add(&mut board, b"a", at(600, 60)).unwrap();
         assert_eq!((threat.score, threat.findings.len()), (120, 2));
         assert_eq!((threat.from.nanos(), threat.to.nanos()), (0, 600));
-        assert_eq!(board.add(b"b", at(0, 60)), None);
-        assert_eq!(board.add(b"b", at(601, 60)), None, "one nanosecond more is outside");
+        assert_eq!(add(&mut board, b"b", at(0, 60)), None);
+        assert_eq!(add(&mut board, b"b", at(601, 60)), None, "one nanosecond more is outside");
     }
 
     #[test]
     fn gt_wants_more_and_gte_wants_as_much() {
-        assert_eq!(board(Threshold::Gt(100), 10, 0).add(b"a", at(0, 100)), None);
-        assert!(board(Threshold::Gte(100), 10, 0).add(b"a", at(0, 100)).is_some());
+        assert_eq!(add(&mut board(Threshold::Gt(100), 10, 0), b"a", at(0, 100)), None);
+        assert!(add(&mut board(Threshold::Gte(100), 10, 0), b"a", at(0, 100)).is_some());
     }
 
     #[test]
     fn one_threat_until_the_score_was_below_and_the_cool_down_is_over() {
         let mut board = board(Threshold::Gte(10), 100, 500);
-        let mut raised = Vec::new();
         // Above all the time, below in between but within the cool-down, then after it.
-        for time in [0, 50, 100, 150, 300, 400, 450, 700, 720] {
-            if board.add(b"a", at(time, 10)).is_some() {
-                raised.push(time);
-            }
+        let times = [0, 50, 100, 150, 300, 400, 450, 700, 720];
+        assert_eq!(raised(&mut board, &times.map(|time| (time, 10))), [0, 700]);
+    }
+
+    #[test]
+    fn a_board_is_armed_again_only_below_its_own_bound() {
+        let mut plain = board(Threshold::Gte(100), 100, 0);
+        let findings = [(0, 100), (101, 60), (102, 60), (203, 10), (204, 100)];
+        assert_eq!(raised(&mut plain, &findings), [0, 102, 204]);
+        let mut rearmed = board(Threshold::Gte(100), 100, 0);
+        rearmed.rule.rearm_below = Some(20);
+        // At 203 the score was 60 before; at 204 it was 10.
+        let findings = [(0, 100), (50, 60), (101, 60), (203, 10), (204, 100)];
+        assert_eq!(raised(&mut rearmed, &findings), [0, 204]);
+    }
+
+    #[test]
+    fn a_threat_that_doubles_is_told_again_where_that_is_asked_for() {
+        let mut board = board(Threshold::Gte(10), 1_000, 1_000);
+        board.rule.repeat = Repeat::Doubled;
+        let findings: Vec<(i64, u32)> = (0..40).map(|time| (time, 2)).collect();
+        // 10, 20, 40, 80 points.
+        assert_eq!(raised(&mut board, &findings), [4, 9, 19, 39]);
+    }
+
+    #[test]
+    fn a_board_that_wants_several_rules_waits_for_them() {
+        let mut board = board(Threshold::Gte(10), 100, 0);
+        board.rule.rules = 2;
+        let by = |time, rule| Scored { rule, ..at(time, 10) };
+        assert_eq!(add(&mut board, b"a", by(0, 1)), None);
+        assert_eq!(add(&mut board, b"a", by(10, 1)), None);
+        assert!(add(&mut board, b"a", by(20, 2)).is_some());
+        assert_eq!(add(&mut board, b"b", by(0, 1)), None);
+        assert_eq!(add(&mut board, b"b", by(101, 2)), None, "the other is outside by now");
+    }
+
+    #[test]
+    fn points_fade_by_half_and_a_slow_drip_never_is_a_threat() {
+        let mut board = board(Threshold::Gt(100), 10_000, 0);
+        board.rule.half_life = Some(Span::from_nanos(100));
+        let mut scores = Vec::new();
+        for time in [0, 100, 200, 300, 400, 500, 600] {
+            scores.push(board.add(b"a", at(time, 50)).unwrap().score);
         }
-        assert_eq!(raised, [0, 700]);
+        assert_eq!(scores, [50, 75, 87, 93, 96, 98, 99]);
+        assert!(add(&mut board, b"a", at(601, 50)).is_some(), "two at once are");
     }
 
     #[test]
     fn one_far_future_time_wipes_no_window_and_two_move_on() {
         let day = 86_400_000_000_000;
         let mut board = board(Threshold::Gte(30), 100, 0);
-        assert_eq!(board.add(b"a", at(0, 10)), None);
-        assert_eq!(board.add(b"a", at(day, 10)), None, "nothing else counts a day later");
-        assert_eq!(board.add(b"a", at(50, 10)), None);
-        assert!(board.add(b"a", at(60, 10)).is_some(), "0, 50 and 60 are together still");
-        assert_eq!(board.add(b"a", at(day, 10)), None);
-        assert_eq!(board.add(b"a", at(day + 1, 10)), None);
-        assert_eq!(board.add(b"a", at(70, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(0, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(day, 10)), None, "nothing else counts a day later");
+        assert_eq!(add(&mut board, b"a", at(50, 10)), None);
+        assert!(add(&mut board, b"a", at(60, 10)).is_some(), "0, 50 and 60 are together still");
+        assert_eq!(add(&mut board, b"a", at(day, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(day + 1, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(70, 10)), None);
         assert_eq!(board.late(), 1, "by now the leap is believed");
     }
 
     #[test]
     fn full_boards_forget_who_scored_longest_ago_and_say_so() {
         let mut board = board(Threshold::Gt(1_000), 10, 0);
-        for entity in 0..=ENTITIES as u32 {
+        board.rule.entities = 100;
+        for entity in 0..=100u32 {
             board.add(&entity.to_be_bytes(), at(i64::from(entity), 1));
         }
-        assert_eq!(board.evicted(), ENTITIES as u64 / 4);
-        assert!(board.entities.contains_key(&(ENTITIES as u32).to_be_bytes()[..]));
+        assert_eq!(board.evicted(), 25);
+        assert!(board.entities.contains_key(&100u32.to_be_bytes()[..]));
         assert!(!board.entities.contains_key(&0u32.to_be_bytes()[..]));
     }
 
+    /// What a board should say, worked out anew from all findings each time.
+    struct Recount {
+        board: Scoreboard,
+        seen: Vec<Scored>,
+        told: Option<(i64, i64, bool)>,
+    }
+
+    impl Recount {
+        /// The score of these findings at `latest`, and whether it is one of a threat.
+        fn sum(&self, findings: &[Scored], latest: i64) -> (i64, bool) {
+            let from = latest - self.board.window.nanos();
+            let inside: Vec<&Scored> = findings.iter().filter(|scored| scored.time.nanos() >= from).collect();
+            let mut fading = super::super::decay::Fading::default();
+            let rules: std::collections::BTreeSet<u32> = inside.iter().map(|scored| scored.rule).collect();
+            let score = match self.board.half_life {
+                None => inside.iter().map(|scored| i64::from(scored.points)).sum(),
+                Some(half_life) => {
+                    inside.iter().for_each(|scored| fading.add(half_life, scored.time, scored.points));
+                    fading.left(half_life, Timestamp::from_nanos(latest))
+                }
+            };
+            (score, self.board.threshold.passed_by(score) && rules.len() >= self.board.rules as usize)
+        }
+
+        /// The score after a finding, and whether it raises a threat; `None` if it is too late.
+        fn add(&mut self, finding: Scored) -> Option<(i64, bool)> {
+            let time = finding.time.nanos();
+            let latest = self.seen.iter().map(|scored| scored.time.nanos()).max().unwrap_or(time).max(time);
+            if time < latest - self.board.window.nanos() {
+                return None;
+            }
+            let (before, stood) = self.sum(&self.seen, latest);
+            let low = self.board.rearm_below.map_or(!stood, |bound| before < bound);
+            if let Some((_, _, was_below)) = &mut self.told {
+                *was_below |= low;
+            }
+            self.seen.push(finding);
+            let (score, passed) = self.sum(&self.seen, latest);
+            let stands =
+                |(at, _, was_below): (i64, i64, bool)| !was_below || latest - at < self.board.cool_down.nanos();
+            let raised = passed
+                && match self.told.filter(|told| stands(*told)) {
+                    None => true,
+                    Some((_, told, _)) => self.board.repeat == Repeat::Doubled && score >= 2 * told,
+                };
+            if raised {
+                self.told = Some((latest, score, false));
+            }
+            Some((score, raised))
+        }
+    }
+
     proptest! {
-        /// The running sum is what a recount of all events gives, also when events come late and unordered.
+        /// Scores and threats are what a recount of all findings gives, also when these come late and unordered.
         #[test]
-        fn sums_are_exact(events in prop::collection::vec((0i64..400, 1u32..50), 1..60)) {
-            let mut board = board(Threshold::Gte(0), 100, 0);
-            let mut seen: Vec<(i64, u32)> = Vec::new();
-            let mut latest = 0;
-            for (time, points) in events {
-                latest = latest.max(time);
-                seen.push((time, points));
-                board.add(b"a", at(time, points));
-                let expected: i64 = seen
-                    .iter()
-                    .filter(|(time, _)| latest - time <= 100)
-                    .map(|(_, points)| i64::from(*points))
-                    .sum();
-                prop_assert_eq!(board.entities.get(&b"a"[..]).map(|state| state.window.sum), Some(expected));
+        fn scores_and_threats_are_those_of_a_recount(
+            findings in prop::collection::vec((0i64..400, 1u32..50, 0u32..4), 1..60),
+            half_life in prop::option::of(1i64..200),
+            (bound, rules, cool_down) in (1i64..150, 1u32..4, 0i64..150),
+            rearm_below in prop::option::of(1i64..100),
+            doubled: bool,
+        ) {
+            let board = Scoreboard {
+                window: Span::from_nanos(100),
+                half_life: half_life.map(Span::from_nanos),
+                threshold: Threshold::Gte(bound),
+                rules,
+                cool_down: Span::from_nanos(cool_down),
+                rearm_below: rearm_below.map(|below| below.min(bound)),
+                repeat: if doubled { Repeat::Doubled } else { Repeat::Never },
+                ..Scoreboard::default()
+            };
+            let mut recount = Recount { board: board.clone(), seen: Vec::new(), told: None };
+            let mut board = Board::new(board);
+            for (time, points, rule) in findings {
+                let finding = Scored { rule, ..at(time, points) };
+                let said = board.add(b"a", finding).map(|change| (change.score, change.threat.is_some()));
+                prop_assert_eq!(said, recount.add(finding));
             }
         }
     }

@@ -78,7 +78,7 @@ impl Expression {
     /// has none.
     pub fn evaluate(&self, number: impl Fn(usize) -> Option<i64>) -> Option<i64> {
         let mut stack = [0i64; MAX_DEPTH];
-        let mut height = 0;
+        let mut height = 0usize;
         for step in &self.steps {
             let value = match *step {
                 Step::Number(value) => value,

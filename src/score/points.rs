@@ -51,11 +51,8 @@ impl Points {
     pub fn of(&self, meta: &Meta) -> RuleWorth {
         let key = meta.id.as_ref().unwrap_or(&meta.title);
         let of_rule: Vec<&Worth> = self.rules.get(key).into_iter().collect();
-        let said = if of_rule.is_empty() {
-            meta.tags.iter().filter_map(|tag| self.tags.get(tag)).collect()
-        } else {
-            of_rule
-        };
+        let said =
+            if of_rule.is_empty() { meta.tags.iter().filter_map(|tag| self.tags.get(tag)).collect() } else { of_rule };
         let fixed = said.iter().filter_map(|worth| match worth {
             Worth::Fixed(points) => Some(*points),
             Worth::By(_) => None,
@@ -64,11 +61,7 @@ impl Points {
             Worth::By(expression) => Some(Arc::clone(expression)),
             Worth::Fixed(_) => None,
         });
-        RuleWorth {
-            fixed: fixed.max(),
-            expressions: expressions.collect(),
-            by_level: self.by_level(meta.level),
-        }
+        RuleWorth { fixed: fixed.max(), expressions: expressions.collect(), by_level: self.by_level(meta.level) }
     }
 
     /// What a finding of this level is worth unless its rule or tags say otherwise.

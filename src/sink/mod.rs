@@ -32,11 +32,14 @@ pub trait Sink {
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
 
-    /// A score that changed.
+    /// A score that changed; most do not ask for these.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()>;
+    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        let _ = (score, catalogue);
+        Ok(())
+    }
 
     /// Hands on what is still held back.
     ///
