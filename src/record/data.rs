@@ -99,7 +99,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    fn extreme(&self, better: fn(u16, u16) -> u16) -> Fact<'a> {
+    fn extreme(&self, better: impl Fn(u16, u16) -> u16) -> Fact<'a> {
         let Some(list) = self.list() else { return Fact::Absent };
         if self.veil.is_empty() {
             // Most records have registers or bits, which need not be looked at one by one.

@@ -46,17 +46,32 @@ fn digits(number: u32) -> (u64, usize) {
     (all >> (8 * leading), 8 - leading as usize)
 }
 
+/// The digits of a number that has eight at most and no sign, and how many there are.
+#[inline]
+pub(super) fn short(number: i64) -> Option<([u8; 8], usize)> {
+    let number = u32::try_from(number).ok().filter(|number| *number < BEYOND)?;
+    let (text, count) = digits(number);
+    Some((text.to_le_bytes(), count))
+}
+
+/// The nine digits of a second's nanoseconds.
+#[inline]
+pub(super) fn nanos(nanos: u32) -> [u8; 9] {
+    let [first, then, last] = [nanos / 1_000_000, nanos / 1_000 % 1_000, nanos % 1_000].map(three);
+    let [d0, d1, d2, d3, d4, d5, d6, d7] = (first | then << 24 | last << 48).to_le_bytes();
+    [d0, d1, d2, d3, d4, d5, d6, d7, (last >> 16) as u8]
+}
+
 /// Appends `97`.
 #[inline]
 pub(super) fn write(number: i64, out: &mut Vec<u8>) {
-    match u32::try_from(number) {
-        Ok(number @ ..BEYOND) => {
-            let (text, count) = digits(number);
+    match short(number) {
+        Some((text, count)) => {
             let start = out.len();
-            out.extend_from_slice(&text.to_le_bytes());
+            out.extend_from_slice(&text);
             out.truncate(start + count);
         }
-        _ => write_long(number, out),
+        None => write_long(number, out),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Records as JSON: one object a line, native types, fields in the order of the table, absent fields left out.
 
-use super::data::Data;
 use super::list::registers;
 use super::schema::{Field, Group, Native, Visitor};
 use super::{Fact, List, Record, digits};
@@ -111,51 +110,6 @@ impl Visitor for Masked<'_, '_> {
         } else {
             write_fact(fact, self.out);
         }
-    }
-}
-
-/// Appends the fields of one group, each with the comma before it.
-pub(super) fn write_group(record: &Record<'_>, group: Group, out: &mut Vec<u8>) {
-    match group {
-        Group::Data if !record.tells_change() => group.each(&mut OwnData { own: record.own(), out }),
-        group => group.each(&mut Plain { record, out }),
-    }
-}
-
-/// Writes fields as they are.
-struct Plain<'r, 'a> {
-    record: &'r Record<'a>,
-    out: &'r mut Vec<u8>,
-}
-
-impl Visitor for Plain<'_, '_> {
-    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-    #[inline(always)]
-    fn visit(&mut self, native: Native) {
-        write_field(native, self.record.known(native), self.out);
-    }
-}
-
-/// Writes the fields of [`Group::Data`], whose common part is worked out once.
-struct OwnData<'r, 'a> {
-    own: Data<'a>,
-    out: &'r mut Vec<u8>,
-}
-
-impl Visitor for OwnData<'_, '_> {
-    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-    #[inline(always)]
-    fn visit(&mut self, native: Native) {
-        write_field(native, self.own.fact(native), self.out);
-    }
-}
-
-#[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-#[inline(always)]
-fn write_field(native: Native, fact: Fact<'_>, out: &mut Vec<u8>) {
-    if !matches!(fact, Fact::Absent) {
-        native.row().key.write(out);
-        write_fact(fact, out);
     }
 }
 

@@ -123,6 +123,7 @@ pub enum Domain {
 }
 
 mod data;
+mod dial;
 mod digits;
 pub mod foreign;
 mod identity;

@@ -55,6 +55,12 @@ impl Timestamp {
         self.0.div_euclid(NANOS)
     }
 
+    /// Nanoseconds since that second began.
+    #[must_use]
+    pub const fn nanosecond(self) -> u32 {
+        self.0.rem_euclid(NANOS) as u32
+    }
+
     /// The span from `earlier` to this moment, held at the ends of the range.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
@@ -75,8 +81,7 @@ impl Timestamp {
 
     /// Appends the RFC 3339 form in UTC with nine decimals, `2023-11-14T22:13:20.000000000Z`.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
-        let seconds = self.0.div_euclid(NANOS);
-        let nanos = self.0.rem_euclid(NANOS) as u32;
+        let (seconds, nanos) = (self.second(), self.nanosecond());
         let (year, month, day) = civil(seconds.div_euclid(DAY));
         let clock = seconds.rem_euclid(DAY) as u32;
         let ([y0, y1], [y2, y3], [m0, m1], [d0, d1]) = (pair(year / 100), pair(year % 100), pair(month), pair(day));
