@@ -25,7 +25,8 @@ const fn nibbles() -> [[u8; 8]; 16] {
     let mut table = [*b"0,0,0,0,"; 16];
     let mut place = 0;
     while place < 64 {
-        table[place / 4][place % 4 * 2] += (place / 4 >> (place % 4) & 1) as u8;
+        let (nibble, bit) = (place / 4, place % 4);
+        table[nibble][2 * bit] += (nibble >> bit) as u8 & 1;
         place += 1;
     }
     table
