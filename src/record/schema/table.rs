@@ -130,7 +130,6 @@ macro_rules! table {
             pub(in crate::record) const ALL: &[Self] = &[$( Self::$group ),*];
 
             /// Calls `act` with every group, in order and written out, too.
-            #[expect(clippy::inline_always, reason = "for groups that the compiler knows")]
             #[inline(always)]
             pub(in crate::record) fn all(mut act: impl FnMut(Self)) {
                 $( act(Self::$group); )*
