@@ -441,7 +441,7 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn record(&mut self, _: &[u8]) -> io::Result<()> {
+    fn records(&mut self, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
 

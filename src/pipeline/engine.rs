@@ -85,7 +85,7 @@ impl Engine {
         &mut self.summary
     }
 
-    /// Takes the next entry of `input`.
+    /// Takes the next entry of `input`, whose line is before it in the sink.
     ///
     /// # Errors
     /// When the sink cannot write.
@@ -96,10 +96,6 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let line = evidence.line_of(entry);
-        if !line.is_empty() {
-            sink.record(line)?;
-        }
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);

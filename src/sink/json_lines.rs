@@ -35,9 +35,13 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sink for JsonLines<W> {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        self.held.extend_from_slice(line);
-        self.hand_on_when_full()
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        if lines.len() < HELD {
+            self.held.extend_from_slice(lines);
+            return self.hand_on_when_full();
+        }
+        self.hand_on()?;
+        self.out.write_all(lines)
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {

@@ -14,11 +14,11 @@ use std::io;
 
 /// Something that takes what the engine says, in order.
 pub trait Sink {
-    /// A record as a line that is ready to be written.
+    /// Records as whole lines that are ready to be written; perhaps none.
     ///
     /// # Errors
-    /// When it cannot be written.
-    fn record(&mut self, line: &[u8]) -> io::Result<()>;
+    /// When they cannot be written.
+    fn records(&mut self, lines: &[u8]) -> io::Result<()>;
 
     /// A finding.
     ///

@@ -83,8 +83,8 @@ impl<W: Write> Text<W> {
 }
 
 impl<W: Write> Sink for Text<W> {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        writeln!(self.out, "{}", record_line(line))
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        lines.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| writeln!(self.out, "{}", record_line(line)))
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
