@@ -407,6 +407,8 @@ pub enum RulesCommand {
 pub enum Emit {
     /// What a person should know
     Alerts,
+    /// What is new of incidents, the alerts of one entity: that one begins, grows, is over
+    Incidents,
     /// Every rule that a record or a group of records satisfied
     Findings,
     /// Every record

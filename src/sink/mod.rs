@@ -6,8 +6,9 @@ mod text;
 pub use json_lines::JsonLines;
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertId, Incident};
 use crate::detect::{Catalogue, Finding};
+use crate::time::Timestamp;
 use std::io;
 
 /// Something that takes what the engine says, in order.
@@ -29,6 +30,18 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// Another finding at `time` that the told alert `id` stands for.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()>;
+
+    /// What is new of an incident.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn incident(&mut self, incident: &Incident) -> io::Result<()>;
 
     /// Hands on what is still held back.
     ///
