@@ -394,9 +394,9 @@ mod tests {
         let mut incidents = Incidents::new(Grouping::default());
         let title = Arc::from("r");
         let mut told = Vec::new();
+        let alert = Some(Numbering::default().id(Kind::Rule, "r", Timestamp::default(), &[]));
         for number in 0..=OPEN as u32 {
             let time = Timestamp::from_nanos(number.into());
-            let alert = Some(Numbering::default().id(Kind::Rule, "r", time, &[]));
             let joining = Joining {
                 alert,
                 time,
