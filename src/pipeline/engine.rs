@@ -184,7 +184,7 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         let catalogue = &self.summary.catalogue;
         let meta = catalogue.meta(finding.rule);
-        let (policy, act) = self.telling.policy(&plan, finding, meta);
+        let (policy, act) = self.telling.policy(&plan, finding, meta, said.values);
         if act == Act::Suppress {
             self.summary.suppressed += 1;
             return Ok(());

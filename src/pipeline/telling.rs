@@ -50,9 +50,10 @@ impl Telling {
         }
     }
 
-    /// The policy for a finding, by number, and what it does.
-    pub(super) fn policy(&mut self, plan: &Plan, finding: &Finding<'_>, meta: &Meta) -> (usize, Act) {
-        let policy = plan.policies.choose(finding, meta, plan.number_of(finding.rule), &mut self.asker);
+    /// The policy for a finding whose hit carried these values, by number, and what it does.
+    pub(super) fn policy(&mut self, plan: &Plan, finding: &Finding<'_>, meta: &Meta, values: &[u8]) -> (usize, Act) {
+        let rule = (meta, plan.number_of(finding.rule));
+        let policy = plan.policies.choose(finding, || plan.subject(values), rule, &mut self.asker);
         (policy, plan.policies.act(policy))
     }
 
