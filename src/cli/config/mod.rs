@@ -6,6 +6,7 @@
 //! (`config check`, and every command that reads a configuration); what is right can be looked at with its defaults filled
 //! in ([`show`]).
 
+mod assets;
 mod check;
 mod file;
 mod incidents;
@@ -22,11 +23,13 @@ mod show;
 #[cfg(test)]
 mod testing;
 mod timestamp_fields;
+mod zones;
 
 use super::args::ConfigCommand;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use crate::alert::Alerting;
+use crate::record::assets::{Asset, Assets, Zone};
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
@@ -34,6 +37,7 @@ use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
 use crate::sink::Secret;
 use file::File;
+pub(super) use maps::of_files as maps_of_files;
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,6 +67,10 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// The parts of the plant.
+    pub zones: Vec<Zone>,
+    /// What has a name in it.
+    pub assets: Vec<Asset>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -79,6 +87,8 @@ impl Default for Config {
             times: Vec::new(),
             secret_key: None,
             maps: Arc::default(),
+            zones: Vec::new(),
+            assets: Vec::new(),
             origin: None,
         }
     }
@@ -115,6 +125,10 @@ const SECTIONS: &[Section] = &[
     section("maps", "map", "[]", |config, node, reader| {
         config.maps = Arc::new(maps::read(node, config.secret_key.as_ref(), reader));
     }),
+    section("zones", "zone", "{}", |config, node, reader| config.zones = zones::read(node, reader)),
+    section("assets", "asset", "[]", |config, node, reader| {
+        config.assets = assets::read(node, &config.zones, reader);
+    }),
     section("scores", "kind of score", scores::DEFAULT, |config, node, reader| {
         config.points = scores::read(node, reader);
     }),
@@ -145,6 +159,12 @@ impl Config {
             Some(path) => File::read(path)?.config(),
             None => Ok(Self::default()),
         }
+    }
+
+    /// Its assets and zones, ready to be asked.
+    #[must_use]
+    pub fn assets(&self) -> Arc<Assets> {
+        Arc::new(Assets::new(&self.zones, &self.assets))
     }
 
     /// The sections below `root`, as far as they are right.
