@@ -1,9 +1,10 @@
 //! Lines of records that follow one another go to the sink in one piece.
 
 use super::evidence::{Entry, Evidence};
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertId, Incident, ScoreLine};
 use crate::detect::{Catalogue, Finding};
 use crate::sink::Sink;
+use crate::time::Timestamp;
 use std::io;
 use std::ops::Range;
 
@@ -67,6 +68,21 @@ impl Sink for Rows<'_> {
         self.sink.alert(alert, catalogue)
     }
 
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {
+        self.hand_on()?;
+        self.sink.repeated(id, time)
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.hand_on()?;
+        self.sink.incident(incident)
+    }
+
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        self.hand_on()?;
+        self.sink.score(score, catalogue)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.hand_on()?;
         self.sink.flush()
@@ -93,6 +109,18 @@ mod tests {
         }
 
         fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn incident(&mut self, _: &Incident) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn score(&mut self, _: &ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
             Ok(())
         }
 

@@ -15,6 +15,7 @@
 //! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
 mod ast;
+pub mod attack;
 pub mod codes;
 mod collection;
 mod condition;
@@ -42,6 +43,7 @@ pub(crate) mod scalar;
 #[cfg(test)]
 mod testing;
 mod value;
+mod when;
 pub(crate) mod yaml;
 
 pub use criteria::correlation_types;
@@ -51,6 +53,7 @@ pub use limits::MAX_FILE_BYTES;
 pub use load::{check, load};
 pub use mapping::{Mapping, Mappings, Shipped, mapping_words, read_mapping, shipped_mapping, shipped_mappings};
 pub use modifiers::modifiers;
+pub(crate) use when::when;
 
 use diagnostic::{Problem, Refusal, Span, short};
 use ir::{LogSource, Ruleset};
