@@ -99,7 +99,7 @@ impl Engine {
     ) -> io::Result<()> {
         let line = evidence.line_of(entry);
         if !line.is_empty() {
-            sink.record(line)?;
+            self.record(line, evidence, entry, sink)?;
         }
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
@@ -122,6 +122,15 @@ impl Engine {
             self.correlate(&said, hit.rule, sink)?;
         }
         Ok(())
+    }
+
+    /// Prints a record, or hands it to its routes.
+    fn record(&self, line: &[u8], evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
+        if self.plan.records.is_some() {
+            sink.record(line)?;
+        }
+        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
+        if routes == 0 { Ok(()) } else { sink.routed(&sink::Routed { line, time: entry.time, routes }) }
     }
 
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.

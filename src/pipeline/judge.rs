@@ -122,7 +122,7 @@ impl Judge {
             return Ok(());
         }
         evidence.begin(order, record.time(), order.number);
-        if plan.records.is_some() {
+        if plan.naming(rules).is_some() {
             evidence.line(|out| {
                 out.extend_from_slice(line);
                 out.push(b'\n');
@@ -159,7 +159,7 @@ impl Judge {
             return Ok(());
         }
         evidence.begin(order, told.time, order.number);
-        match plan.records {
+        match plan.naming(rules) {
             None => {}
             Some(Naming::Nxlog(offset)) if told.data.is_some() && told.direction.is_some() => evidence.line(|out| {
                 let module = nxlog::Module { name: "pcap", received: None, offset };
@@ -216,7 +216,7 @@ impl Bench<'_> {
             return;
         }
         evidence.begin_message(self.order, message);
-        match plan.records {
+        match plan.naming(rules) {
             None => {}
             Some(_) if !plan.prints_status && is_state_event(message) => {}
             Some(Naming::Native) => evidence.line(|out| {
