@@ -46,6 +46,7 @@ pub(crate) mod scalar;
 #[cfg(test)]
 mod testing;
 mod value;
+mod when;
 pub(crate) mod yaml;
 
 pub use criteria::correlation_types;
@@ -57,6 +58,7 @@ pub use mapping::{Mapping, Mappings};
 pub use mapping_file::{mapping_words, read_mapping};
 pub use mapping_shipped::{Shipped, shipped_mapping, shipped_mappings};
 pub use modifiers::modifiers;
+pub(crate) use when::when;
 
 use diagnostic::{Problem, Refusal, Span, short};
 use ir::{LogSource, Ruleset};
