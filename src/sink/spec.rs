@@ -7,7 +7,6 @@ use super::queue::Bounds;
 use super::syslog::SyslogSpec;
 use super::webhook::WebhookSpec;
 use crate::sigma::ir::Expr;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,14 +96,4 @@ pub struct Route {
     pub to: Vec<usize>,
     /// Whether later routes are not asked about what this one took.
     pub stop: bool,
-}
-
-/// A text that must not be seen: a token in a header, for instance.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(pub String);
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
 }

@@ -3,7 +3,7 @@
 use super::dial::{Dialer, Peer, within};
 use super::item::Item;
 use super::outlet::{Outcome, Outlet};
-use super::spec::Hidden;
+use super::secret::Secret;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -27,7 +27,7 @@ pub struct WebhookSpec {
     /// Path and query.
     pub path: String,
     /// Further headers.
-    pub headers: Vec<(String, Hidden)>,
+    pub headers: Vec<(String, Secret)>,
     /// What a body is.
     pub body: Body,
     /// How long a request may take, with connecting and the answer.
@@ -94,7 +94,7 @@ impl Webhook {
         for (name, value) in &spec.headers {
             let key = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no name of a header"))?;
             let refused = |_| format!("the value of header `{name}` has characters that no header can have");
-            let mut value = HeaderValue::try_from(&value.0).map_err(refused)?;
+            let mut value = HeaderValue::from_bytes(value.bytes()).map_err(refused)?;
             value.set_sensitive(true);
             headers.insert(key, value);
         }
