@@ -210,7 +210,7 @@ fn whole(criterion: &mut Criterion) {
         let plan = Arc::new(Plan::compile(ruleset, wanted).expect("the built-in rules"));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut run = Run::new(&plan, threads, &(), Emits { alerts: true, findings: false });
+                let mut run = Run::new(&plan, threads, &(), Emits { alerts: true, ..Emits::default() });
                 let Ok(Opened::Capture(source)) = capture::open(Box::new(Cursor::new(bytes.clone()))) else {
                     unreachable!("the generator writes captures")
                 };

@@ -448,6 +448,8 @@ pub enum ConfigCommand {
 pub enum Emit {
     /// What a person should know
     Alerts,
+    /// What is new of incidents, the alerts of one entity: that one begins, grows, is over
+    Incidents,
     /// Every rule that a record or a group of records satisfied
     Findings,
     /// Every record

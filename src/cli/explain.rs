@@ -5,6 +5,7 @@ use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome, reason};
 use super::{mapping_files, rule_files};
+use crate::alert::{Alert, AlertId, Incident};
 use crate::capture::Opened;
 use crate::detect::{Catalogue, Explained, Explainer, Finding, Input, Unit};
 use crate::pipeline::{Emits, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
@@ -13,6 +14,7 @@ use crate::record::{Fact, LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::sigma::ir::{Correlation, Expr, LogSource, Meta, Rule, RuleRef, Ruleset};
 use crate::sigma::{OWN_PRODUCT, Severity};
 use crate::sink::{Sink, plain};
+use crate::time::Timestamp;
 use anstyle::{AnsiColor, Style};
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
@@ -170,7 +172,15 @@ impl Sink for Kept {
         Ok(())
     }
 
-    fn alert(&mut self, _: &crate::alert::Alert, _: &Catalogue) -> io::Result<()> {
+    fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn incident(&mut self, _: &Incident) -> io::Result<()> {
         Ok(())
     }
 

@@ -131,8 +131,9 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
         .filter(|(_, count)| *count > 0)
         .map(|(level, count)| format!("{} {}", grouped(count), level.word()))
         .collect();
-    let by_level = if by_level.is_empty() { "none".into() } else { by_level.join(", ") };
-    writeln!(out, "\n{HEAD}Alerts{HEAD:#}  {by_level}")?;
+    let mut told = vec![if by_level.is_empty() { "none".into() } else { by_level.join(", ") }];
+    told.extend(beside(summary));
+    writeln!(out, "\n{HEAD}Alerts{HEAD:#}  {}", told.join("; "))?;
     let title = rows.iter().take(LISTED).map(|row| row.title.chars().count()).max().unwrap_or(0);
     let entity = rows.iter().take(LISTED).map(|row| row.entity.chars().count()).max().unwrap_or(0);
     for row in rows.iter().take(LISTED) {
@@ -161,6 +162,22 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
         writeln!(out, "  and {} more; --format json gives them all", grouped(more))?;
     }
     Ok(())
+}
+
+/// What policies made of findings that are not told, and how many incidents there are.
+fn beside(summary: &Summary) -> Vec<String> {
+    let counts = [
+        (summary.repeats, "repeat"),
+        (summary.grouped.iter().sum(), "told by incidents only"),
+        (summary.held, "below a threshold"),
+        (summary.suppressed, "suppressed"),
+        (summary.incidents, "incident"),
+    ];
+    let counted = |(count, what): (u64, &str)| match what {
+        "repeat" | "incident" => counted(usize::try_from(count).unwrap_or(usize::MAX), what),
+        what => format!("{} {what}", grouped(count)),
+    };
+    counts.into_iter().filter(|(count, _)| *count > 0).map(counted).collect()
 }
 
 fn top(out: &mut dyn Write, entities: &[TopEntity]) -> io::Result<()> {

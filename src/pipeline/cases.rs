@@ -9,7 +9,7 @@ use super::given::{self, Record, WrittenSource};
 use super::input::unit_of;
 use super::plan::Plan;
 use super::{RunError, Wanted};
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertId, Incident};
 use crate::capture::{self, Opened};
 use crate::detect::{Catalogue, Finding, Input};
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
@@ -389,7 +389,7 @@ impl Case {
         };
         let unknown = |_: &[u8]| RunError::Input(io::Error::other("neither a capture nor a log"));
         let unit = unit_of(&opened).map_err(unknown)?;
-        let mut run = Run::new(plan, threads, &(), Emits { alerts: false, findings: true });
+        let mut run = Run::new(plan, threads, &(), Emits { findings: true, ..Emits::default() });
         let mut heard = Heard::default();
         run.input(Input { name: self.name.as_str().into(), unit }, opened, None, &mut heard)?;
         let warnings = run.finish(&mut heard).map_err(RunError::Output)?.warnings;
@@ -437,6 +437,14 @@ impl Sink for Heard {
     }
 
     fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn incident(&mut self, _: &Incident) -> io::Result<()> {
         Ok(())
     }
 

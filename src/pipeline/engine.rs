@@ -2,8 +2,10 @@
 
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
+use super::policies::Judged;
 use super::summary::{Room, Summary, TopEntity};
-use crate::alert::{Alert, Raiser};
+use super::telling::{self, Outcome, Telling};
+use crate::alert::{Act, Alert, Incident};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::record::Memory;
 use crate::score::{Board, Scored};
@@ -20,6 +22,8 @@ pub struct Emits {
     pub alerts: bool,
     /// Findings.
     pub findings: bool,
+    /// What is new of incidents.
+    pub incidents: bool,
 }
 
 /// How many entities of each scoreboard a summary names.
@@ -31,7 +35,7 @@ pub struct Engine {
     emits: Emits,
     correlator: Correlator,
     boards: Vec<Board>,
-    raiser: Raiser,
+    telling: Telling,
     summary: Summary,
     /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
     memory: Option<Memory>,
@@ -53,7 +57,7 @@ impl Engine {
             emits,
             correlator: plan.correlator(),
             boards: plan.scoreboards.iter().cloned().map(Board::new).collect(),
-            raiser: Raiser::default(),
+            telling: Telling::new(plan),
             summary: Summary {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
@@ -141,7 +145,9 @@ impl Engine {
         let Some(now) = self.clock.tick(time) else { return Ok(()) };
         let mut closed = Vec::new();
         self.correlator.expire(now, &mut closed);
-        self.tell(&closed, None, sink)
+        self.tell(&closed, None, sink)?;
+        let over = self.telling.expire(now);
+        self.news(&over, sink)
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
@@ -184,13 +190,29 @@ impl Engine {
         if self.emits.findings {
             sink.finding(finding, &self.summary.catalogue)?;
         }
-        let mut subject = self.plan.subject(said.values);
-        if subject.is_empty() {
-            // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
-            subject.extend_from_slice(finding.group);
+        let plan = Arc::clone(&self.plan);
+        let catalogue = &self.summary.catalogue;
+        let meta = catalogue.meta(finding.rule);
+        let (policy, act) = self.telling.policy(&plan, finding, meta);
+        if act == Act::Suppress {
+            self.summary.suppressed += 1;
+            return Ok(());
         }
-        if let Some(alert) = self.raiser.finding(finding, subject, &self.summary.catalogue) {
-            self.alert(&alert, sink)?;
+        if act.is_alert() {
+            let mut subject = plan.subject(said.values);
+            if subject.is_empty() {
+                // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
+                subject.extend_from_slice(finding.group);
+            }
+            let number = plan.number_of(finding.rule);
+            let judged = Judged { finding, meta, number, values: said.values, entity: &subject };
+            let outcome = self.telling.finding(&plan, policy, judged, catalogue);
+            if matches!(outcome.told, telling::Said::Grouped)
+                && let Some(count) = self.summary.grouped.get_mut(meta.level as usize)
+            {
+                *count += 1;
+            }
+            self.conclude(outcome, finding.time, sink)?;
         }
         self.score(said, sink)
     }
@@ -203,12 +225,33 @@ impl Engine {
             let Some(board) = self.boards.get_mut(index) else { continue };
             let Some(entity) = plan.entity(index, said.values) else { continue };
             if let Some(threat) = board.add(&entity, scored) {
-                let named = plan.name_entity(index, &entity);
-                let alert = self.raiser.threat(&threat, board.rule(), named, place, |number| plan.rule_of(number));
-                self.alert(&alert, sink)?;
+                let whose = (plan.name_entity(index, &entity), said.values);
+                let catalogue = &self.summary.catalogue;
+                let outcome = self.telling.threat(&plan, (&threat, board.rule()), whose, place, catalogue);
+                self.conclude(outcome, time, sink)?;
             }
         }
         Ok(())
+    }
+
+    /// Tells what became of a finding at `time` or a threat, and what is new of incidents.
+    fn conclude(&mut self, outcome: Outcome, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
+        match outcome.told {
+            telling::Said::Alert(alert) => self.alert(&alert, sink)?,
+            telling::Said::Repeat(id) => {
+                self.summary.repeats += 1;
+                if self.emits.alerts {
+                    sink.repeated(id, time)?;
+                }
+            }
+            telling::Said::Held => self.summary.held += 1,
+            telling::Said::Grouped => {}
+        }
+        self.news(&outcome.incidents, sink)
+    }
+
+    fn news(&mut self, incidents: &[Incident], sink: &mut dyn Sink) -> io::Result<()> {
+        if self.emits.incidents { incidents.iter().try_for_each(|incident| sink.incident(incident)) } else { Ok(()) }
     }
 
     fn alert(&mut self, alert: &Alert, sink: &mut dyn Sink) -> io::Result<()> {
@@ -239,6 +282,13 @@ impl Engine {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
+        // Records without findings may have come since the last one with some.
+        let over = self.summary.records.last.map_or_else(Vec::new, |last| self.telling.expire(last));
+        self.news(&over, sink)?;
+        let open = self.telling.finish();
+        self.news(&open, sink)?;
+        self.summary.incidents = self.telling.begun();
+        self.summary.count(Room::Engine, self.telling.losses());
         for (index, board) in self.boards.iter().enumerate() {
             self.summary.count(
                 Room::Engine,

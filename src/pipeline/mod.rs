@@ -22,9 +22,11 @@ mod lines;
 #[cfg(feature = "live")]
 pub mod live;
 mod plan;
+mod policies;
 mod routes;
 mod spread;
 mod summary;
+mod telling;
 
 pub use captures::{Filter, Run};
 pub use cases::{Case, Coverage, Found, Given, Test, TestError, looks_like_tests, read_tests};

@@ -1,6 +1,8 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
+use super::policies::Policies;
 use super::routes::RecordRoutes;
+use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
@@ -31,6 +33,8 @@ pub struct Wanted {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Which findings are alerts, and which alerts belong together.
+    pub alerting: Alerting,
     /// Whether findings are printed, which needs every finding's record.
     pub findings: bool,
     /// Whether and how records are printed.
@@ -79,6 +83,17 @@ pub enum PlanError {
     /// A scoreboard names one field too many.
     #[error("scoreboard `{0}` names one field too many")]
     Scoreboard(Arc<str>),
+    /// A policy asks for too much.
+    #[error("policy {number}: {problem}")]
+    Policy {
+        /// Its place in the list, counted from 1.
+        number: u32,
+        /// What it asks for.
+        problem: String,
+    },
+    /// The key of incidents names one field too many.
+    #[error("`incidents` names one field too many")]
+    Incidents,
 }
 
 /// A rule that was read but cannot be run.
@@ -118,6 +133,7 @@ pub struct Plan {
     pub records: Option<Naming>,
     /// Whether records of state events are printed, too.
     pub prints_status: bool,
+    pub(super) policies: Policies,
     correlator: Correlator,
     routes: RecordRoutes,
     rules: Vec<Facets>,
@@ -155,7 +171,8 @@ impl Plan {
         let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
-        let common = Common::new(&wanted.scoreboards, &mut slots)?;
+        let mut common = Common::new(&wanted.scoreboards, &mut slots)?;
+        let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
         let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
         let machine =
@@ -169,20 +186,21 @@ impl Plan {
             Sources::Declared(source) => source.clone(),
             Sources::Unknown | Sources::Told(_) => LogSource::default(),
         };
-        let facets = |meta: &Meta, silent, source: &LogSource| Facets {
+        let facets = |number: usize, meta: &Meta, silent, source: &LogSource| Facets {
             points: wanted.points.of(meta),
             silent,
-            shown: wanted.findings || meta.level >= crate::alert::ALERT_LEVEL,
+            shown: wanted.findings || policies.needs_record(number as u32),
             source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
         let mut rules: Vec<Facets> = Vec::with_capacity(ruleset.rules.len());
         for (index, rule) in ruleset.rules.iter().enumerate() {
             let silent = !correlator.speaks(RuleIx(index as u32));
-            rules.push(facets(&rule.meta, silent, &rule.source));
+            rules.push(facets(index, &rule.meta, silent, &rule.source));
         }
         let anywhere = LogSource::default();
-        let correlations = ruleset.correlations.iter().map(|correlation| facets(&correlation.meta, false, &anywhere));
+        let correlations = (rules.len()..).zip(&ruleset.correlations);
+        let correlations = correlations.map(|(number, rule)| facets(number, &rule.meta, false, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
         show_what_completes(&ruleset, &mut rules, &mut correlations);
         let told = match &wanted.sources {
@@ -207,6 +225,7 @@ impl Plan {
             scoreboards: wanted.scoreboards,
             records: wanted.records,
             prints_status: !wanted.without_status,
+            policies,
             correlator,
             routes,
             rules,
@@ -355,7 +374,7 @@ impl Plan {
 }
 
 /// The fields that every hit carries.
-struct Common {
+pub(super) struct Common {
     slots: Vec<Slot>,
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
@@ -372,7 +391,7 @@ impl Common {
         Ok(common)
     }
 
-    fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
+    pub(super) fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
         let slot = slots.want(field)?;
         Some(self.slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
             self.slots.push(slot);
@@ -413,7 +432,7 @@ fn is_for_modbus(source: &LogSource) -> bool {
     source.product.as_deref().is_none_or(|product| product == OWN_PRODUCT)
 }
 
-fn asks_for_keywords(expr: &Expr) -> bool {
+pub(super) fn asks_for_keywords(expr: &Expr) -> bool {
     match expr {
         Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
         Expr::Not(inner) => asks_for_keywords(inner),
@@ -421,11 +440,11 @@ fn asks_for_keywords(expr: &Expr) -> bool {
     }
 }
 
-fn is_some(value: Value<'_>) -> bool {
+pub(super) fn is_some(value: Value<'_>) -> bool {
     !matches!(value, Value::Absent | Value::Null)
 }
 
-fn named(name: Arc<str>, value: Value<'_>) -> Named {
+pub(super) fn named(name: Arc<str>, value: Value<'_>) -> Named {
     let mut json = Vec::new();
     value.write_json(&mut json);
     Named { name, json: String::from_utf8_lossy(&json).into() }

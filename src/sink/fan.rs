@@ -11,7 +11,7 @@ use super::outlet::{Outcome, Outlet};
 use super::queue::{Figures, Full, Queue};
 use super::spec::{Delivery, Drop, Route, SinkSpec, Target};
 use super::{Routed, Sink};
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, AlertId, Incident, State};
 use crate::detect::{Catalogue, Finding};
 use crate::time::Timestamp;
 use std::io;
@@ -40,6 +40,8 @@ pub struct Printed {
     pub alerts: bool,
     /// Findings.
     pub findings: bool,
+    /// What is new of incidents.
+    pub incidents: bool,
 }
 
 /// A sink that cannot be used.
@@ -81,7 +83,7 @@ impl<S: Sink> Fan<S> {
     pub fn alone(printer: S) -> Self {
         Self {
             printer,
-            printed: Printed { alerts: true, findings: true },
+            printed: Printed { alerts: true, findings: true, incidents: true },
             stdout: SinkSet::default(),
             gates: [None, None, None],
             records: Arms::default(),
@@ -212,6 +214,17 @@ impl<S: Sink> Sink for Fan<S> {
         let write = |out: &mut Vec<u8>| alert::write_alert(alert, catalogue, out);
         let printed = self.route(Kind::Alert, alert.time, self.printed.alerts, write);
         if printed { self.printer.alert(alert, catalogue) } else { Ok(()) }
+    }
+
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {
+        self.printer.repeated(id, time)
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        let time = if incident.state == State::Open { incident.first } else { incident.last };
+        let write = |out: &mut Vec<u8>| alert::write_incident(incident, out);
+        let printed = self.route(Kind::Incident, time, self.printed.incidents, write);
+        if printed { self.printer.incident(incident) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,8 +1,9 @@
 //! JSON lines: data for other programs.
 
 use super::Sink;
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, AlertId, Incident};
 use crate::detect::{Catalogue, Finding};
+use crate::time::Timestamp;
 use std::io::{self, Write};
 
 /// When so much is held, it is written.
@@ -47,6 +48,16 @@ impl<W: Write> Sink for JsonLines<W> {
 
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
         alert::write_alert(alert, catalogue, &mut self.held);
+        self.hand_on_when_full()
+    }
+
+    /// Nothing: the next alert tells how many.
+    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        alert::write_incident(incident, &mut self.held);
         self.hand_on_when_full()
     }
 

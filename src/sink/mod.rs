@@ -44,7 +44,7 @@ pub use syslog::{FACILITIES, Form, SyslogSpec, Transport};
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 pub use webhook::{Body, WebhookSpec};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertId, Incident};
 use crate::detect::{Catalogue, Finding};
 use crate::time::Timestamp;
 use std::io;
@@ -87,6 +87,18 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// Another finding at `time` that the told alert `id` stands for.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()>;
+
+    /// What is new of an incident.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn incident(&mut self, incident: &Incident) -> io::Result<()>;
 
     /// Hands on what is still held back.
     ///
