@@ -10,7 +10,7 @@ use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
-use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
+use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset};
 use crate::time::{Offset, Span};
 use std::fmt::Display;
 use std::sync::Arc;
@@ -177,7 +177,7 @@ impl Plan {
         let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
         let machine =
             Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
-        let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
+        let keywords = ruleset.rules.iter().any(|rule| rule.condition.asks_for_keywords());
         routes.remove(&mut ruleset.rules);
         let correlator =
             Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
@@ -430,14 +430,6 @@ fn show_what_completes(ruleset: &Ruleset, rules: &mut [Facets], correlations: &m
 
 fn is_for_modbus(source: &LogSource) -> bool {
     source.product.as_deref().is_none_or(|product| product == OWN_PRODUCT)
-}
-
-pub(super) fn asks_for_keywords(expr: &Expr) -> bool {
-    match expr {
-        Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
-        Expr::Not(inner) => asks_for_keywords(inner),
-        Expr::Test(predicate) => predicate.target == Target::AnyValue,
-    }
 }
 
 pub(super) fn is_some(value: Value<'_>) -> bool {

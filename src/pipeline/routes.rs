@@ -2,7 +2,6 @@
 
 use crate::detect::RuleIx;
 use crate::sigma::ir::{Expr, Rule};
-use crate::sink;
 
 /// The machine's last rules, which are routes.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ impl RecordRoutes {
     /// Puts the routes behind the rules, for the machine to compile.
     pub(super) fn add(conditions: &[Expr], rules: &mut Vec<Rule>) -> Self {
         let first = rules.len() as u32;
-        rules.extend(conditions.iter().map(sink::as_rule));
+        rules.extend(conditions.iter().map(|condition| Rule::asking("route", condition.clone())));
         Self { first, end: rules.len() as u32 }
     }
 

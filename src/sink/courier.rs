@@ -25,7 +25,7 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_millis(500), longest: Duration::from_secs(60), jitter: true }
+        Self { first: Duration::from_secs(1), longest: Duration::from_secs(60), jitter: true }
     }
 }
 

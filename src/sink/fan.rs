@@ -67,8 +67,13 @@ pub enum OpenError {
 pub struct Fan<S> {
     printer: S,
     printed: Printed,
-    /// Which sinks are the printer; not empty where routes decide what is printed.
+    /// Which sinks are the printer.
     stdout: SinkSet,
+    /// The kinds of lines that routes lead to the printer: of these they decide what is printed.
+    decided: Vec<Kind>,
+    /// Why the printer writes no more. The outlets go on without it.
+    broken: Option<io::Error>,
+    notify: fn(&str),
     /// For alerts, incidents and findings, where there are routes.
     gates: [Option<Gate>; 3],
     records: Arms,
@@ -85,6 +90,9 @@ impl<S: Sink> Fan<S> {
             printer,
             printed: Printed { alerts: true, findings: true, incidents: true },
             stdout: SinkSet::default(),
+            decided: Vec::new(),
+            broken: None,
+            notify: |_| (),
             gates: [None, None, None],
             records: Arms::default(),
             queues: Vec::new(),
@@ -93,11 +101,17 @@ impl<S: Sink> Fan<S> {
         }
     }
 
-    /// Opens the sinks and starts their couriers.
+    /// Opens the sinks and starts their couriers. `notify` is told when one cannot be reached, and when it can be again.
     ///
     /// # Errors
     /// When a file cannot be opened, or TLS not be set up. A host that does not answer is no error: it may, later.
-    pub fn open(printer: S, printed: Printed, delivery: &Delivery, pressure: Pressure) -> Result<Self, OpenError> {
+    pub fn open(
+        printer: S,
+        printed: Printed,
+        delivery: &Delivery,
+        pressure: Pressure,
+        notify: fn(&str),
+    ) -> Result<Self, OpenError> {
         let routes_of = |kind| delivery.routes.iter().filter(move |route| route.from == kind);
         let gate = |kind| {
             let routes: Vec<&Route> = routes_of(kind).collect();
@@ -125,10 +139,14 @@ impl<S: Sink> Fan<S> {
             if blocks { run_together(vec![courier])? } else { network.push(courier) }
         }
         run_together(network)?;
+        let prints = |route: &&Route| SinkSet::of(&route.to).0 & stdout.0 != 0;
         Ok(Self {
             printer,
             printed,
             stdout,
+            decided: delivery.routes.iter().filter(prints).map(|route| route.from).collect(),
+            broken: None,
+            notify,
             gates: [gate(Kind::Alert)?, gate(Kind::Incident)?, gate(Kind::Finding)?],
             records: Arms::of(routes_of(Kind::Record)),
             queues,
@@ -137,30 +155,34 @@ impl<S: Sink> Fan<S> {
         })
     }
 
-    /// What a person should hear of the sinks: which cannot be reached, which can be again.
-    pub fn news(&self) -> Vec<String> {
-        let told = self.queues.iter().flatten().filter_map(|queue| {
-            let name = queue.name();
-            Some(match queue.news()? {
-                Some(reason) => format!("sink {name}: {reason}; it is tried again"),
-                None => format!("sink {name}: delivers again"),
-            })
-        });
-        told.collect()
-    }
-
-    /// The end: what waits is delivered as far as that is possible in time. The figures of all sinks, and the printer.
-    pub fn close(self) -> (Vec<Figures>, S) {
+    /// The end: what waits is delivered as far as that is possible in time. Answers with the figures of all sinks.
+    pub fn close(&mut self) -> Vec<Figures> {
         let deadline = now() + self.patience;
-        let queues: Vec<Arc<Queue>> = self.queues.into_iter().flatten().collect();
+        let queues: Vec<Arc<Queue>> = std::mem::take(&mut self.queues).into_iter().flatten().collect();
         queues.iter().for_each(|queue| queue.close(deadline));
-        let figures = queues.iter().map(|queue| queue.figures(deadline.saturating_duration_since(now()))).collect();
-        (figures, self.printer)
+        queues.iter().map(|queue| queue.figures(deadline.saturating_duration_since(now()))).collect()
     }
 
     /// The printer.
-    pub const fn printer(&mut self) -> &mut S {
-        &mut self.printer
+    ///
+    /// # Errors
+    /// Why it writes no more.
+    pub fn into_printer(self) -> io::Result<S> {
+        self.broken.map_or(Ok(self.printer), Err)
+    }
+
+    /// Prints. When that fails, the outlets go on alone, if there are some.
+    fn print(&mut self, print: impl FnOnce(&mut S) -> io::Result<()>) -> io::Result<()> {
+        if self.broken.is_some() {
+            return Ok(());
+        }
+        match print(&mut self.printer) {
+            Err(error) if self.queues.iter().any(Option::is_some) => {
+                self.broken = Some(error);
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Sends what is in `line` to the sinks of a set; answers whether the printer is among them.
@@ -184,51 +206,58 @@ impl<S: Sink> Fan<S> {
             Kind::Incident => incidents,
             Kind::Finding | Kind::Record => findings,
         };
-        let by_routes = self.stdout != SinkSet::default();
-        let Some(gate) = gate else { return printed && !by_routes };
+        let Some(gate) = gate else { return printed };
         self.line.clear();
         write(&mut self.line);
         let to = gate.sinks(&self.line);
         let routed = self.send(kind, Some(time), &self.line, to);
-        if by_routes { routed } else { printed }
+        if self.decided.contains(&kind) { routed } else { printed }
     }
 }
 
 impl<S: Sink> Sink for Fan<S> {
     fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.stdout == SinkSet::default() { self.printer.record(line) } else { Ok(()) }
+        if self.decided.contains(&Kind::Record) { Ok(()) } else { self.print(|printer| printer.record(line)) }
     }
 
     fn routed(&mut self, record: &Routed<'_>) -> io::Result<()> {
         let to = self.records.sinks(|number| record.routes.unbounded_shr(number as u32) & 1 == 1);
-        if self.send(Kind::Record, record.time, record.line, to) { self.printer.record(record.line) } else { Ok(()) }
+        let printed = self.send(Kind::Record, record.time, record.line, to);
+        if printed { self.print(|printer| printer.record(record.line)) } else { Ok(()) }
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
         let write = |out: &mut Vec<u8>| alert::write_finding(finding, catalogue, out);
         let printed = self.route(Kind::Finding, finding.time, self.printed.findings, write);
-        if printed { self.printer.finding(finding, catalogue) } else { Ok(()) }
+        if printed { self.print(|printer| printer.finding(finding, catalogue)) } else { Ok(()) }
     }
 
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
         let write = |out: &mut Vec<u8>| alert::write_alert(alert, catalogue, out);
         let printed = self.route(Kind::Alert, alert.time, self.printed.alerts, write);
-        if printed { self.printer.alert(alert, catalogue) } else { Ok(()) }
+        if printed { self.print(|printer| printer.alert(alert, catalogue)) } else { Ok(()) }
     }
 
     fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {
-        self.printer.repeated(id, time)
+        self.print(|printer| printer.repeated(id, time))
     }
 
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         let time = if incident.state == State::Open { incident.first } else { incident.last };
         let write = |out: &mut Vec<u8>| alert::write_incident(incident, out);
         let printed = self.route(Kind::Incident, time, self.printed.incidents, write);
-        if printed { self.printer.incident(incident) } else { Ok(()) }
+        if printed { self.print(|printer| printer.incident(incident)) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.printer.flush()
+        for queue in self.queues.iter().flatten() {
+            match queue.news() {
+                Some(Some(reason)) => (self.notify)(&format!("sink {}: {reason}; it is tried again", queue.name())),
+                Some(None) => (self.notify)(&format!("sink {}: delivers again", queue.name())),
+                None => {}
+            }
+        }
+        self.print(S::flush)
     }
 }
 

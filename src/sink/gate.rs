@@ -3,7 +3,7 @@
 use super::spec::Route;
 use crate::detect::{Machine, RuleIx, Scratch};
 use crate::record::{LogPlan, LogRecord, Slots};
-use crate::sigma::ir::{Expr, Level, LogSource, Meta, Origin, Rule, Target};
+use crate::sigma::ir::Rule;
 use bumpalo::Bump;
 
 /// Some of the sinks, each a bit.
@@ -68,14 +68,14 @@ impl Gate {
     /// # Errors
     /// When one asks for more than the matcher's bounds allow.
     pub(super) fn compile(routes: &[&Route]) -> Result<Self, String> {
-        let rules: Vec<Rule> = routes.iter().map(|route| as_rule(&route.when)).collect();
+        let rules: Vec<Rule> = routes.iter().map(|route| Rule::asking("route", route.when.clone())).collect();
         let mut slots = Slots::new();
         let machine = Machine::compile(&rules, &mut slots).map_err(|errors| {
             let all: Vec<String> =
                 errors.iter().map(|error| format!("route {}: {}", error.rule.0 + 1, error.problem)).collect();
             all.join("; ")
         })?;
-        let keywords = routes.iter().any(|route| asks_for_keywords(&route.when));
+        let keywords = routes.iter().any(|route| route.when.asks_for_keywords());
         let arms = Arms::of(routes.iter().copied());
         Ok(Self { arms, machine, plan: LogPlan::new(&slots, keywords), scratch: Scratch::new(), arena: Bump::new() })
     }
@@ -90,38 +90,11 @@ impl Gate {
     }
 }
 
-/// A rule that asks for this and says nothing.
-pub(crate) fn as_rule(condition: &Expr) -> Rule {
-    let meta = Meta {
-        id: None,
-        name: None,
-        title: "route".into(),
-        level: Level::Informational,
-        tags: Vec::new(),
-        description: None,
-        status: None,
-        false_positives: Vec::new(),
-        references: Vec::new(),
-        author: None,
-        license: None,
-        origin: Origin { file: "".into(), line: 0 },
-        mask: Vec::new(),
-    };
-    Rule { meta, source: LogSource::default(), condition: condition.clone() }
-}
-
-fn asks_for_keywords(expr: &Expr) -> bool {
-    match expr {
-        Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
-        Expr::Not(inner) => asks_for_keywords(inner),
-        Expr::Test(predicate) => predicate.target == Target::AnyValue,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::item::Kind;
     use super::*;
+    use crate::sigma::ir::Expr;
     use crate::sigma::{Options, SourceText, load};
 
     /// A route for a detection, written as in a rule.

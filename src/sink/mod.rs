@@ -33,7 +33,6 @@ pub use courier::{Backoff, Manner};
 pub use dial::{Peer, Tls};
 pub use fan::{Fan, OpenError, Pressure, Printed, try_once};
 pub use file::{FileSpec, Packing, Sync};
-pub(crate) use gate::as_rule;
 pub use item::{Item, Kind};
 pub use json_lines::JsonLines;
 pub use outlet::{Outcome, Outlet};

@@ -9,6 +9,31 @@ use super::syslog::{Datagrams, Streamed, Transport};
 use super::webhook::Webhook;
 use std::sync::Arc;
 
+impl SinkSpec {
+    /// Whether it could be opened, as far as that can be told without touching anything.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up, or a header can be none.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.target {
+            Target::Stdout | Target::File(_) => Ok(()),
+            Target::Syslog(syslog) => Streamed::new(syslog.clone()).map(drop),
+            Target::Webhook(webhook) => Webhook::new(webhook.clone()).map(drop),
+        }
+    }
+
+    /// What a sink cannot tell that calls a line delivered.
+    #[must_use]
+    pub fn silence(&self) -> Option<&'static str> {
+        match &self.target {
+            Target::Syslog(syslog) if syslog.transport == Transport::Udp => {
+                Some("sent, and UDP does not tell whether it arrived")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// An outlet of any kind.
 pub(super) enum Opened {
     File(Ndjson),

@@ -299,7 +299,7 @@ mod tests {
     fn live_the_oldest_or_the_newest_are_dropped_and_counted() {
         for (full, kept) in [(Full::DropOldest, ["c", "d"]), (Full::DropNewest, ["a", "b"])] {
             let queue = queue(2, 100, full);
-            ["a", "b", "c", "d"].map(|text| queue.push(item(text)));
+            ["a", "b", "c", "d"].iter().for_each(|text| queue.push(item(text)));
             assert_eq!(queue.figures(Duration::ZERO).dropped, 2);
             assert_eq!(queue.figures(Duration::ZERO).undelivered, 2);
             assert_eq!(taken(&queue), kept, "{full:?}");
@@ -309,10 +309,10 @@ mod tests {
     #[test]
     fn bytes_are_bounded_too_but_a_large_one_fits_alone() {
         let queue = queue(100, 10, Full::DropNewest);
-        ["123456", "7890", "x"].map(|text| queue.push(item(text)));
+        ["123456", "7890", "x"].iter().for_each(|text| queue.push(item(text)));
         assert_eq!(taken(&queue), ["123456", "7890"]);
         let alone = self::queue(100, 10, Full::DropOldest);
-        ["a", "larger than the bound"].map(|text| alone.push(item(text)));
+        ["a", "larger than the bound"].iter().for_each(|text| alone.push(item(text)));
         assert_eq!(taken(&alone), ["larger than the bound"]);
     }
 

@@ -60,6 +60,7 @@ impl File {
     /// What it says, and all that is wrong with it.
     pub(super) fn understand(&self) -> Understood<'_> {
         let mut reader = Reader::new(self.path.parent().unwrap_or(Path::new("")));
+        reader.text = &self.text;
         let root = self.root(&mut reader);
         let config = root.as_ref().map_or_else(Config::default, |root| Config::read(root, &mut reader));
         let Reader { problems, elsewhere, notes, .. } = reader;

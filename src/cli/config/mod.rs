@@ -13,13 +13,16 @@ mod maps;
 mod placeholders;
 mod ports;
 mod reader;
+mod routes;
 mod scoreboards;
 mod scores;
 mod secret_key;
 mod show;
+mod sinks;
 #[cfg(test)]
 mod testing;
 mod timestamp_fields;
+mod when;
 
 use super::args::ConfigCommand;
 use super::outcome::{Failure, Outcome};
@@ -29,7 +32,7 @@ use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
 use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
-use crate::sink::Secret;
+use crate::sink::{Delivery, Secret};
 use file::File;
 use reader::Reader;
 use std::collections::BTreeMap;
@@ -58,6 +61,8 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// Where everything goes.
+    pub delivery: Delivery,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -73,6 +78,7 @@ impl Default for Config {
             times: Vec::new(),
             secret_key: None,
             maps: Arc::default(),
+            delivery: Delivery::default(),
             origin: None,
         }
     }
@@ -114,6 +120,13 @@ const SECTIONS: &[Section] = &[
     }),
     section("scoreboards", "scoreboard", scoreboards::DEFAULT, |config, node, reader| {
         config.scoreboards = scoreboards::read(node, reader);
+    }),
+    section("sinks", "sink", "[]", |config, node, reader| sinks::read(node, &mut config.delivery, reader)),
+    section("routes", "route", "", |config, node, reader| {
+        routes::read(node, &config.placeholders, &mut config.delivery, reader);
+    }),
+    section("deliver_within", "time to deliver", "30s", |config, node, reader| {
+        config.delivery.patience = sinks::duration(node, "the time", reader).unwrap_or(config.delivery.patience);
     }),
 ];
 

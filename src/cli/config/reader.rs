@@ -22,6 +22,8 @@ pub(super) struct Reader<'a> {
     pub(super) elsewhere: Vec<(SourceText, Vec<Diagnostic>)>,
     /// What to know when the configuration is shown.
     pub(super) notes: Notes,
+    /// The configuration as it is written.
+    pub(super) text: &'a str,
     folder: &'a Path,
 }
 
@@ -46,7 +48,7 @@ pub(super) struct Filled {
 impl<'a> Reader<'a> {
     /// For a configuration in this folder: the files that it names are relative to it.
     pub(super) fn new(folder: &'a Path) -> Self {
-        Self { problems: Problems::default(), elsewhere: Vec::new(), notes: Notes::default(), folder }
+        Self { problems: Problems::default(), elsewhere: Vec::new(), notes: Notes::default(), text: "", folder }
     }
 
     /// Keeps the value, or the reason why there is none.
