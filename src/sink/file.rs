@@ -6,7 +6,7 @@
 
 use super::courier::now;
 use super::item::Item;
-use super::outlet::{Outcome, Outlet};
+use super::outlet::{Outcome, Outlet, reason};
 use crate::time::{Span, Timestamp};
 use flate2::write::GzEncoder;
 use std::ffi::OsString;
@@ -194,7 +194,7 @@ impl Outlet for Ndjson {
         let appended = self.append(batch, &mut delivered);
         let mut outcomes = Outcome::Delivered.of_all(delivered);
         if let Err(error) = appended {
-            let reason = Outcome::retry(format!("{}: {error}", self.spec.path.display()));
+            let reason = Outcome::retry(format!("{}: {}", self.spec.path.display(), reason(&error)));
             outcomes.extend(reason.of_all(batch.len() - delivered));
         }
         outcomes
@@ -377,7 +377,7 @@ mod tests {
         let [Outcome::Retry { reason, .. }, Outcome::Retry { .. }] = outcomes.as_slice() else {
             panic!("{outcomes:?}")
         };
-        assert!(reason.contains("/dev/full: No space left on device"), "{reason}");
+        assert!(reason.contains("/dev/full: no space left on device"), "{reason}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::fan::OpenError;
 use super::file::Ndjson;
 use super::item::Item;
-use super::outlet::{Outcome, Outlet};
+use super::outlet::{Outcome, Outlet, reason};
 use super::spec::{SinkSpec, Target};
 use super::syslog::{Datagrams, Streamed, Transport};
 use super::webhook::Webhook;
@@ -51,11 +51,9 @@ impl Opened {
         let refused = |reason: String| OpenError::Sink { name: Arc::clone(&spec.name), reason };
         let open = match &spec.target {
             Target::Stdout => return Ok(None),
-            Target::File(file) => Ndjson::open(file.clone()).map(Self::File).map_err(|error| {
-                let words = error.to_string();
-                let reason = words.split(" (os error").next().unwrap_or_default();
-                format!("cannot write {}: {reason}", file.path.display())
-            }),
+            Target::File(file) => Ndjson::open(file.clone())
+                .map(Self::File)
+                .map_err(|error| format!("cannot write {}: {}", file.path.display(), reason(&error))),
             Target::Syslog(syslog) => match syslog.transport {
                 Transport::Udp => Ok(Self::Datagrams(Datagrams::new(syslog.clone()))),
                 Transport::Stream => Streamed::new(syslog.clone()).map(Self::Streamed),

@@ -2,6 +2,7 @@
 
 use super::item::Item;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,9 +45,23 @@ impl Outcome {
         Self::Retry { reason: reason.as_ref().into(), after: None }
     }
 
+    /// To be tried again after an error.
+    #[must_use]
+    pub fn after(error: &io::Error) -> Self {
+        Self::retry(reason(error))
+    }
+
     /// The same outcome for so many items.
     #[must_use]
     pub fn of_all(self, count: usize) -> Vec<Self> {
         vec![self; count]
     }
+}
+
+/// The system's reason without its error number, as part of a sentence.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

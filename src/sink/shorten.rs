@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(&*to_fit(json, json.len()), json);
         let told = |room| String::from_utf8(to_fit(json, room).into_owned()).unwrap();
         assert_eq!(
-            told(100),
+            told(95),
             r#"{"entity":{"a":1},"record":{"b":"long"},"shortened":["findings"],"title":"T","type":"alert"}"#
         );
         assert_eq!(told(1), r#"{"shortened":["findings","record","entity"],"title":"T","type":"alert"}"#);

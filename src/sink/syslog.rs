@@ -204,7 +204,7 @@ impl Outlet for Datagrams {
     async fn deliver(&mut self, batch: &[Item]) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(batch.len());
         if let Err(error) = self.send(batch, &mut outcomes).await {
-            outcomes.push(Outcome::retry(error.to_string()));
+            outcomes.push(Outcome::after(&error));
         }
         outcomes
     }
@@ -318,7 +318,7 @@ impl Outlet for Streamed {
                 self.unsure.keep(batch.len(), frames);
                 Outcome::Delivered.of_all(batch.len())
             }
-            Err(error) => Outcome::retry(error.to_string()).of_all(batch.len()),
+            Err(error) => Outcome::after(&error).of_all(batch.len()),
         }
     }
 

@@ -45,6 +45,9 @@ pub enum Body {
 }
 
 impl WebhookSpec {
+    /// How long a request may take by default.
+    pub const TIMEOUT: Duration = Duration::from_secs(10);
+
     /// A web server at an `http` or `https` address with everything else as it is by default.
     ///
     /// # Errors
@@ -63,7 +66,7 @@ impl WebhookSpec {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let peer = Peer { host, port: uri.port_u16().unwrap_or(port), tls };
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Ok(Self { peer, path, headers: Vec::new(), body: Body::Array, timeout: Duration::from_secs(10) })
+        Ok(Self { peer, path, headers: Vec::new(), body: Body::Array, timeout: Self::TIMEOUT })
     }
 }
 
@@ -132,7 +135,7 @@ impl Webhook {
         let body = self.body(batch);
         match within(self.spec.timeout, self.post(body)).await {
             Ok((status, headers, text)) => judged(status, &headers, &text),
-            Err(error) => Outcome::retry(told(&error)),
+            Err(error) => innermost(error),
         }
     }
 
@@ -176,14 +179,14 @@ impl Outlet for Webhook {
 }
 
 /// The innermost reason, which says more than hyper's own.
-fn told(error: &io::Error) -> String {
-    let mut told = error.to_string();
+fn innermost(error: io::Error) -> Outcome {
+    let mut told = None;
     let mut inner = error.get_ref().and_then(std::error::Error::source);
     while let Some(error) = inner {
-        told = error.to_string();
+        told = Some(error.to_string());
         inner = error.source();
     }
-    told
+    told.map_or_else(|| Outcome::after(&error), |told| Outcome::after(&io::Error::other(told)))
 }
 
 /// What an answer means.

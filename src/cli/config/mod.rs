@@ -126,7 +126,8 @@ const SECTIONS: &[Section] = &[
         routes::read(node, &config.placeholders, &mut config.delivery, reader);
     }),
     section("deliver_within", "time to deliver", "30s", |config, node, reader| {
-        config.delivery.patience = sinks::duration(node, "the time", reader).unwrap_or(config.delivery.patience);
+        config.delivery.patience =
+            sinks::duration(node, "`deliver_within`", reader).unwrap_or(config.delivery.patience);
     }),
 ];
 

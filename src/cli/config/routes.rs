@@ -22,6 +22,7 @@ pub(super) fn read(
     delivery: &mut Delivery,
     reader: &mut Reader<'_>,
 ) {
+    let before = reader.problems.errors();
     let items = reader.keep(list(node, "`routes`")).unwrap_or_default();
     let routes = items.iter().filter_map(|item| route(item, placeholders, delivery, reader));
     let routes: Vec<Route> = routes.collect();
@@ -31,7 +32,8 @@ pub(super) fn read(
     }
     let unused = |place: &usize| routes.iter().all(|route| !route.to.contains(place));
     for place in (0..delivery.sinks.len()).filter(unused) {
-        if let Some(sink) = delivery.sinks.get(place).filter(|_| routes.len() == items.len()) {
+        // With a wrong route it may be one that was meant.
+        if let Some(sink) = delivery.sinks.get(place).filter(|_| reader.problems.errors() == before) {
             let message = format!("no route leads to the sink `{}`", sink.name);
             reader.problems.push(Problem::warning("unused-sink", node.span, message));
         }

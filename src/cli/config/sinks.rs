@@ -59,7 +59,9 @@ pub(super) fn read(node: &Node<'_>, delivery: &mut Delivery, reader: &mut Reader
     refuse_shared_files(&sinks, reader);
     delivery.sinks = sinks.into_iter().map(|(sink, _)| sink).collect();
     let to: Vec<usize> = (0..delivery.sinks.len()).collect();
-    delivery.routes = vec![Route { from: Kind::Alert, when: Expr::All(Vec::new()), to, stop: false }];
+    if !to.is_empty() {
+        delivery.routes = vec![Route { from: Kind::Alert, when: Expr::All(Vec::new()), to, stop: false }];
+    }
 }
 
 /// Two sinks that write one file would rotate it away from each other.
@@ -140,7 +142,7 @@ fn queue(fields: &Fields<'_>, reader: &mut Reader<'_>) -> (Option<Bounds>, Optio
     let default = Bounds::default();
     let Some(node) = fields.get("queue") else { return (Some(default), Some(Drop::default())) };
     let Some(fields) = reader.fields(node, &["items", "size", "drop"], "`queue`") else { return (None, None) };
-    let drop = fields.get("drop").map_or(Ok(Drop::default()), |node| word(node, "end of a queue", &DROPS));
+    let drop = fields.get("drop").map_or(Ok(Drop::default()), |node| word(node, "choice of what to drop", &DROPS));
     (bounds(&fields, default, reader), reader.keep(drop))
 }
 
@@ -187,81 +189,100 @@ fn backoff(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Backoff> {
     Some(Backoff { first, longest, ..default })
 }
 
+/// The value of a key, or its default.
+fn given<T>(
+    fields: &Fields<'_>,
+    key: &str,
+    default: T,
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&Node<'_>, &mut Reader<'_>) -> Option<T>,
+) -> Option<T> {
+    fields.get(key).map_or(Some(default), |node| read(node, reader))
+}
+
 fn file(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<FileSpec> {
-    let path = reader.need(fields, "path", "a file", |node| text(node, "the path of a file"))?;
-    let mut spec = FileSpec::new(reader.path(path));
-    if let Some(node) = fields.get("rotate") {
-        let rotate = reader.fields(node, &["size", "every", "keep", "compress"], "`rotate`")?;
-        if let Some(node) = rotate.get("size") {
-            spec.rotate_bytes = Some(reader.keep(size(node, "a size"))?);
-        }
-        if let Some(node) = rotate.get("every") {
-            spec.rotate_every = Some(reader.keep(timespan(node, "the time"))?);
-        }
-        if rotate.get("size").is_none() && rotate.get("every").is_none() {
-            reader.problems.push(wrong_value(node, "expected `size`, `every` or both"));
-        }
-        let keep =
-            reader.or(&rotate, "keep", i64::from(spec.keep), |node| integer(node, "a number of files", 1..=9_999))?;
-        spec.keep = keep as u32;
-        if let Some(node) = rotate.get("compress") {
-            spec.packing = reader.keep(word(node, "way to compress", &PACKINGS))?;
-        }
-    }
-    if let Some(node) = fields.get("sync") {
-        spec.sync = match reader.keep(text(node, "`sync`"))? {
+    let path = reader.need(fields, "path", "a file", |node| text(node, "the path of a file"));
+    let rotation = given(fields, "rotate", Some(FileSpec::new("")), reader, |node, reader| Some(rotate(node, reader)));
+    let sync = given(fields, "sync", Sync::Never, reader, |node, reader| {
+        Some(match reader.keep(text(node, "`sync`"))? {
             "never" => Sync::Never,
             "always" => Sync::Always,
             _ => Sync::Every(duration(node, "`sync`, if it is neither `never` nor `always`,", reader)?),
-        };
+        })
+    });
+    let path = reader.path(path?);
+    Some(FileSpec { path, sync: sync?, ..rotation?? })
+}
+
+/// What `rotate` says, in a file without a path.
+fn rotate(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<FileSpec> {
+    let default = FileSpec::new("");
+    let fields = reader.fields(node, &["size", "every", "keep", "compress"], "`rotate`")?;
+    let size = given(&fields, "size", None, reader, |node, reader| reader.keep(size(node, "a size")).map(Some));
+    let every = given(&fields, "every", None, reader, |node, reader| reader.keep(timespan(node, "`every`")).map(Some));
+    if fields.get("size").is_none() && fields.get("every").is_none() {
+        reader.problems.push(wrong_value(node, "expected `size`, `every` or both"));
     }
-    Some(spec)
+    let keep = i64::from(default.keep);
+    let keep = reader.or(&fields, "keep", keep, |node| integer(node, "a number of files", 1..=9_999));
+    let packing = given(&fields, "compress", Packing::None, reader, |node, reader| {
+        reader.keep(word(node, "way to compress", &PACKINGS))
+    });
+    Some(FileSpec { rotate_bytes: size?, rotate_every: every?, keep: keep? as u32, packing: packing?, ..default })
 }
 
 fn syslog(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<SyslogSpec> {
     const FORMS: [(&str, Form); 2] = [("json", Form::Json), ("cef", Form::Cef)];
-    let (transport, encrypted) = match fields.get("transport") {
-        Some(node) => reader.keep(word(node, "transport", &TRANSPORTS))?,
-        None => {
-            reader.fill(fields, "transport", "udp");
-            (Transport::Udp, false)
-        }
-    };
+    if fields.get("transport").is_none() {
+        reader.fill(fields, "transport", "udp");
+    }
+    let transport = given(fields, "transport", (Transport::Udp, false), reader, |node, reader| {
+        reader.keep(word(node, "transport", &TRANSPORTS))
+    });
+    let (kind, encrypted) = transport.unwrap_or((Transport::Stream, true));
     let usual = if encrypted { 6514 } else { 514 };
     let address = reader.need(fields, "address", "a log server", |node| address(node, usual));
     let tls = tls(fields, reader);
     if let Some(node) = fields.get("tls").filter(|_| !encrypted) {
-        let problem = wrong_value(node, "`tls` says nothing without `transport: tls`");
-        reader.problems.push(problem);
+        reader.problems.push(wrong_value(node, "`tls` says nothing without `transport: tls`"));
     }
+    let nowhere = Peer { host: String::new(), port: 0, tls: None };
+    let default = SyslogSpec::new(kind, nowhere);
+    let facilities: Vec<(&str, u8)> = FACILITIES.into_iter().zip(0..).collect();
+    let facility = given(fields, "facility", default.facility, reader, |node, reader| {
+        reader.keep(word(node, "facility", &facilities))
+    });
+    let mut header = |key, longest, default: &str| {
+        given(fields, key, default.to_owned(), reader, |node, reader| reader.keep(self::header(node, key, longest)))
+    };
+    let app_name = header("app_name", 48, &default.app_name);
+    let hostname = header("hostname", 255, &default.hostname);
+    let sd_id = header("sd_id", 32, &default.sd_id);
+    let form = given(fields, "format", Form::Json, reader, |node, reader| {
+        reader.keep(word(node, "form of a message", &FORMS))
+    });
+    let max_bytes = given(fields, "max_size", default.max_bytes, reader, |node, reader| {
+        let given = reader.keep(size(node, "a size"))? as usize;
+        let range = 480..=default.max_bytes;
+        let expected = || wrong_value(node, format!("expected a size from {} to {} bytes", range.start(), range.end()));
+        reader.keep(if range.contains(&given) { Ok(given) } else { Err(expected()) })
+    });
+    let timeout = timeout(fields, default.timeout, reader);
     let (host, port) = address?;
-    let peer = Peer { host, port, tls: if encrypted { Some(tls?) } else { None } };
-    let mut spec = SyslogSpec::new(transport, peer);
-    if let Some(node) = fields.get("facility") {
-        let all: Vec<(&str, u8)> = FACILITIES.into_iter().zip(0..).collect();
-        spec.facility = reader.keep(word(node, "facility", &all))?;
-    }
-    for (key, longest, place) in
-        [("app_name", 48, &mut spec.app_name), ("hostname", 255, &mut spec.hostname), ("sd_id", 32, &mut spec.sd_id)]
-    {
-        if let Some(node) = fields.get(key) {
-            *place = reader.keep(header(node, key, longest))?;
-        }
-    }
-    if let Some(node) = fields.get("format") {
-        spec.form = reader.keep(word(node, "form of a message", &FORMS))?;
-    }
-    if let Some(node) = fields.get("max_size") {
-        let most = spec.max_bytes as u64;
-        let given = reader.keep(size(node, "a size"))?;
-        if !(480..=most).contains(&given) {
-            reader.problems.push(wrong_value(node, format!("expected a size from 480 to {most} bytes")));
-            return None;
-        }
-        spec.max_bytes = given as usize;
-    }
-    spec.timeout = timeout(fields, spec.timeout, reader)?;
-    Some(spec)
+    let tls = tls?;
+    let peer = Peer { host, port, tls: encrypted.then_some(tls) };
+    let (transport, _) = transport?;
+    Some(SyslogSpec {
+        transport,
+        peer,
+        facility: facility?,
+        app_name: app_name?,
+        hostname: hostname?,
+        sd_id: sd_id?,
+        form: form?,
+        max_bytes: max_bytes?,
+        timeout: timeout?,
+    })
 }
 
 /// A field of syslog's header (RFC 5424, 6.2 and 6.3.2): printable ASCII.
@@ -301,48 +322,54 @@ fn address(node: &Node<'_>, usual: u16) -> Result<(String, u16), Refusal> {
 fn tls(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Tls> {
     let Some(node) = fields.get("tls") else { return Some(Tls::default()) };
     let fields = reader.fields(node, &["ca", "server_name"], "`tls`")?;
-    let mut tls = Tls::default();
-    if let Some(node) = fields.get("ca") {
+    let ca = given(&fields, "ca", None, reader, |node, reader| {
         let name = reader.keep(text(node, "the path of a file"))?;
         // Whether it can be read is told with its place.
         reader.file(name, node)?;
-        tls.ca = Some(reader.path(name));
-    }
-    if let Some(node) = fields.get("server_name") {
-        tls.server_name = Some(reader.keep(text(node, "a name"))?.to_owned());
-    }
-    Some(tls)
+        Some(Some(reader.path(name)))
+    });
+    let server_name = given(&fields, "server_name", None, reader, |node, reader| {
+        Some(Some(reader.keep(text(node, "a name"))?.to_owned()))
+    });
+    Some(Tls { ca: ca?, server_name: server_name? })
 }
 
 fn webhook(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<WebhookSpec> {
     const BODIES: [(&str, Body); 2] = [("array", Body::Array), ("lines", Body::Lines)];
+    let spec = url(fields, reader);
+    let tls = tls(fields, reader);
+    if let (Some(node), Some(spec)) = (fields.get("tls"), &spec)
+        && spec.peer.tls.is_none()
+    {
+        reader.problems.push(wrong_value(node, "`tls` says nothing of an http:// address"));
+    }
+    let body =
+        given(fields, "format", Body::Array, reader, |node, reader| reader.keep(word(node, "form of a body", &BODIES)));
+    let headers = given(fields, "headers", Vec::new(), reader, |node, reader| {
+        let entries = reader.keep(entries(node, "`headers`"))?;
+        let values = entries.iter().map(|entry| {
+            let name = &entry.key.text;
+            Some((name.to_string(), header_value(name, &entry.value, reader)?))
+        });
+        // All of them are read, so that all that is wrong is told.
+        values.collect::<Vec<Option<_>>>().into_iter().collect::<Option<Vec<_>>>()
+    });
+    let bearer = given(fields, "bearer", None, reader, |node, reader| Some(Some(reader.secret(node, "the token")?)));
+    let timeout = timeout(fields, WebhookSpec::TIMEOUT, reader);
+    let (mut spec, tls, mut headers) = (spec?, tls?, headers?);
+    if let Some(token) = bearer? {
+        headers.push(("Authorization".to_owned(), Secret::new([b"Bearer ", token.bytes()].concat())));
+    }
+    spec.peer.tls = spec.peer.tls.map(|_| tls);
+    Some(WebhookSpec { headers, body: body?, timeout: timeout?, ..spec })
+}
+
+/// A web server at its address. Many addresses hold a token, so one may be kept elsewhere.
+fn url(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<WebhookSpec> {
     let node = reader.keep(fields.need("url", "a web server"))?;
     let written = reader.keep(text(node, "an address"))?;
-    // Many such addresses hold a token.
     let url = if is_reference(written) { plain(node, "the address", reader)? } else { written.to_owned() };
-    let spec = WebhookSpec::new(&url).map_err(|problem| wrong_value(node, problem));
-    let mut spec = reader.keep(spec)?;
-    let tls = tls(fields, reader)?;
-    match (&mut spec.peer.tls, fields.get("tls")) {
-        (Some(own), _) => *own = tls,
-        (None, Some(node)) => reader.problems.push(wrong_value(node, "`tls` says nothing of an http:// address")),
-        (None, None) => {}
-    }
-    if let Some(node) = fields.get("format") {
-        spec.body = reader.keep(word(node, "form of a body", &BODIES))?;
-    }
-    if let Some(node) = fields.get("headers") {
-        for entry in reader.keep(entries(node, "`headers`"))? {
-            let value = header_value(&entry.key.text, &entry.value, reader)?;
-            spec.headers.push((entry.key.text.to_string(), value));
-        }
-    }
-    if let Some(node) = fields.get("bearer") {
-        let token = reader.secret(node, "the token")?;
-        spec.headers.push(("Authorization".to_owned(), Secret::new([b"Bearer ", token.bytes()].concat())));
-    }
-    spec.timeout = timeout(fields, spec.timeout, reader)?;
-    Some(spec)
+    reader.keep(WebhookSpec::new(&url).map_err(|problem| wrong_value(node, problem)))
 }
 
 fn is_reference(written: &str) -> bool {
@@ -367,13 +394,7 @@ fn header_value(name: &str, node: &Node<'_>, reader: &mut Reader<'_>) -> Option<
 }
 
 fn timeout(fields: &Fields<'_>, default: Duration, reader: &mut Reader<'_>) -> Option<Duration> {
-    match fields.get("timeout") {
-        Some(node) => duration(node, "the time", reader),
-        None => {
-            reader.fill(fields, "timeout", format!("{}s", default.as_secs()));
-            Some(default)
-        }
-    }
+    given(fields, "timeout", default, reader, |node, reader| duration(node, "`timeout`", reader))
 }
 
 /// A length of time on the clock on the wall.
