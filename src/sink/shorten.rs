@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_largest_parts_go_first_and_are_named() {
-        let json = br#"{"type":"alert","title":"T","findings":["a long list"],"entity":{"a":1},"record":{"b":"long"}}"#;
+        let json = br#"{"type":"alert","title":"T","findings":["a list that is longer than the rest"],"entity":{"a":1},"record":{"b":"long"}}"#;
         assert_eq!(&*to_fit(json, json.len()), json);
         let told = |room| String::from_utf8(to_fit(json, room).into_owned()).unwrap();
         assert_eq!(

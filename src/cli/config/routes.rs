@@ -112,7 +112,10 @@ mod tests {
             .iter()
             .map(|route| format!("{} {} {:?} {}", route.from.word(), route.when, route.to, route.stop))
             .collect();
-        insta::assert_snapshot!(all.join("\n"), @r"");
+        insta::assert_snapshot!(all.join("\n"), @r"
+        alerts (level = 'high' or level = 'critical') [1, 2] true
+        records true [0] false
+        ");
     }
 
     #[test]
@@ -138,6 +141,8 @@ mod tests {
             "routes: [{from: findings, to: a, when: {record.modbus.functoin: 5}}]",
             "routes: [{from: records, to: a, when: {modbus.functoin: 5}}]",
             "routes: [{from: records, to: a, when: {modbus.value|gte: high}}]",
+            // A sink without a route is no mistake by itself.
+            "ports: [0]\nroutes: [{from: alerts, to: a}]",
         ];
         let all = all.map(|source| format!("{SINKS}{source}\n"));
         let all: Vec<&str> = all.iter().map(String::as_str).collect();

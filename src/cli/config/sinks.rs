@@ -400,12 +400,7 @@ fn timeout(fields: &Fields<'_>, default: Duration, reader: &mut Reader<'_>) -> O
 /// A length of time on the clock on the wall.
 pub(super) fn duration(node: &Node<'_>, what: &str, reader: &mut Reader<'_>) -> Option<Duration> {
     let span = reader.keep(timespan(node, what))?;
-    let nanos = u64::try_from(span.nanos()).unwrap_or(0);
-    if nanos == 0 {
-        reader.problems.push(wrong_value(node, format!("expected {what} to be longer than nothing")));
-        return None;
-    }
-    Some(Duration::from_nanos(nanos))
+    Some(Duration::from_nanos(u64::try_from(span.nanos()).unwrap_or(0)))
 }
 
 /// A number of bytes: `4096`, `16KiB`, `100MiB`, `2GiB`.
