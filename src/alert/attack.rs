@@ -1,6 +1,6 @@
 //! What a rule's tags say of MITRE ATT&CK, with names.
 
-use crate::sigma::attack::{Object, Standing, TACTICS, object, technique};
+use crate::sigma::attack::{Object, Standing, TACTICS, named, object, standing};
 use std::sync::Arc;
 
 /// Techniques and tactics, each once, in the order of the tags.
@@ -34,15 +34,15 @@ impl Attack {
             if let Some(tactic) = TACTICS.iter().find(|tactic| **tactic == name) {
                 push_once(&mut attack.tactics, *tactic);
             } else if let Some(Object::Technique(number)) = object(name) {
-                let known = technique(number).filter(|_| !name.contains('.'));
-                implied.extend(known.map_or(&[][..], |known| known.tactics));
-                let successor = match known.map(|known| known.standing) {
-                    Some(Standing::Moved(to)) => Some(to.to_owned()),
-                    Some(Standing::Retired(heir)) => heir.map(|heir| format!("T{heir:04}")),
-                    _ => None,
-                };
                 let id = name.to_ascii_uppercase();
-                push_once(&mut attack.techniques, Technique { id, name: known.map(|known| known.name), successor });
+                let (name, tactics) = named(&id).map_or((None, &[][..]), |(name, tactics)| (Some(name), tactics));
+                implied.extend(tactics);
+                let successor = match standing(number) {
+                    Standing::Moved(to) => Some(to.to_owned()),
+                    Standing::Retired(heir) => heir.map(|heir| format!("T{heir:04}")),
+                    Standing::Current | Standing::Unknown => None,
+                };
+                push_once(&mut attack.techniques, Technique { id, name, successor });
             }
         }
         if attack.tactics.is_empty() {
@@ -79,6 +79,7 @@ mod tests {
             "attack.T0841",
             "attack.t0855",
             "attack.t1059.001",
+            "attack.t1691.001",
             "attack.t0859",
             "attack.g0034",
             "cve.2021-44228",
@@ -88,6 +89,7 @@ mod tests {
             "T0841 Network Service Scanning T0846",
             "T0855 Unauthorized Command Message T1692.001",
             "T1059.001 - -",
+            "T1691.001 Block Operational Technology Message: Command Message -",
         ];
         assert_eq!((&*techniques, &*tactics), (&expected.map(String::from)[..], &["persistence"][..]));
     }

@@ -304,3 +304,171 @@ impl Incident {
         self.level > level || self.rules.len() > rules || self.techniques.len() > techniques
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, Numbering};
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOUR: i64 = 3_600;
+
+    /// Second, entity, rule, level, and whether it is an alert or only counted for one.
+    type Happening = (i64, u8, u8, Level, bool);
+
+    fn run(incidents: &mut Incidents, (second, entity, rule, level, is_alert): Happening) -> Vec<Incident> {
+        let mut told = Vec::new();
+        let time = Timestamp::from_parts(second, 0);
+        let titles = [Arc::from("r0"), Arc::from("r1"), Arc::from("r2")];
+        let named = [Named { name: "modbus.client".into(), json: format!("\"10.0.0.{entity}\"").into() }];
+        let id = Numbering::default().id(Kind::Rule, &titles[usize::from(rule)], time, &named);
+        let alert = is_alert.then_some(id);
+        let rule = (None, &titles[usize::from(rule)]);
+        let joining = Joining { alert, time, level, rule, techniques: &[], score: Score::Points(10) };
+        incidents.join(Whose { key: &[entity], entity: &named }, &joining, &mut told);
+        told
+    }
+
+    fn short(told: &[Incident]) -> Vec<String> {
+        let line = |it: &Incident| {
+            let reason =
+                if let State::Closed(reason) = it.state { format!(" {}", reason.word()) } else { String::new() };
+            let (alerts, more, rules) = (it.alerts, it.suppressed, it.rules.len());
+            format!("{}{reason}: {alerts}+{more} of {rules}, {} points, {}", it.state.word(), it.score, it.level.word())
+        };
+        told.iter().map(line).collect()
+    }
+
+    #[test]
+    fn an_incident_opens_grows_when_it_gets_worse_and_closes_when_it_is_quiet() {
+        use Level::{Critical, High, Medium};
+        let mut incidents = Incidents::new(Grouping::default());
+        let mut told = |happening| short(&run(&mut incidents, happening));
+        assert_eq!(told((0, 1, 0, High, true)), ["open: 1+0 of 1, 10 points, high"]);
+        assert!(told((1, 1, 0, High, true)).is_empty(), "more of the same is not told");
+        assert!(told((2, 1, 0, High, false)).is_empty());
+        assert_eq!(told((3, 1, 1, Medium, true)), ["grown: 3+1 of 2, 40 points, high"]);
+        assert_eq!(told((4, 1, 1, Critical, false)), ["grown: 3+2 of 2, 50 points, critical"]);
+        assert!(told((HOUR + 4, 1, 0, High, true)).is_empty(), "exactly the window later is the same incident");
+        let next = told((2 * HOUR + 5, 1, 0, High, true));
+        assert_eq!(next, ["closed silence: 4+2 of 2, 60 points, critical", "open: 1+0 of 1, 10 points, high"]);
+        assert!(told((0, 2, 0, High, false)).is_empty(), "what an alert stands for opens nothing");
+    }
+
+    #[test]
+    fn the_clock_closes_what_is_quiet_and_the_end_the_rest() {
+        let mut incidents = Incidents::new(Grouping::default());
+        run(&mut incidents, (0, 1, 0, Level::High, true));
+        run(&mut incidents, (10, 2, 0, Level::High, true));
+        let mut told = Vec::new();
+        incidents.expire(Timestamp::from_parts(HOUR + 60, 0), &mut told);
+        assert!(told.is_empty(), "an alert may come a minute late");
+        incidents.expire(Timestamp::from_parts(HOUR + 61, 0), &mut told);
+        assert_eq!((told.len(), told[0].entity[0].json.as_ref()), (1, "\"10.0.0.1\""));
+        incidents.finish(&mut told);
+        assert_eq!((told.len(), told[1].state), (2, State::Closed(Reason::EndOfInput)));
+        assert_eq!((incidents.begun(), incidents.forgotten()), (2, 0));
+    }
+
+    #[test]
+    fn a_threat_counts_by_its_sum_not_besides_its_findings() {
+        let mut incidents = Incidents::new(Grouping::default());
+        let title = Arc::from("client");
+        let score = |sum| Joining {
+            alert: Some(Numbering::default().id(Kind::Threat, "client", Timestamp::default(), &[])),
+            time: Timestamp::default(),
+            level: Level::High,
+            rule: (None, &title),
+            techniques: &[],
+            score: sum,
+        };
+        let mut told = Vec::new();
+        for (sum, expected) in [(Score::Points(70), 70), (Score::Sum(50), 70), (Score::Sum(120), 120)] {
+            incidents.join(Whose { key: b"k", entity: &[] }, &score(sum), &mut told);
+            assert_eq!(incidents.open.values().next().unwrap().score, expected);
+        }
+    }
+
+    #[test]
+    fn the_quietest_make_room_and_are_told() {
+        let mut incidents = Incidents::new(Grouping::default());
+        let title = Arc::from("r");
+        let mut told = Vec::new();
+        let alert = Some(Numbering::default().id(Kind::Rule, "r", Timestamp::default(), &[]));
+        for number in 0..=OPEN as u32 {
+            let time = Timestamp::from_nanos(number.into());
+            let joining = Joining {
+                alert,
+                time,
+                level: Level::High,
+                rule: (None, &title),
+                techniques: &[],
+                score: Score::Sum(1),
+            };
+            incidents.join(Whose { key: &number.to_be_bytes(), entity: &[] }, &joining, &mut told);
+        }
+        let closed: Vec<_> = told.iter().filter(|it| it.state == State::Closed(Reason::Room)).collect();
+        assert_eq!((closed.len(), incidents.forgotten()), (OPEN / 4, (OPEN / 4) as u64));
+        assert_eq!((closed[0].first.nanos(), incidents.open.len()), (0, OPEN - OPEN / 4 + 1));
+    }
+
+    /// The incidents of all that happened, each as its entity, first and last second, alerts and findings: grouped anew for
+    /// each entity.
+    fn grouped(happenings: &[Happening], window: i64) -> Vec<(u8, i64, i64, u64, u64)> {
+        let mut all = Vec::new();
+        for entity in 0..3 {
+            let mut current: Option<(u8, i64, i64, u64, u64)> = None;
+            for (second, _, _, _, is_alert) in happenings.iter().filter(|happening| happening.1 == entity) {
+                let joins = |it: &(u8, i64, i64, u64, u64)| (it.1 - window..=it.2 + window).contains(second);
+                all.extend(current.take_if(|it| !joins(it)));
+                match &mut current {
+                    None if !is_alert => {}
+                    None => current = Some((entity, *second, *second, 1, 0)),
+                    Some((_, first, last, alerts, more)) => {
+                        (*first, *last) = ((*first).min(*second), (*last).max(*second));
+                        *(if *is_alert { alerts } else { more }) += 1;
+                    }
+                }
+            }
+            all.extend(current);
+        }
+        all.sort_unstable();
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn incidents_are_those_of_a_naive_grouping_whenever_the_clock_ticks(
+            happenings in prop::collection::vec(
+                (0..1_000_i64, 0..3_u8, 0..3_u8, prop::sample::select(&Level::ALL[3..]), any::<bool>()), 0..50),
+            ticks in prop::collection::vec(any::<bool>(), 50),
+            late in 0..60_i64,
+        ) {
+            let mut happenings: Vec<Happening> = happenings;
+            // Each may come up to a minute after later ones.
+            happenings.sort_by_key(|happening| happening.0 + (happening.0 * 7_919) % (late + 1));
+            let window = 30;
+            let mut incidents = Incidents::new(Grouping { window: Span::from_secs(window), by: Vec::new() });
+            let (mut told, mut newest) = (Vec::new(), 0);
+            for (happening, tick) in happenings.iter().zip(ticks) {
+                newest = newest.max(happening.0);
+                if tick {
+                    incidents.expire(Timestamp::from_parts(newest, 0), &mut told);
+                }
+                told.extend(run(&mut incidents, *happening));
+            }
+            incidents.finish(&mut told);
+            let entity = |it: &Incident| it.entity[0].json.trim_matches('"').rsplit('.').next().unwrap().parse().unwrap();
+            let closed = told.iter().filter(|it| matches!(it.state, State::Closed(_)));
+            let mut closed: Vec<(u8, i64, i64, u64, u64)> = closed
+                .map(|it| (entity(it), it.first.second(), it.last.second(), it.alerts, it.suppressed))
+                .collect();
+            closed.sort_unstable();
+            prop_assert_eq!(closed, grouped(&happenings, window));
+            let opened = told.iter().filter(|it| it.state == State::Open).map(|it| it.id);
+            let ids: std::collections::HashSet<_> = opened.clone().collect();
+            prop_assert_eq!(ids.len(), opened.count(), "each has its own id");
+        }
+    }
+}

@@ -11,13 +11,17 @@ use super::yaml::{Kind, Node, Text};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The meaning of `node` in a file with this text: search identifiers with a `condition`, as in the `detection`
+/// The meaning of `node` of the file `name` with this text: search identifiers with a `condition`, as in the `detection`
 /// of a rule; or a single selection, which is its own condition. `None` if something in it is wrong.
-pub(crate) fn when(node: &Node<'_>, text: &str, options: &Options, problems: &mut Problems) -> Option<Expr> {
+pub(crate) fn when(
+    node: &Node<'_>,
+    name: &Arc<str>,
+    text: &str,
+    options: &Options,
+    problems: &mut Problems,
+) -> Option<Expr> {
     let checker = Checker::new();
-    // Problems get the name of their file when they are told.
-    let name: Arc<str> = "".into();
-    let mut context = Context::new(&name, text, options, Some(&checker));
+    let mut context = Context::new(name, text, options, Some(&checker));
     // Fields are known where `options` says which there are.
     context.own = true;
     context.problems = std::mem::take(problems);
@@ -42,8 +46,9 @@ mod tests {
     fn read(text: &str) -> (Option<String>, Vec<String>) {
         let mut problems = Problems::default();
         let documents = yaml::parse(text, &mut problems);
-        let expr = when(&documents[0], text, &Options::default(), &mut problems);
-        let told = problems.locate(&"sigmabus.yml".into(), text);
+        let name = "sigmabus.yml".into();
+        let expr = when(&documents[0], &name, text, &Options::default(), &mut problems);
+        let told = problems.locate(&name, text);
         let told = told.iter().map(|found| format!("{}:{} {}", found.line, found.column, found.message)).collect();
         (expr.map(|expr| expr.to_string()), told)
     }

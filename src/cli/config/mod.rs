@@ -8,9 +8,11 @@
 
 mod check;
 mod file;
+mod incidents;
 mod mappings;
 mod maps;
 mod placeholders;
+mod policies;
 mod ports;
 mod reader;
 mod routes;
@@ -27,6 +29,7 @@ mod when;
 use super::args::ConfigCommand;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
+use crate::alert::Alerting;
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
@@ -51,6 +54,8 @@ pub struct Config {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Which findings are alerts, and which alerts belong together.
+    pub alerting: Alerting,
     /// Values for the placeholders of rules (`expand`), by name.
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// The mappings that rules go through, where the command line names none.
@@ -73,6 +78,7 @@ impl Default for Config {
             ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
             scoreboards: vec![Scoreboard::default()],
+            alerting: Alerting::default(),
             placeholders: BTreeMap::new(),
             mappings: Mappings::default(),
             times: Vec::new(),
@@ -120,6 +126,12 @@ const SECTIONS: &[Section] = &[
     }),
     section("scoreboards", "scoreboard", scoreboards::DEFAULT, |config, node, reader| {
         config.scoreboards = scoreboards::read(node, reader);
+    }),
+    section("policies", "policy", "[]", |config, node, reader| {
+        config.alerting.policies = policies::read(node, config, reader);
+    }),
+    section("incidents", "key of incidents", incidents::DEFAULT, |config, node, reader| {
+        config.alerting.incidents = incidents::read(node, config.maps.tags(), reader);
     }),
     section("sinks", "sink", "[]", |config, node, reader| sinks::read(node, &mut config.delivery, reader)),
     section("routes", "route", "", |config, node, reader| {

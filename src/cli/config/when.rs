@@ -5,7 +5,7 @@ use crate::record::schema;
 use crate::sigma::diagnostic::nearest;
 use crate::sigma::ir::Expr;
 use crate::sigma::yaml::Node;
-use crate::sigma::{self, FieldCheck, Options};
+use crate::sigma::{FieldCheck, Options};
 use crate::sink::Kind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,5 +94,5 @@ pub(super) fn read(
 ) -> Option<Expr> {
     let fields: Arc<dyn FieldCheck> = Arc::new(LineFields(kind));
     let options = Options { placeholders: placeholders.clone(), fields: Some(fields), ..Options::default() };
-    sigma::when(node, reader.text, &options, &mut reader.problems)
+    reader.when(node, &options)
 }
