@@ -5,9 +5,12 @@ use super::plan::{Naming, Plan};
 use super::summary::{Records, Room, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message, Status};
+use crate::record::assets::Lookup;
 use crate::record::foreign::{self, Told};
 use crate::record::json::write_fields;
-use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, nxlog, schema};
+use crate::record::{
+    Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, name_parties, nxlog, schema,
+};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -29,6 +32,8 @@ pub(super) struct Judge {
     records: Records,
     /// What was seen of devices before; lent by the engine to the one judge that sees all messages.
     memory: Option<Memory>,
+    /// What clients and servers are called, where anything is.
+    lookup: Option<Lookup>,
     /// The record of a message that a log of another tool tells of.
     told: Vec<u8>,
     /// Lines of tshark that only announce a packet.
@@ -40,6 +45,7 @@ impl Judge {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         Self {
             scratch: Scratch::new(),
+            lookup: Lookup::new(&plan.assets),
             plan,
             arena: Bump::new(),
             lines: LineWriter::new(),
@@ -63,18 +69,20 @@ impl Judge {
     /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.arena.reset();
-        let Self { plan, scratch, arena, lines, records, memory, .. } = self;
+        let Self { plan, scratch, arena, lines, records, memory, lookup, .. } = self;
+        let parties = lookup.as_mut().map(|lookup| lookup.of(message));
+        let record = Record::new(message, &plan.slots, arena).between(parties.as_ref());
         let mut bench = Bench { plan, scratch, lines, records, order, evidence };
         let Some(memory) = memory else {
-            return bench.judge(&Record::new(message, &plan.slots, arena));
+            return bench.judge(&record);
         };
         let recall = memory.see(message, arena);
-        bench.judge(&Record::new(message, &plan.slots, arena).with(&recall));
+        bench.judge(&record.with(&recall));
         for number in 0..memory.changes() {
             let Some(recall) = memory.change(number, arena) else { break };
             let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
             let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
-            bench.judge(&Record::new(&told, &plan.slots, arena).with(&recall));
+            bench.judge(&Record::new(&told, &plan.slots, arena).between(parties.as_ref()).with(&recall));
         }
     }
 
@@ -110,6 +118,8 @@ impl Judge {
         std::str::from_utf8(line)?;
         let hidden = if plan.maps.has_secrets() { hide_secrets(line, &plan.maps, &self.arena) } else { None };
         let line = hidden.as_deref().unwrap_or(line);
+        let named = self.lookup.as_mut().and_then(|lookup| name_parties(line, lookup));
+        let line = named.as_deref().unwrap_or(line);
         let record = LogRecord::read(line, &plan.log, &self.arena)?;
         if take == Take::Own && (nxlog::is_form(line) || foreign::is_form(line)) {
             evidence.begin(order, None, order.number);
@@ -149,7 +159,9 @@ impl Judge {
         self.records.note(told.time, told.direction.map(|_| message.kind));
         self.arena.reset();
         let plan = &*self.plan;
-        let ours = Record::new(message, &plan.slots, &self.arena);
+        let parties = self.lookup.as_mut();
+        let parties = parties.map(|lookup| lookup.between(told.client.ip, told.server.ip, told.unit_id));
+        let ours = Record::new(message, &plan.slots, &self.arena).between(parties.as_ref());
         self.told.clear();
         told.write(&ours, Mask::NONE, &mut self.told);
         Told::write_own(line, &mut self.told)?;

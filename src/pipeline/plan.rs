@@ -6,6 +6,7 @@ use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
+use crate::record::assets::Assets;
 use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
@@ -47,6 +48,8 @@ pub struct Wanted {
     pub times: Vec<Arc<str>>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// What clients and servers are called.
+    pub assets: Arc<Assets>,
     /// Whether changes of registers are told as records.
     pub register_changes: bool,
     /// The conditions of the routes that take records.
@@ -143,6 +146,8 @@ pub struct Plan {
     subject: Vec<usize>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// What clients and servers are called.
+    pub assets: Arc<Assets>,
     remembered: Remembered,
     /// What log lines come from.
     declared: LogSource,
@@ -214,6 +219,7 @@ impl Plan {
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
             maps: wanted.maps,
+            assets: wanted.assets,
             remembered,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),

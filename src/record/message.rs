@@ -1,5 +1,6 @@
 //! The flat view of a Modbus message.
 
+use super::assets::Parties;
 use super::data::{Data, count, int, maybe, numbers};
 use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
@@ -18,6 +19,7 @@ pub struct Record<'a> {
     slots: &'a Slots,
     arena: &'a Bump,
     recall: Option<&'a Recall<'a>>,
+    parties: Option<&'a Parties<'a>>,
 }
 
 impl<'a> Record<'a> {
@@ -25,13 +27,19 @@ impl<'a> Record<'a> {
     /// which the caller empties after the record.
     #[must_use]
     pub const fn new(message: &'a Message<'a>, slots: &'a Slots, arena: &'a Bump) -> Self {
-        Self { message, slots, arena, recall: None }
+        Self { message, slots, arena, recall: None, parties: None }
     }
 
     /// The view with what memory and maps add to it.
     #[must_use]
     pub const fn with(self, recall: &'a Recall<'a>) -> Self {
         Self { recall: Some(recall), ..self }
+    }
+
+    /// The view with the names of client and server, if there are assets or zones.
+    #[must_use]
+    pub const fn between(self, parties: Option<&'a Parties<'a>>) -> Self {
+        Self { parties, ..self }
     }
 
     /// The message behind it.
@@ -68,6 +76,7 @@ impl<'a> Record<'a> {
         let message = self.message;
         match group {
             Group::Moment | Group::Ends | Group::Roles | Group::Header => true,
+            Group::Parties => self.parties.is_some_and(|parties| !parties.is_empty()),
             Group::Function => message.kind != Kind::Status || self.tells_change(),
             Group::Exception => matches!(message.body, Body::Exception { .. }),
             Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status) || self.tells_change(),
@@ -126,6 +135,7 @@ impl<'a> Record<'a> {
             Group::Moment => self.moment(native),
             Group::Ends => self.end(native),
             Group::Roles => self.roles(native),
+            Group::Parties => self.parties.map_or(Fact::Absent, |parties| parties.fact(native)),
             Group::Header => self.header(native),
             Group::Function => self.function(native),
             Group::Exception => self.exception(native),
@@ -497,8 +507,10 @@ mod tests {
             });
         }
         let names: Vec<_> = missing.into_iter().map(Field::name).collect();
+        let named = ["asset.client", "asset.server", "zone.client", "zone.server"];
         let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta"];
-        let other: Vec<_> = names.into_iter().filter(|name| !remembered.contains(name)).collect();
+        let other: Vec<_> =
+            names.into_iter().filter(|name| !remembered.contains(name) && !named.contains(name)).collect();
         assert_eq!(other, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);
     }
 

@@ -80,7 +80,7 @@ pub(super) fn network(node: &Node<'_>) -> Result<IpNet, Refusal> {
 }
 
 /// A unit, or a range of units: `1-8`.
-fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
+pub(super) fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
     if let Kind::Scalar(scalar) = &node.kind
         && let Some((first, last)) = scalar.text.split_once('-')
     {

@@ -6,6 +6,7 @@
 //! (`config check`, and every command that reads a configuration); what is right can be looked at with its defaults filled
 //! in ([`show`]).
 
+mod assets;
 mod check;
 mod file;
 mod incidents;
@@ -25,11 +26,13 @@ mod sinks;
 mod testing;
 mod timestamp_fields;
 mod when;
+mod zones;
 
 use super::args::ConfigCommand;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use crate::alert::Alerting;
+use crate::record::assets::{Asset, Assets, Zone};
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
@@ -68,6 +71,10 @@ pub struct Config {
     pub maps: Arc<Maps>,
     /// Where everything goes.
     pub delivery: Delivery,
+    /// The parts of the plant.
+    pub zones: Vec<Zone>,
+    /// What has a name in it.
+    pub assets: Vec<Asset>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -85,6 +92,8 @@ impl Default for Config {
             secret_key: None,
             maps: Arc::default(),
             delivery: Delivery::default(),
+            zones: Vec::new(),
+            assets: Vec::new(),
             origin: None,
         }
     }
@@ -120,6 +129,10 @@ const SECTIONS: &[Section] = &[
     section("secret_key", "secret key", "", |config, node, reader| config.secret_key = secret_key::read(node, reader)),
     section("maps", "map", "[]", |config, node, reader| {
         config.maps = Arc::new(maps::read(node, config.secret_key.as_ref(), reader));
+    }),
+    section("zones", "zone", "{}", |config, node, reader| config.zones = zones::read(node, reader)),
+    section("assets", "asset", "[]", |config, node, reader| {
+        config.assets = assets::read(node, &config.zones, reader);
     }),
     section("scores", "kind of score", scores::DEFAULT, |config, node, reader| {
         config.points = scores::read(node, reader);
@@ -159,6 +172,12 @@ impl Config {
             Some(path) => File::read(path)?.config(),
             None => Ok(Self::default()),
         }
+    }
+
+    /// Its assets and zones, ready to be asked.
+    #[must_use]
+    pub fn assets(&self) -> Arc<Assets> {
+        Arc::new(Assets::new(&self.zones, &self.assets))
     }
 
     /// The sections below `root`, as far as they are right.

@@ -118,9 +118,9 @@ impl Page<'_> {
             self.value(&entry.value, indent, "");
         }
         let notes = self.notes;
-        for filled in notes.filled.iter().filter(|filled| filled.map == node.span) {
-            for value in yaml::parse(&filled.value, &mut Problems::default()) {
-                start(self.out, filled.key);
+        for (key, value) in notes.filled(node) {
+            for value in yaml::parse(value, &mut Problems::default()) {
+                start(self.out, key);
                 Page { out: self.out, notes: &Notes::default() }.value(&value, indent, "  # default");
             }
         }
@@ -128,12 +128,12 @@ impl Page<'_> {
 
     fn is_empty(&self, node: &Node<'_>) -> bool {
         let written = matches!(&node.kind, Kind::Mapping(entries) if !entries.is_empty());
-        !written && self.notes.filled.iter().all(|filled| filled.map != node.span)
+        !written && self.notes.filled(node).is_empty()
     }
 
     /// A scalar as it was written; in quotes where it was, or where it may need them in another place.
     fn scalar(&self, scalar: &Scalar<'_>, node: &Node<'_>) -> String {
-        if self.notes.secrets.contains(&node.span) {
+        if self.notes.is_secret(node) {
             return quoted(MASK);
         }
         match &*scalar.text {
