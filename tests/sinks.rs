@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::disallowed_methods,
     unreachable_pub,
     reason = "a test that cannot go on should stop"
 )]

@@ -24,6 +24,9 @@ use tokio::runtime::{Builder, Runtime};
 /// How long a run over stored input waits for a full queue of which nothing leaves.
 const STUCK: Duration = Duration::from_secs(10);
 
+/// When the end takes longer than so, it is told what is waited for.
+const SOON: Duration = Duration::from_secs(1);
+
 /// How a run meets a full queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pressure {
@@ -160,6 +163,13 @@ impl<S: Sink> Fan<S> {
         let deadline = now() + self.patience;
         let queues: Vec<Arc<Queue>> = std::mem::take(&mut self.queues).into_iter().flatten().collect();
         queues.iter().for_each(|queue| queue.close(deadline));
+        let soon = deadline.min(now() + SOON);
+        let slow = queues.iter().filter(|queue| !queue.is_done(soon.saturating_duration_since(now())));
+        let slow: Vec<Arc<str>> = slow.map(|queue| queue.name()).collect();
+        if !slow.is_empty() && soon < deadline {
+            let seconds = self.patience.as_secs();
+            (self.notify)(&format!("waiting up to {seconds} s for what is not delivered yet ({})", slow.join(", ")));
+        }
         queues.iter().map(|queue| queue.figures(deadline.saturating_duration_since(now()))).collect()
     }
 

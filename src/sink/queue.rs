@@ -73,6 +73,14 @@ pub(super) struct Queue {
     full: Full,
 }
 
+/// How deliveries go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Health {
+    #[default]
+    Good,
+    Failing,
+}
+
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Item>,
@@ -85,10 +93,10 @@ struct State {
     /// Since when it is over, and until when deliveries are tried.
     closing: Option<Instant>,
     done: bool,
-    /// Whether the last delivery failed.
-    failing: bool,
-    /// Whether that changed since somebody asked.
-    news: bool,
+    /// How the last delivery went.
+    health: Health,
+    /// What somebody who asked was told last.
+    told: Health,
     figures: Figures,
 }
 
@@ -194,10 +202,8 @@ impl Queue {
                 None => again.push(item),
             }
         }
-        let failing = !again.is_empty();
-        state.figures.retries += u64::from(failing);
-        state.news |= failing != state.failing;
-        state.failing = failing;
+        state.health = if again.is_empty() { Health::Good } else { Health::Failing };
+        state.figures.retries += u64::from(state.health == Health::Failing);
         drop(state);
         self.changed.notify_all();
         (again, when)
@@ -236,11 +242,16 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// Waits for the courier, but not longer than so; answers with whether it is done.
+    pub(super) fn is_done(&self, patience: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), patience, |state| !state.done);
+        waited.unwrap_or_else(PoisonError::into_inner).0.done
+    }
+
     /// Waits for the courier, but not longer than so; answers with what became of all items.
     pub(super) fn figures(&self, patience: Duration) -> Figures {
+        self.is_done(patience);
         let state = self.lock();
-        let waited = self.changed.wait_timeout_while(state, patience, |state| !state.done);
-        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let mut figures = state.figures.clone();
         figures.undelivered += state.items as u64;
         figures
@@ -254,8 +265,11 @@ impl Queue {
     /// What a person should hear: that deliveries began to fail, and why; or that they go on (`None`).
     pub(super) fn news(&self) -> Option<Option<Arc<str>>> {
         let mut state = self.lock();
-        let news = std::mem::take(&mut state.news);
-        news.then(|| state.figures.reason.clone().filter(|_| state.failing))
+        if state.health == state.told {
+            return None;
+        }
+        state.told = state.health;
+        Some(state.figures.reason.clone().filter(|_| state.health == Health::Failing))
     }
 }
 
