@@ -29,7 +29,7 @@ const SHOWN: usize = 120;
 
 /// Prints each rule that was asked for, with its answers for each event.
 pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(None)?;
+    let config = Config::load(args.config.file.as_deref())?;
     let asked = Asked::read(&args.rule, &args.mappings, &config)?;
     let events = events(args, &config)?;
     let mut text = String::new();

@@ -5,7 +5,7 @@ use super::plan::{Naming, Plan};
 use super::summary::{Records, Room, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message, Status};
-use crate::record::assets::Lookup;
+use crate::record::assets::{Lookup, Parties};
 use crate::record::foreign::{self, Told};
 use crate::record::json::write_fields;
 use crate::record::{
@@ -78,12 +78,7 @@ impl Judge {
         };
         let recall = memory.see(message, arena);
         bench.judge(&record.with(&recall));
-        for number in 0..memory.changes() {
-            let Some(recall) = memory.change(number, arena) else { break };
-            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
-            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
-            bench.judge(&Record::new(&told, &plan.slots, arena).between(parties.as_ref()).with(&recall));
-        }
+        bench.judge_changes(message, parties.as_ref(), memory, arena);
     }
 
     /// Judges a line of a log. One of another tool's form is left to be joined; an unreadable one is a problem.
@@ -147,8 +142,30 @@ impl Judge {
         Ok(())
     }
 
-    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line.
+    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line, and after it
+    /// the changes of registers that it shows.
+    ///
+    /// # Errors
+    /// When the line is no record.
     pub(super) fn told(
+        &mut self,
+        message: &Message<'_>,
+        told: &Told,
+        line: &[u8],
+        order: Order,
+        evidence: &mut Evidence,
+    ) -> Result<(), LineError> {
+        self.told_alone(message, told, line, order, evidence)?;
+        let Self { plan, scratch, arena, lines, records, memory, lookup, .. } = self;
+        if let Some(memory) = memory {
+            let parties = parties_of(lookup.as_mut(), told);
+            let mut bench = Bench { plan, scratch, lines, records, order, evidence };
+            bench.judge_changes(message, parties.as_ref(), memory, arena);
+        }
+        Ok(())
+    }
+
+    fn told_alone(
         &mut self,
         message: &Message<'_>,
         told: &Told,
@@ -159,9 +176,9 @@ impl Judge {
         self.records.note(told.time, told.direction.map(|_| message.kind));
         self.arena.reset();
         let plan = &*self.plan;
-        let parties = self.lookup.as_mut();
-        let parties = parties.map(|lookup| lookup.between(told.client.ip, told.server.ip, told.unit_id));
-        let ours = Record::new(message, &plan.slots, &self.arena).between(parties.as_ref());
+        let recall = self.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();
+        let parties = parties_of(self.lookup.as_mut(), told);
+        let ours = Record::new(message, &plan.slots, &self.arena).between(parties.as_ref()).with(&recall);
         self.told.clear();
         told.write(&ours, Mask::NONE, &mut self.told);
         Told::write_own(line, &mut self.told)?;
@@ -201,6 +218,11 @@ impl Judge {
         Ok(())
     }
 
+    /// A line of another tool as it may be seen, if that is another: see [`foreign::hide_own`].
+    pub(super) fn hide_own(&self, line: &[u8], messages: &mut [Told]) -> Option<String> {
+        foreign::hide_own(line, messages, &self.plan.maps)
+    }
+
     /// Adds its figures.
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
@@ -219,6 +241,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn judge_changes(&mut self, message: &Message<'_>, parties: Option<&Parties>, memory: &Memory, arena: &Bump) {
+        let plan = self.plan;
+        for number in 0..memory.changes() {
+            let Some(recall) = memory.change(number, arena) else { break };
+            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
+            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
+            self.judge(&Record::new(&told, &plan.slots, arena).between(parties).with(&recall));
+        }
+    }
+
     fn judge(&mut self, record: &Record<'_>) {
         let Self { plan, evidence, lines, .. } = self;
         let message = record.message();
@@ -249,6 +281,11 @@ impl Bench<'_> {
             evidence.object(|out| write_fields(record, mask, out));
         }
     }
+}
+
+/// What client and server of a log line are called.
+fn parties_of<'a>(lookup: Option<&'a mut Lookup>, told: &Told) -> Option<Parties<'a>> {
+    lookup.map(|lookup| lookup.between(told.client.ip, told.server.ip, told.unit_id))
 }
 
 /// Whether it tells of a connection or host; changes of registers are told when they are asked for.

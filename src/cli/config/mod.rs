@@ -40,6 +40,7 @@ use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
 use crate::sink::{Delivery, Secret};
 use file::File;
+pub(super) use maps::of_files as maps_of_files;
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
