@@ -221,6 +221,28 @@ fn the_first_policy_whose_condition_holds_decides() {
 }
 
 #[test]
+fn conditions_see_what_alerts_show() {
+    let rules = "title: Secret\nlevel: high\nlogsource: {product: modbus}\nsigmabus: {mask: [modbus.value]}\n\
+                 detection: {s: {modbus.function: 6}, condition: s}\n---\n\
+                 title: Quiet\nname: quiet\nlogsource: {product: modbus}\ndetection: {s: {modbus.function: 3}, condition: s}\n---\n\
+                 title: Too few\nlevel: high\ncorrelation: {type: event_count, rules: [quiet], group-by: [modbus.unit_id], \
+                 timespan: 1m, condition: {lt: 5}}\n";
+    let log = [record(0, 1, r#""modbus.function":6,"modbus.value":5"#), record(1, 2, r#""modbus.function":3"#)];
+    let titles = |when: &str| -> Vec<String> {
+        let scan = Scan::by(&format!("scoreboards: []\npolicies: [{{when: {{{when}}}, do: suppress}}]\n"));
+        fs::write(scan.0.path().join("rules.yml"), rules).unwrap();
+        scan.alerts(&log).into_iter().map(|(_, title, _)| title).collect()
+    };
+    assert_eq!(titles("modbus.value: 5"), ["Secret", "Too few"], "it is masked");
+    assert_eq!(titles("modbus.value: '[masked]'"), ["Too few"]);
+    // Nobody keeps the record of a window that closes; whom it is about and what its events share is known.
+    assert_eq!(titles("modbus.client: 10.0.0.2"), ["Secret"]);
+    assert_eq!(titles("modbus.unit_id: 7"), [""; 0]);
+    assert_eq!(titles("modbus.function: 3"), ["Secret", "Too few"]);
+    assert_eq!(titles("rule.title|re: '^Too'"), ["Secret"]);
+}
+
+#[test]
 fn what_is_suppressed_adds_no_points_and_what_only_scores_does() {
     let log: Vec<String> = (0..3).map(|second| refused(second, 1)).collect();
     let scan = |act: &str| Scan::by(&format!("policies: [{{do: {act}}}]\n"));

@@ -496,7 +496,7 @@ pub enum SinksCommand {
 pub enum Emit {
     /// What a person should know
     Alerts,
-    /// What is new of incidents, the alerts of one entity: that one begins, grows, is over
+    /// Alerts of one entity together: that an incident begins, grows, is over
     Incidents,
     /// Every rule that a record or a group of records satisfied
     Findings,

@@ -4,7 +4,7 @@ use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
 use super::policies::Judged;
 use super::summary::{Room, Summary, TopEntity};
-use super::telling::{self, Outcome, Telling};
+use super::telling::{Fate, Outcome, Telling};
 use crate::alert::{Act, Alert, Incident};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::record::Memory;
@@ -193,7 +193,7 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         let catalogue = &self.summary.catalogue;
         let meta = catalogue.meta(finding.rule);
-        let (policy, act) = self.telling.policy(&plan, finding, meta);
+        let (policy, act) = self.telling.policy(&plan, finding, meta, said.values);
         if act == Act::Suppress {
             self.summary.suppressed += 1;
             return Ok(());
@@ -207,11 +207,6 @@ impl Engine {
             let number = plan.number_of(finding.rule);
             let judged = Judged { finding, meta, number, values: said.values, entity: &subject };
             let outcome = self.telling.finding(&plan, policy, judged, catalogue);
-            if matches!(outcome.told, telling::Said::Grouped)
-                && let Some(count) = self.summary.grouped.get_mut(meta.level as usize)
-            {
-                *count += 1;
-            }
             self.conclude(outcome, finding.time, sink)?;
         }
         self.score(said, sink)
@@ -236,16 +231,20 @@ impl Engine {
 
     /// Tells what became of a finding at `time` or a threat, and what is new of incidents.
     fn conclude(&mut self, outcome: Outcome, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
-        match outcome.told {
-            telling::Said::Alert(alert) => self.alert(&alert, sink)?,
-            telling::Said::Repeat(id) => {
+        match outcome.fate {
+            Fate::Alert(alert) => self.alert(&alert, sink)?,
+            Fate::Repeat(id) => {
                 self.summary.repeats += 1;
                 if self.emits.alerts {
                     sink.repeated(id, time)?;
                 }
             }
-            telling::Said::Held => self.summary.held += 1,
-            telling::Said::Grouped => {}
+            Fate::Held => self.summary.held += 1,
+            Fate::Grouped(level) => {
+                if let Some(count) = self.summary.grouped.get_mut(level as usize) {
+                    *count += 1;
+                }
+            }
         }
         self.news(&outcome.incidents, sink)
     }

@@ -137,13 +137,22 @@ impl Policies {
         Some(&self.rules.get(number as usize)?.attack)
     }
 
-    /// The policy for a finding, by its number from 0: the first whose condition holds.
-    pub(super) fn choose(&self, finding: &Finding<'_>, meta: &Meta, number: u32, asker: &mut Asker) -> usize {
+    /// The policy for a finding, by its number from 0: the first whose condition holds. Of a finding without a record only
+    /// `subject` tells whom it is about.
+    pub(super) fn choose(
+        &self,
+        finding: &Finding<'_>,
+        subject: impl FnOnce() -> Vec<Named>,
+        (meta, number): (&Meta, u32),
+        asker: &mut Asker,
+    ) -> usize {
         let Some(kept) = self.rules.get(number as usize) else { return self.all.len().saturating_sub(1) };
         if kept.asked.is_empty() {
             return kept.surely;
         }
-        write_event(meta, finding.group, finding.record, &mut asker.event);
+        let mut known = if finding.record.is_empty() { subject() } else { Vec::new() };
+        known.extend_from_slice(finding.group);
+        write_event(meta, &known, finding.record, &mut asker.event);
         let holds = asker.ask(self);
         let first = kept.asked.iter().find(|policy| holds.contains(&RuleIx(**policy as u32)));
         first.copied().unwrap_or(kept.surely)
@@ -254,9 +263,9 @@ fn asks_for_record(expr: &Expr) -> bool {
     }
 }
 
-/// A finding as a line of a log: its record, what its events have in common, and what its rule says of itself. Of equal
+/// A finding as a line of a log: its record, what else is known of it, and what its rule says of itself. Of equal
 /// names the last counts.
-fn write_event(meta: &Meta, group: &[Named], record: &[u8], out: &mut Vec<u8>) {
+fn write_event(meta: &Meta, known: &[Named], record: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let record = record.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(record).trim_ascii();
     out.extend_from_slice(record.strip_suffix(b"}").unwrap_or(b"{"));
@@ -269,7 +278,7 @@ fn write_event(meta: &Meta, group: &[Named], record: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(json);
     };
     let mut json = Vec::new();
-    for named in group {
+    for named in known {
         field(&named.name, named.json.as_bytes());
     }
     let texts =

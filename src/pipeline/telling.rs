@@ -7,7 +7,7 @@ use crate::alert::{
 };
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::score::{Scoreboard, Threat};
-use crate::sigma::ir::Meta;
+use crate::sigma::ir::{Level, Meta};
 use crate::time::Timestamp;
 
 /// What was told, and what is open.
@@ -21,22 +21,22 @@ pub(super) struct Telling {
 /// What becomes of a finding or threat.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    pub(super) told: Said,
+    pub(super) fate: Fate,
     /// What is new of incidents.
     pub(super) incidents: Vec<Incident>,
 }
 
 /// What is said of a finding that is an alert.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum Fate {
     /// The alert is told.
     Alert(Box<Alert>),
     /// This alert stands for it.
     Repeat(AlertId),
     /// There are not enough of them yet.
     Held,
-    /// Its incident tells it.
-    Grouped,
+    /// Its incident tells it; its level.
+    Grouped(Level),
 }
 
 impl Telling {
@@ -50,9 +50,10 @@ impl Telling {
         }
     }
 
-    /// The policy for a finding, by number, and what it does.
-    pub(super) fn policy(&mut self, plan: &Plan, finding: &Finding<'_>, meta: &Meta) -> (usize, Act) {
-        let policy = plan.policies.choose(finding, meta, plan.number_of(finding.rule), &mut self.asker);
+    /// The policy for a finding whose hit carried these values, by number, and what it does.
+    pub(super) fn policy(&mut self, plan: &Plan, finding: &Finding<'_>, meta: &Meta, values: &[u8]) -> (usize, Act) {
+        let rule = (meta, plan.number_of(finding.rule));
+        let policy = plan.policies.choose(finding, || plan.subject(values), rule, &mut self.asker);
         (policy, plan.policies.act(policy))
     }
 
@@ -77,7 +78,7 @@ impl Telling {
             None => Some(id()),
             Some(Verdict::Tell(told)) => Some(told.id),
             Some(Verdict::Repeat(_)) => None,
-            Some(Verdict::Hold) => return Outcome { told: Said::Held, incidents: Vec::new() },
+            Some(Verdict::Hold) => return Outcome { fate: Fate::Held, incidents: Vec::new() },
         };
         let attack = plan.policies.attack(judged.number);
         let techniques = attack.map_or(&[][..], |attack| &attack.techniques);
@@ -91,18 +92,18 @@ impl Telling {
             score: Score::Points(finding.points),
         };
         let joined = self.join(plan, (judged.values, entity), &joining, &mut news);
-        let told = match verdict {
-            None => Said::Grouped,
-            Some(Verdict::Repeat(id)) => Said::Repeat(id),
-            Some(Verdict::Hold) => Said::Held,
+        let fate = match verdict {
+            None => Fate::Grouped(meta.level),
+            Some(Verdict::Repeat(id)) => Fate::Repeat(id),
+            Some(Verdict::Hold) => Fate::Held,
             Some(Verdict::Tell(told)) => {
                 let nothing = Attack::default();
                 let attack = attack.unwrap_or(&nothing);
                 let alert = Raiser::finding(finding, &told, entity.to_vec(), attack, catalogue);
-                Said::Alert(Box::new(Alert { incident: joined, ..alert }))
+                Fate::Alert(Box::new(Alert { incident: joined, ..alert }))
             }
         };
-        Outcome { told, incidents: news }
+        Outcome { fate, incidents: news }
     }
 
     /// Takes a threat on `board`, which a finding with these values at this place completed.
@@ -127,7 +128,7 @@ impl Telling {
         };
         let joined = self.join(plan, (values, &alert.entity), &joining, &mut news);
         let alert = Alert { incident: joined, ..alert };
-        Outcome { told: Said::Alert(Box::new(alert)), incidents: news }
+        Outcome { fate: Fate::Alert(Box::new(alert)), incidents: news }
     }
 
     /// The incidents that are over by `now`.

@@ -293,3 +293,40 @@ fn record_line(line: &[u8]) -> String {
     }
     plain(&out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Attack, Numbering, Raiser, Told};
+    use crate::detect::{Input, Unit};
+    use crate::sigma::{Options, SourceText, load};
+
+    #[test]
+    fn an_alert_as_it_happens_tells_what_was_done_and_what_it_stands_for() {
+        let rule = "title: Bad login\nlevel: high\ntags: [attack.t0859, attack.t1110.001]\n\
+                    logsource: {product: modbus}\ndetection: {s: {modbus.exc: 2}, condition: s}\n";
+        let loaded = load([SourceText::new("rule.yml", rule.as_bytes())], &Options::default());
+        let input = Input { name: "lo".into(), unit: Unit::Frame };
+        let catalogue = Catalogue { ruleset: loaded.ruleset.into(), inputs: vec![input] };
+        let time = Timestamp::from_parts(1_700_000_060, 0);
+        let place = Place { input: 0, number: 9 };
+        let rule = RuleRef::Rule(0);
+        let finding = Finding { rule, time, points: 70, group: &[], window: None, record: b"{}", place };
+        let entity = vec![Named { name: "modbus.client".into(), json: "\"10.0.0.1\"".into() }];
+        let attack = Attack::of(&catalogue.meta(rule).tags);
+        let id = Numbering::default().id(Kind::Rule, "r", time, &entity);
+        let mut text = Text::new(Vec::new(), Pace::AsTheyHappen);
+        for (suppressed, since) in [(0, None), (7, Some(Timestamp::from_parts(1_700_000_000, 0)))] {
+            let alert = Raiser::finding(&finding, &Told { id, suppressed, since }, entity.clone(), &attack, &catalogue);
+            text.alert(&alert, &catalogue).unwrap();
+        }
+        let told = String::from_utf8(anstream::adapter::strip_bytes(&text.out).into_vec()).unwrap();
+        insta::assert_snapshot!(told, @r"
+        2023-11-14 22:14:20.000  high      Bad login  10.0.0.1  frame 9
+                                           Valid Accounts (T0859), T1110.001
+        2023-11-14 22:14:20.000  high      Bad login  10.0.0.1  frame 9
+                                           Valid Accounts (T0859), T1110.001
+                                           7 more like it since 2023-11-14 22:13:20.000
+        ");
+    }
+}

@@ -144,7 +144,7 @@ const SECTIONS: &[Section] = &[
     section("policies", "policy", "[]", |config, node, reader| {
         config.alerting.policies = policies::read(node, config, reader);
     }),
-    section("incidents", "key of incidents", incidents::DEFAULT, |config, node, reader| {
+    section("incidents", "incident setting", incidents::DEFAULT, |config, node, reader| {
         config.alerting.incidents = incidents::read(node, config.maps.tags(), reader);
     }),
     section("sinks", "sink", "[]", |config, node, reader| sinks::read(node, &mut config.delivery, reader)),
