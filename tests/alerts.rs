@@ -290,6 +290,31 @@ fn an_incident_ends_with_silence_and_the_next_alert_begins_another() {
 }
 
 #[test]
+fn assets_and_zones_are_entities_and_may_own_incidents() {
+    let scan = Scan::by(
+        "scoreboards: []\nzones: {it: 10.1.0.0/24, cell: 10.1.1.0/24}\n\
+         assets: [{name: stranger, address: 10.1.0.66}, {name: boiler, address: 10.1.1.23}]\n\
+         incidents: {by: [zone.client, zone.server]}\n\
+         policies: [{when: {asset.server: boiler, rule.title|startswith: Force}, do: suppress}]\n",
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
+    let demo = fixture("demo/capture.pcap");
+    command.current_dir(scan.0.path()).args(["scan", demo.to_str().unwrap(), "--emit", "alerts,incidents"]);
+    let lines = values(&Ran::of(&command.output().unwrap()).out);
+    let titled = |title: &str| lines.iter().find(|line| line["title"] == title);
+    assert!(titled("Force listen only mode").is_none() && titled("Points list scan").is_some(), "{lines:?}");
+    let entities = titled("Bad login on passphrase register").unwrap()["entities"].as_array().unwrap();
+    let told: Vec<_> = entities.iter().map(|it| format!("{} {} {}", it["type"], it["value"], it["role"])).collect();
+    assert_eq!(
+        told.join(", ").replace('"', ""),
+        "ip 10.1.0.66 client, ip 10.1.1.23 server, unit 10 server, \
+        asset stranger client, asset boiler server, zone it client, zone cell server"
+    );
+    let closed = lines.iter().find(|line| line["state"] == "closed").unwrap();
+    assert_eq!(closed["entity"], json!({"zone.client": "it", "zone.server": "cell"}));
+}
+
+#[test]
 fn people_read_of_incidents_and_of_what_was_not_told() {
     let log = [refused(0, 1), refused(1, 1), silenced(2, 1), refused(700, 1)];
     let scan = Scan::by(NO_SCORES);
