@@ -12,6 +12,7 @@ use super::regex;
 use super::scalar::{self, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 /// The tests that `given` becomes; any of them satisfies it. [`How::Exists`] is no test of a value and gives none.
 pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>) -> Result<Vec<Test>, Refusal> {
@@ -74,6 +75,9 @@ fn texts(
             Value::Number(value) if steps.is_empty() => return Ok(number_tests(value, given.text)),
             _ => {}
         }
+    }
+    if let ([(Step::Expand, _)], false, Some(name)) = (steps, keyword, lone_placeholder(given.text)) {
+        return placeholder_tests(context, plan, name, given.span);
     }
     let place = |step: &Step| matches!(step, Step::Contains | Step::Start | Step::End);
     let anywhere = keyword && !steps.iter().any(|(step, _)| place(step));
@@ -214,6 +218,43 @@ fn encodable(parts: &[Part], given: Span, modifier: Span) -> Result<Vec<u8>, Ref
             .related(modifier, "encoded by this")
             .hint("write `\\*` or `\\?` for the character itself, and `contains` after the encoding")
     })
+}
+
+/// The name, if a text is one placeholder and nothing else.
+fn lone_placeholder(text: &str) -> Option<&str> {
+    match placeholders(text).as_slice() {
+        [Found::Placeholder(name)] => Some(name),
+        _ => None,
+    }
+}
+
+/// What a line asks whose value is one placeholder: here its values may also be networks, and ranges of whole numbers.
+fn placeholder_tests(context: &Context<'_>, plan: &Plan<'_>, name: &str, span: Span) -> Result<Vec<Test>, Refusal> {
+    let text = |value: &str| Test::Text(pattern::finish(pattern::parse(value), plan.cased));
+    let Placeholder::Values(values) = context.placeholder(name, span)? else { return Ok(vec![text("*")]) };
+    let too_many = || {
+        let message = format!("`%{}%` stands for more than {MAX_EXPANSIONS} values", short(name));
+        Problem::error("too-large", span, message)
+    };
+    let mut tests = Vec::with_capacity(values.len());
+    for value in values {
+        match (value.parse::<IpNet>(), number_range(value)) {
+            (Ok(network), _) => tests.push(Test::Cidr(network.trunc())),
+            (_, Some(range)) if range.end().abs_diff(*range.start()) as usize >= MAX_EXPANSIONS => return Err(too_many()),
+            (_, Some(range)) => tests.extend(range.map(|number| Test::Number(Number::Int(number.into())))),
+            _ => {}
+        }
+        tests.push(text(value));
+    }
+    if tests.len() > MAX_EXPANSIONS + values.len() { Err(too_many()) } else { Ok(tests) }
+}
+
+/// `100-109`
+fn number_range(text: &str) -> Option<RangeInclusive<u32>> {
+    let (first, last) = text.split_once('-')?;
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    let (first, last) = (number(first)?, number(last)?);
+    (first <= last).then_some(first..=last)
 }
 
 /// Replaces `%name%` in a text with wildcards. Placeholder values may hold wildcards of their own.
