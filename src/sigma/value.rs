@@ -240,7 +240,9 @@ fn placeholder_tests(context: &Context<'_>, plan: &Plan<'_>, name: &str, span: S
     for value in values {
         match (value.parse::<IpNet>(), number_range(value)) {
             (Ok(network), _) => tests.push(Test::Cidr(network.trunc())),
-            (_, Some(range)) if range.end().abs_diff(*range.start()) as usize >= MAX_EXPANSIONS => return Err(too_many()),
+            (_, Some(range)) if range.end().abs_diff(*range.start()) as usize >= MAX_EXPANSIONS => {
+                return Err(too_many());
+            }
             (_, Some(range)) => tests.extend(range.map(|number| Test::Number(Number::Int(number.into())))),
             _ => {}
         }
@@ -390,7 +392,8 @@ fn too_long(span: Span) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use crate::sigma::testing::{each, lowered};
+    use crate::sigma::testing::{each, lowered, options, rule};
+    use crate::sigma::{Options, SourceText, load};
     use insta::assert_snapshot;
 
     #[test]
@@ -748,6 +751,31 @@ mod tests {
         F: '%unknown%'  =>  F = '%unknown%'
         F|re|expand: '^%admins%$'  =>  (F =~ /^alice$/ or F =~ /^b\*b$/)
         ");
+    }
+
+    #[test]
+    fn a_placeholder_that_stands_alone_may_be_networks_and_ranges() {
+        let site = |selection: &str| {
+            let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+            let placeholders = [
+                ("hosts".to_owned(), values(&["192.0.2.7", "198.51.100.9/28", "10.*"])),
+                ("numbers".to_owned(), values(&["7-9", "12", "9-7", "a-b"])),
+                ("many".to_owned(), values(&["0-1000"])),
+                ("asset_scanners".to_owned(), values(&["x"])),
+            ];
+            let options = Options { placeholders: placeholders.into(), ..options() };
+            let text = rule(&format!("  condition: s\n  s: {{{selection}}}\n"));
+            let loaded = load([SourceText::new("rule.yml", text.as_bytes())], &options);
+            let told = loaded.diagnostics.iter().map(|found| found.message.clone());
+            loaded.ruleset.rules.iter().map(|rule| rule.condition.to_string()).chain(told).collect::<String>()
+        };
+        assert_snapshot!(site("F|expand: '%hosts%'"), @"(F = '192.0.2.7' or F in 198.51.100.0/28 or F = '198.51.100.9/28' or F = '10.*')");
+        assert_snapshot!(site("F|expand: '%numbers%'"), @"(F = 7 or F = 8 or F = 9 or F = '7-9' or F = '12' or F = '9-7' or F = 'a-b')");
+        assert_snapshot!(site("F|expand: ['%numbers%', x]"), @"((F = 7 or F = 8 or F = 9 or F = '7-9' or F = '12' or F = '9-7' or F = 'a-b') or F = 'x')");
+        assert_snapshot!(site("F|contains|expand: '%hosts%'"), @"(F = '*192.0.2.7*' or F = '*198.51.100.9/28*' or F = '*10.*')");
+        assert_snapshot!(site("F|expand: '%many%'"), @"`%many%` stands for more than 1000 values");
+        // What the built-in rules ask for has a value before it is configured.
+        assert_snapshot!(site("F|expand: ['%modbus_writers%', '%modbus_gateways%', '%asset_scanners%']"), @"(F = '*' or false or F = 'x')");
     }
 
     #[test]
