@@ -36,7 +36,7 @@ const GOOD: [&str; 5] = [
 ];
 
 /// What the attacks of the generator's catalogue are found by.
-const ATTACKS: [(&str, &[&str]); 16] = [
+const ATTACKS: &[(&str, &[&str])] = &[
     (
         "device_identification_sweep",
         &["Device identification", "Device identification sweep", "Private objects requested"],
@@ -133,7 +133,7 @@ fn an_hour_of_a_normal_plant_raises_no_alarm() {
 
 #[test]
 fn every_attack_of_the_catalogue_is_found_by_its_rules_and_tied_to_the_attacker() {
-    for (name, expected) in ATTACKS {
+    for &(name, expected) in ATTACKS {
         for seed in [7, 8, 9] {
             let (_folder, path, truth) = attacked(name, seed);
             let lines = verdicts(&path);
@@ -249,4 +249,15 @@ fn every_placeholder_of_the_pack_is_known_and_every_known_one_is_asked_for() {
     }
     let known: BTreeSet<String> = site_placeholders().iter().map(|known| known.name.to_owned()).collect();
     assert_eq!(asked, known);
+}
+
+#[test]
+fn the_manual_names_what_finds_each_attack() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md")).unwrap();
+    for &(name, rules) in ATTACKS {
+        let rows: String = page.lines().filter(|line| line.contains(&format!("`{name}`"))).collect();
+        for rule in rules {
+            assert!(rows.contains(rule), "docs/attacks.md does not say that {rule} finds {name}");
+        }
+    }
 }

@@ -131,7 +131,7 @@ impl<'a> Asked<'a> {
 }
 
 fn placeholders(config: Option<&Path>, format: &FormatArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(config).map_err(Failure::rules)?;
+    let config = Config::load(config)?;
     let all = Asked::of(&config);
     let width = all.iter().map(|asked| asked.name.len()).max().unwrap_or(0);
     let indent = width + 2;

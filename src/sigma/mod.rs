@@ -58,7 +58,7 @@ pub use mapping::{Mapping, Mappings};
 pub use mapping_file::{mapping_words, read_mapping};
 pub use mapping_shipped::{Shipped, shipped_mapping, shipped_mappings};
 pub use modifiers::modifiers;
-pub use site::{SitePlaceholder, site_placeholders, site_placeholders_markdown};
+pub use site::{SitePlaceholder, SiteValues, misspelt_site_placeholder, site_placeholders, site_placeholders_markdown};
 
 use diagnostic::{Problem, Refusal, Span, short};
 use ir::{LogSource, Ruleset};

@@ -252,7 +252,7 @@ fn placeholder_tests(context: &Context<'_>, plan: &Plan<'_>, name: &str, span: S
 }
 
 /// `100-109`
-fn number_range(text: &str) -> Option<RangeInclusive<u32>> {
+pub(super) fn number_range(text: &str) -> Option<RangeInclusive<u32>> {
     let (first, last) = text.split_once('-')?;
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
     let (first, last) = (number(first)?, number(last)?);
