@@ -68,6 +68,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         times: config.times,
         maps: config.maps,
         register_changes: traffic.register_changes,
+        usual: None,
     }
 }
 

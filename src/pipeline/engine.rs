@@ -3,9 +3,10 @@
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
 use super::summary::{Room, Summary, TopEntity};
+use super::usual::{Learned, Past};
 use crate::alert::{Alert, Raiser};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
-use crate::record::Memory;
+use crate::record::baseline::{Baseline, Seen, Watcher};
 use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{self, Sink};
@@ -33,8 +34,12 @@ pub struct Engine {
     boards: Vec<Board>,
     raiser: Raiser,
     summary: Summary,
-    /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
-    memory: Option<Memory>,
+    /// What was seen before; it outlives inputs, so that a rotated capture goes on where the last one ended.
+    past: Past,
+    /// What was new to the baseline.
+    news: Baseline,
+    /// What was learned so far, when it is time to save it.
+    learned: Option<Arc<Baseline>>,
     clock: Clock,
     /// The time of the last record that told one, for those that do not.
     last: Timestamp,
@@ -58,7 +63,9 @@ impl Engine {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
             },
-            memory: None,
+            past: plan.past(),
+            news: Baseline::default(),
+            learned: None,
             clock: Clock::default(),
             last: Timestamp::default(),
             plan: Arc::clone(plan),
@@ -71,14 +78,26 @@ impl Engine {
         (self.summary.catalogue.inputs.len() - 1) as u32
     }
 
-    /// Lends the memory to whoever sees the next input's messages, all of them in their order.
-    pub(super) fn lend_memory(&mut self) -> Option<Memory> {
-        self.memory.take().or_else(|| self.plan.memory())
+    /// Lends the past to whoever sees the next input's messages, all of them in their order.
+    pub(super) fn lend_past(&mut self) -> Past {
+        std::mem::take(&mut self.past)
     }
 
-    /// Takes the memory back.
-    pub(super) fn keep_memory(&mut self, memory: Option<Memory>) {
-        self.memory = memory;
+    /// Takes the past back.
+    pub(super) fn keep_past(&mut self, past: Past) {
+        self.past = past;
+    }
+
+    /// What of this evidence is about no single record: what was learned so far, when it is time to save it.
+    pub(super) fn learn(&mut self, evidence: &Evidence) {
+        if let Some(learned) = &evidence.learned {
+            self.learned = Some(Arc::clone(learned));
+        }
+    }
+
+    /// What was learned so far, once, when it is time to save it.
+    pub(super) fn take_learned(&mut self) -> Option<Arc<Baseline>> {
+        self.learned.take()
     }
 
     /// The figures so far, for the caller to add to.
@@ -104,6 +123,11 @@ impl Engine {
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
+        if let Some(watch) = &plan.watch {
+            for thing in evidence.news_of(entry) {
+                self.news.learn(thing, Seen::once(self.last), watch.bounds());
+            }
+        }
         for hit in evidence.hits_of(entry) {
             let rule = RuleRef::Rule(hit.rule.0 as usize);
             let finding = Finding {
@@ -226,6 +250,18 @@ impl Engine {
         self.end(Ending::Cut(now), sink)
     }
 
+    /// What was learned, and what was new.
+    fn report_news(&mut self) {
+        if let Some(watcher) = &self.past.watcher {
+            self.summary.count(Room::Engine, watcher.counters());
+        }
+        let new = self.news.entries().len() as u64;
+        let not_kept = self.news.not_learned();
+        self.summary.count(Room::Engine, [("things new to the baseline", new), ("new things not kept", not_kept)]);
+        let baseline = self.past.watcher.as_ref().and_then(Watcher::learned);
+        self.summary.learned = Some(Learned { baseline, news: std::mem::take(&mut self.news) });
+    }
+
     fn end(mut self, ending: Ending, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
@@ -251,8 +287,11 @@ impl Engine {
                 });
             }
         }
-        if let Some(memory) = &self.memory {
+        if let Some(memory) = &self.past.memory {
             self.summary.count(Room::Engine, memory.counters());
+        }
+        if self.plan.watch.is_some() {
+            self.report_news();
         }
         let losses = self.correlator.losses();
         self.summary.count(

@@ -143,24 +143,29 @@ impl Run<'_> {
         let worker = || Reader { judge: Judge::new(Arc::clone(plan)), lines: 0 };
         let workers = (0..*threads).map(|_| worker()).collect();
         let mut joiner = Joiner::new(plan, input);
-        joiner.remember(engine.lend_memory());
+        joiner.remember(engine.lend_past());
         let mut problems = Problems::default();
         let mut lines = Lines::new(documents::unfold(reader).map_err(RunError::Input)?);
-        let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
+        let ran = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
                 hand_over(input, evidence, &mut joiner, &mut problems, engine, sink)?;
             }
             sink.flush().map_err(RunError::Output)?;
+            if let Some(learned) = engine.take_learned() {
+                progress.learned(&learned);
+            }
             progress.step();
             Ok(if progress.stopped() { Go::Stop } else { Go::On })
-        })?;
+        });
+        // What was learned before a line that nothing can be made of is kept.
+        engine.keep_past(joiner.give_back());
+        let (workers, read) = ran?;
         for worker in &workers {
             worker.report(engine.summary());
         }
         joiner.end(&mut problems, lines.next.saturating_sub(1));
         joiner.report(engine.summary());
-        engine.keep_memory(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
         if let (true, Some((line, reason))) = (lines > 0 && problems.count == lines, problems.first.first()) {
             return Err(RunError::NotALog { line: *line, reason: reason.clone() });
@@ -188,6 +193,7 @@ fn hand_over(
         }
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
+        engine.learn(joined);
         for entry in joined.entries() {
             engine.observe(input, joined, entry, sink).map_err(RunError::Output)?;
         }

@@ -1,5 +1,6 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
+use super::usual::{Usual, Watch};
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
@@ -44,6 +45,8 @@ pub struct Wanted {
     pub maps: Arc<Maps>,
     /// Whether changes of registers are told as records.
     pub register_changes: bool,
+    /// What is usual, if that is known or to be learned.
+    pub usual: Option<Usual>,
 }
 
 /// What is known of where log lines come from: a rule with a conflicting log source is not for them.
@@ -76,6 +79,9 @@ pub enum PlanError {
     /// A scoreboard names one field too many.
     #[error("scoreboard `{0}` names one field too many")]
     Scoreboard(Arc<str>),
+    /// The rules and maps name so many fields that none are left for the baseline.
+    #[error("rules and device maps name so many fields that none are left for the baseline")]
+    Baseline,
 }
 
 /// A rule that was read but cannot be run.
@@ -124,6 +130,8 @@ pub struct Plan {
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
     remembered: Remembered,
+    /// What is usual, and how to tell.
+    pub(super) watch: Option<Watch>,
     /// What log lines come from.
     declared: LogSource,
     /// Where log lines tell their product, category and service.
@@ -185,12 +193,17 @@ impl Plan {
             }
             Sources::Unknown | Sources::Declared(_) => None,
         };
+        let watch = match wanted.usual {
+            Some(usual) => Some(Watch::new(usual, &wanted.maps, &mut slots).ok_or(PlanError::Baseline)?),
+            None => None,
+        };
         let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
         let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
             maps: wanted.maps,
             remembered,
+            watch,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),
             machine,
@@ -219,12 +232,16 @@ impl Plan {
 
     /// A memory that has seen nothing, where one is needed. It must see all messages in their one order.
     pub(super) fn memory(&self) -> Option<Memory> {
-        self.remembers().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
+        self.has_memory().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
     }
 
     /// Whether what a record says depends on the records before.
     #[must_use]
     pub fn remembers(&self) -> bool {
+        self.has_memory() || self.watch.as_ref().is_some_and(Watch::learns)
+    }
+
+    fn has_memory(&self) -> bool {
         !self.maps.is_empty() || self.remembered != Remembered::default()
     }
 

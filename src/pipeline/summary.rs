@@ -1,6 +1,7 @@
 //! What a run comes to: the figures that a report begins with.
 
 use super::evidence::Problems;
+use super::usual::Learned;
 use crate::detect::Catalogue;
 use crate::modbus::Kind;
 use crate::sigma::ir::{Level, RuleRef};
@@ -32,6 +33,8 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// The entities with the highest scores.
     pub top: Vec<TopEntity>,
+    /// What a baseline learned, and what was new to it.
+    pub learned: Option<Learned>,
 }
 
 /// Who counted.

@@ -1,5 +1,6 @@
 //! The flat view of a Modbus message.
 
+use super::baseline::New;
 use super::data::{Data, count, int, maybe, numbers};
 use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
@@ -18,6 +19,7 @@ pub struct Record<'a> {
     slots: &'a Slots,
     arena: &'a Bump,
     recall: Option<&'a Recall<'a>>,
+    news: New,
 }
 
 impl<'a> Record<'a> {
@@ -25,13 +27,19 @@ impl<'a> Record<'a> {
     /// which the caller empties after the record.
     #[must_use]
     pub const fn new(message: &'a Message<'a>, slots: &'a Slots, arena: &'a Bump) -> Self {
-        Self { message, slots, arena, recall: None }
+        Self { message, slots, arena, recall: None, news: New::NOTHING }
     }
 
     /// The view with what memory and maps add to it.
     #[must_use]
     pub const fn with(self, recall: &'a Recall<'a>) -> Self {
         Self { recall: Some(recall), ..self }
+    }
+
+    /// The view with what is new in it.
+    #[must_use]
+    pub const fn with_news(self, news: New) -> Self {
+        Self { news, ..self }
     }
 
     /// The message behind it.
@@ -85,6 +93,7 @@ impl<'a> Record<'a> {
             Group::Write => write::is_write(message),
             Group::Change => self.tells_change(),
             Group::Flags => !message.flags.is_empty(),
+            Group::Baseline => !self.news.is_nothing(),
         }
     }
 
@@ -138,6 +147,7 @@ impl<'a> Record<'a> {
             Group::Change => self.change(native),
             Group::Flags if self.message.flags.is_empty() => Fact::Absent,
             Group::Flags => Fact::List(List::Words(&vocabulary::FLAGS, self.message.flags.bits())),
+            Group::Baseline => self.news.fact(),
         }
     }
 
@@ -497,7 +507,7 @@ mod tests {
             });
         }
         let names: Vec<_> = missing.into_iter().map(Field::name).collect();
-        let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta"];
+        let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta", "baseline.new"];
         let other: Vec<_> = names.into_iter().filter(|name| !remembered.contains(name)).collect();
         assert_eq!(other, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);
     }

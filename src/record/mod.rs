@@ -14,6 +14,7 @@
 //! - [`Record`] is the flat view of a [`Message`](crate::modbus::Message). It works out a fact when it is asked for it.
 //! - [`maps`] tell what a device's registers mean, [`Memory`] what was seen of them before: a record that is given the
 //!   [`Recall`] of its message has tags, old values, and marks in place of secrets.
+//! - [`baseline`] knows what is usual, and tells what is new in a record.
 //! - [`LogRecord`] is one line of a stored log, of which a [`LogPlan`] kept what was wanted.
 //! - [`json`] writes records with native types. What it writes, read as a log, gives the same facts: a rule finds the
 //!   same in a capture and in what `decode` printed of it.
@@ -122,6 +123,7 @@ pub enum Domain {
     Text,
 }
 
+pub mod baseline;
 mod data;
 mod digits;
 pub mod foreign;

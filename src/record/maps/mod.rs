@@ -95,6 +95,7 @@ pub(super) const PARTS: [(Part, &str); 4] =
 pub struct Tags {
     /// For each tag and part the key as it stands in JSON after another field.
     keys: Vec<[Box<str>; PARTS.len()]>,
+    names: Vec<Arc<str>>,
     by_name: FxHashMap<Arc<str>, TagId>,
 }
 
@@ -217,6 +218,7 @@ impl Tags {
         let tag = TagId::try_from(self.keys.len()).ok()?;
         let key = |(_, ending): (Part, &str)| format!(",\"{TAG_PREFIX}{name}{ending}\":").into_boxed_str();
         self.keys.push(PARTS.map(key));
+        self.names.push(Arc::clone(name));
         self.by_name.insert(Arc::clone(name), tag);
         Some(tag)
     }
@@ -253,6 +255,16 @@ impl Tags {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// A tag's name without its prefix.
+    pub(super) fn name(&self, tag: TagId) -> Option<&str> {
+        self.names.get(usize::from(tag)).map(|name| &**name)
+    }
+
+    /// The names of all tags without their prefix.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.names.iter()
     }
 
     /// A tag's keys in JSON, by part.
