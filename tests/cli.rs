@@ -456,7 +456,9 @@ fn a_wrong_configuration_ends_with_3_and_its_place() {
     let config = file(folder.path(), "site.yml", "ports: [502]\nscoreboard: []\n");
     let ran = sigmabus(&["scan", "--config", text(&config), text(&fixture("badlogin/capture.pcap"))]);
     assert_eq!(ran.code, 3);
-    assert!(ran.err.contains("site.yml:2:1: unknown field `scoreboard`"), "{}", ran.err);
+    assert!(ran.err.contains("site.yml:2:1") && ran.err.contains("did you mean `scoreboards`?"), "{}", ran.err);
+    assert!(ran.err.contains("1 error in the configuration; correct it"), "{}", ran.err);
+    assert_eq!(sigmabus(&["scan", "--config", "no.yml", text(&fixture("badlogin/capture.pcap"))]).code, 4);
 }
 
 #[test]
@@ -510,7 +512,7 @@ fn the_readme_shows_what_is_printed() {
 
 #[test]
 fn the_help_texts_are_these() {
-    for topic in ["", "scan", "decode", "watch", "rules", "rules check"] {
+    for topic in ["", "scan", "decode", "watch", "rules", "rules check", "config", "config check", "config show"] {
         let mut args: Vec<&str> = topic.split_whitespace().collect();
         args.push("--help");
         let ran = sigmabus(&args);

@@ -225,7 +225,7 @@ fn mistakes_end_the_run_with_their_places() {
         let ran = sigmabus(folder.path(), command);
         assert_eq!((ran.code, ran.out.as_str()), (3, ""));
         assert!(
-            ran.err.contains("thermometer.yml:2:") && ran.err.contains("2 errors in the device maps"),
+            ran.err.contains("thermometer.yml:2:") && ran.err.contains("2 errors in the configuration"),
             "{}",
             ran.err
         );

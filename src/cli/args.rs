@@ -42,6 +42,9 @@ pub enum Command {
     /// Look at rules, and test them: check, explain, test, new, list, fields, mappings
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Look at the configuration: check, show
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  sigmabus completions bash > /etc/bash_completion.d/sigmabus")]
     Completions {
@@ -84,6 +87,22 @@ Examples:
   sigmabus rules check my-rules/                               with the lines they are in
   sigmabus rules check --fail-on warning my-rules/             exit code 1 on warnings
   sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
+
+const CONFIG_CHECK_EXAMPLES: &str = "\
+Examples:
+  sigmabus config check                                        sigmabus.yml here
+  sigmabus config check plants/*.yml                           several, each for itself
+  sigmabus config check --format sarif site.yml > check.sarif  for code hosts and editors
+
+Exit codes:
+  0  everything is right
+  3  something is wrong
+  4  a file cannot be read";
+
+const CONFIG_SHOW_EXAMPLES: &str = "\
+Examples:
+  sigmabus config show                        what is in force here, section by section
+  sigmabus config show site.yml > full.yml    written out; secrets stay masked";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -399,6 +418,28 @@ pub enum RulesCommand {
         /// Output
         #[command(flatten)]
         format: FormatArgs,
+    },
+}
+
+/// `sigmabus config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every mistake of a configuration, and of the files it names; exit code 3 when there are any
+    #[command(after_help = CONFIG_CHECK_EXAMPLES)]
+    Check {
+        /// Configurations [default: sigmabus.yml here]
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// How to print them: text goes to standard error, the others to standard output
+        #[arg(long, value_enum, default_value = "text")]
+        format: CheckFormat,
+    },
+    /// Print the configuration that is in force as YAML: defaults are filled in, secrets are masked
+    #[command(after_help = CONFIG_SHOW_EXAMPLES)]
+    Show {
+        /// The configuration [default: sigmabus.yml here, if there is one]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
     },
 }
 

@@ -27,7 +27,7 @@ const SHOWN: usize = 120;
 
 /// Prints each rule that was asked for, with its answers for each event.
 pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(None).map_err(Failure::rules)?;
+    let config = Config::load(None)?;
     let asked = Asked::read(&args.rule, &args.mappings, &config)?;
     let events = events(args, &config)?;
     let mut text = String::new();

@@ -1,6 +1,6 @@
 //! A device map as it is written: one YAML file for each type of device.
 
-use super::node::{Fields, boolean, integer, number, text, word, wrong_type, wrong_value};
+use super::node::{Fields, boolean, integer, list, number, refuse_twice, text, word, wrong_type, wrong_value};
 use crate::modbus::Table;
 use crate::record::maps::{Form, Order, Packing, Register, Safe, Scale};
 use crate::sigma::diagnostic::{Diagnostic, Problem, Problems, Refusal, Span, short};
@@ -90,13 +90,10 @@ fn understand(source: &str, problems: &mut Problems) -> Vec<Register> {
         }
     };
     let Some(fields) = Fields::of(root, &["registers"], "a device map", problems) else { return Vec::new() };
-    let Some(list) = problems.keep(fields.need("registers", "a device map")) else { return Vec::new() };
-    let Kind::Sequence(items) = &list.kind else {
-        problems.push(wrong_type(list, "expected `registers` as a list"));
-        return Vec::new();
-    };
+    let Some(node) = problems.keep(fields.need("registers", "a device map")) else { return Vec::new() };
+    let Some(items) = problems.keep(list(node, "`registers`")) else { return Vec::new() };
     let placed: Vec<Placed> = items.iter().filter_map(|item| register(item, problems)).collect();
-    refuse_names(&placed, problems);
+    refuse_twice(placed.iter().map(|placed| (&*placed.register.name, placed.name)), problems);
     refuse_overlaps(&placed, problems);
     placed.into_iter().map(|placed| placed.register).collect()
 }
@@ -265,19 +262,6 @@ fn safe(node: &Node<'_>, form: Option<&Form>, problems: &mut Problems) -> Option
     }
     form?;
     Some(Safe { min, max })
-}
-
-fn refuse_names(placed: &[Placed], problems: &mut Problems) {
-    let mut sorted: Vec<&Placed> = placed.iter().collect();
-    sorted.sort_by(|a, b| (&a.register.name, a.name.start).cmp(&(&b.register.name, b.name.start)));
-    for pair in sorted.chunk_by(|a, b| a.register.name == b.register.name) {
-        let [first, others @ ..] = pair else { continue };
-        for other in others {
-            let message = format!("the name `{}` is here twice", other.register.name);
-            let problem = Problem::error("duplicate-name", other.name, message).label("again here");
-            problems.push(problem.related(first.name, "first here"));
-        }
-    }
 }
 
 fn refuse_overlaps(placed: &[Placed], problems: &mut Problems) {

@@ -11,17 +11,16 @@ use std::path::Path;
 
 /// The mappings that the arguments name, or else the configuration. What is wrong with them is told on standard error.
 pub(super) fn load(args: &MappingArgs, config: &Config) -> Result<Mappings, Failure> {
-    // Files that a configuration names lie beside it.
-    let (named, folder) = match args.mappings.as_slice() {
-        [] => (config.mappings.as_slice(), config.origin.as_deref().and_then(Path::parent)),
-        named => (named, None),
-    };
+    let named = args.mappings.as_slice();
+    if named.is_empty() {
+        return Ok(config.mappings.clone());
+    }
     let mut mappings = Vec::with_capacity(named.len());
     let mut wrong = 0;
     for name in named {
         let source = match sigma::shipped_mapping(name) {
             Some(shipped) => shipped,
-            None => read(name, folder)?,
+            None => read(name)?,
         };
         match sigma::read_mapping(&source) {
             Ok(mapping) => mappings.push(mapping),
@@ -39,15 +38,15 @@ pub(super) fn load(args: &MappingArgs, config: &Config) -> Result<Mappings, Fail
     Ok(Mappings::new(mappings))
 }
 
-fn read(name: &str, folder: Option<&Path>) -> Result<SourceText, Failure> {
-    let path = folder.map_or_else(|| Path::new(name).to_owned(), |folder| folder.join(name));
+fn read(name: &str) -> Result<SourceText, Failure> {
+    let path = Path::new(name);
     if !path.exists() {
         return Err(unknown(name));
     }
     let unreadable =
         |error: &std::io::Error| Failure::failed(format!("cannot read {}: {}", path.display(), reason(error)));
     let mut bytes = Vec::new();
-    let file = File::open(&path).map_err(|error| unreadable(&error))?;
+    let file = File::open(path).map_err(|error| unreadable(&error))?;
     // One byte more than it may have is enough to refuse it.
     file.take(sigma::MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
     Ok(SourceText::new(path.display().to_string(), bytes))

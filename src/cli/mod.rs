@@ -5,12 +5,12 @@
 
 pub mod args;
 pub mod config;
+mod diagnostics;
 mod explain;
 mod inputs;
 mod manual;
 mod map_file;
 mod mapping_files;
-mod maps;
 mod node;
 pub mod outcome;
 mod piped;
@@ -65,6 +65,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
             Err(Failure::usage("this sigmabus was built without libpcap and reads files only"))
         }
         Command::Rules(command) => rules::run(command),
+        Command::Config(command) => config::run(command),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { words } => manual::page(&words),
     }

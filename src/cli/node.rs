@@ -4,6 +4,7 @@ use crate::sigma::diagnostic::{Problem, Problems, Refusal, Span, nearest, short}
 use crate::sigma::ir::Number;
 use crate::sigma::scalar::{Value, resolve};
 use crate::sigma::yaml::{Entry, Kind, Node};
+use crate::time;
 use std::ops::RangeInclusive;
 
 /// The entries of a map whose keys are known.
@@ -94,6 +95,15 @@ pub(super) fn number(node: &Node<'_>, what: &str) -> Result<f64, Refusal> {
     number.ok_or_else(|| wrong_type(node, format!("expected {what} as a number")))
 }
 
+/// A length of time, such as `10m`.
+pub(super) fn timespan(node: &Node<'_>, what: &str) -> Result<time::Span, Refusal> {
+    let written = text(node, what)?;
+    time::Span::parse(written).ok_or_else(|| {
+        let message = format!("expected {what} as a number and one of s m h d w, not `{}`", short(written));
+        wrong_value(node, message).hint("such as 30s, 10m or 7d")
+    })
+}
+
 /// `true` or `false`.
 pub(super) fn boolean(node: &Node<'_>, what: &str) -> Result<bool, Refusal> {
     match &node.kind {
@@ -104,6 +114,22 @@ pub(super) fn boolean(node: &Node<'_>, what: &str) -> Result<bool, Refusal> {
         _ => None,
     }
     .ok_or_else(|| wrong_type(node, format!("expected {what} as `true` or `false`")))
+}
+
+/// The elements of what must be a list.
+pub(super) fn list<'n>(node: &'n Node<'n>, what: &str) -> Result<&'n [Node<'n>], Refusal> {
+    match &node.kind {
+        Kind::Sequence(items) => Ok(items),
+        _ => Err(wrong_type(node, format!("expected {what} as a list"))),
+    }
+}
+
+/// The entries of a map whose keys are names of the operator's own.
+pub(super) fn entries<'n>(node: &'n Node<'n>, what: &str) -> Result<&'n [Entry<'n>], Refusal> {
+    match &node.kind {
+        Kind::Mapping(entries) => Ok(entries),
+        _ => Err(wrong_type(node, format!("expected {what} as a map"))),
+    }
 }
 
 /// The elements of a list; a scalar is a list of one.
@@ -127,4 +153,18 @@ pub(super) fn word<T: Copy>(node: &Node<'_>, what: &str, words: &[(&str, T)]) ->
             None => problem.hint(format!("there are {}", names().collect::<Vec<_>>().join(", "))),
         }
     })
+}
+
+/// A problem for each name that an earlier one of the list has, too.
+pub(super) fn refuse_twice<'a>(names: impl IntoIterator<Item = (&'a str, Span)>, problems: &mut Problems) {
+    let mut sorted: Vec<(&str, Span)> = names.into_iter().collect();
+    sorted.sort_by_key(|(name, span)| (*name, span.start));
+    for same in sorted.chunk_by(|(a, _), (b, _)| a == b) {
+        let [(name, first), others @ ..] = same else { continue };
+        for (_, other) in others {
+            let message = format!("the name `{}` is here twice", short(name));
+            let problem = Problem::error("duplicate-name", *other, message).label("again here");
+            problems.push(problem.related(*first, "first here"));
+        }
+    }
 }

@@ -36,7 +36,7 @@ fn loaded(
     read: fn(Vec<SourceText>, &Config, Mappings) -> Loaded,
 ) -> Result<Loaded, Failure> {
     let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
-    let config = Config::load(None).map_err(Failure::rules)?;
+    let config = Config::load(None)?;
     let mappings = mapping_files::load(mappings, &config)?;
     Ok(read(files, &config, mappings))
 }
@@ -148,7 +148,7 @@ impl Listed {
 }
 
 fn fields(config: Option<&Path>, format: &FormatArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(config).map_err(Failure::rules)?;
+    let config = Config::load(config)?;
     let all: Vec<Listed> = Listed::of_schema().chain(Listed::of_maps(&config.maps)).collect();
     let width = all.iter().map(|field| field.name.len()).max().unwrap_or(0);
     let indent = width + 2;

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus scan`
 pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
+    let config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let origin = config.origin.clone();
     let mut wanted = wanted(config, &args.traffic, &args.output.emit);
@@ -41,7 +41,7 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.config.as_deref()).map_err(Failure::rules)?;
+    let config = Config::load(args.config.as_deref())?;
     let origin = config.origin.clone();
     let mut wanted = wanted(config, &args.traffic, &[]);
     wanted.scoreboards.clear();

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus watch`
 pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.rules.config.as_deref()).map_err(Failure::rules)?;
+    let config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let configuration = config.origin.as_ref().map(|path| path.display().to_string());
     let wanted = scan::wanted(config, &args.traffic, &args.output.emit);

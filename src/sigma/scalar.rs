@@ -31,7 +31,7 @@ pub(crate) fn scalar_text<'t>(node: &'t Node<'_>) -> Option<&'t str> {
 }
 
 /// Whether a node is null, be it said or left empty.
-pub(super) fn is_null(node: &Node<'_>) -> bool {
+pub(crate) fn is_null(node: &Node<'_>) -> bool {
     matches!(&node.kind, Kind::Scalar(scalar) if resolve(scalar) == Value::Null)
 }
 

@@ -1,9 +1,11 @@
 //! Where does it go, and did it arrive?
 
 mod json_lines;
+mod secret;
 mod text;
 
 pub use json_lines::JsonLines;
+pub use secret::{MASK, Secret};
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 
 use crate::alert::Alert;

@@ -1,0 +1,80 @@
+//! `scores:` what findings are worth.
+
+use super::super::node::{Fields, entries, integer};
+use super::Reader;
+use crate::score::Points;
+use crate::sigma::diagnostic::Refusal;
+use crate::sigma::ir::Level;
+use crate::sigma::yaml::{Entry, Node};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// [`Points::default`] as it would be written.
+pub(super) const DEFAULT: &str = "{levels: {informational: 5, low: 20, medium: 40, high: 70, critical: 100}}";
+
+/// The most points a finding can be worth, so that sums stay far from the end of their range.
+const MAX_POINTS: i64 = 1_000_000;
+
+pub(super) fn read(node: &Node<'_>, reader: &mut Reader<'_>) -> Points {
+    let mut points = Points::default();
+    let Some(fields) = reader.fields(node, &["levels", "rules", "tags"], "`scores`") else { return points };
+    levels(&fields, &mut points, reader);
+    points.rules = named(fields.get("rules"), "`rules`", reader);
+    points.tags = named(fields.get("tags"), "`tags`", reader);
+    points
+}
+
+fn levels(fields: &Fields<'_>, points: &mut Points, reader: &mut Reader<'_>) {
+    let keys = Level::ALL.map(Level::word);
+    let Some(node) = fields.get("levels") else {
+        let written: Vec<String> =
+            keys.iter().zip(points.levels).map(|(key, points)| format!("{key}: {points}")).collect();
+        reader.fill(fields, "levels", format_args!("{{{}}}", written.join(", ")));
+        return;
+    };
+    let Some(levels) = reader.fields(node, &keys, "`levels`") else { return };
+    for (key, points) in keys.into_iter().zip(&mut points.levels) {
+        if let Some(written) = reader.or(&levels, key, *points, worth) {
+            *points = written;
+        }
+    }
+}
+
+/// Points by name, in a map of the operator's own keys.
+fn named(node: Option<&Node<'_>>, what: &str, reader: &mut Reader<'_>) -> FxHashMap<Arc<str>, u32> {
+    let entries = node.and_then(|node| reader.keep(entries(node, what))).unwrap_or_default();
+    let points = |entry: &Entry<'_>| Some((Arc::from(&*entry.key.text), reader.keep(worth(&entry.value))?));
+    entries.iter().filter_map(points).collect()
+}
+
+fn worth(node: &Node<'_>) -> Result<u32, Refusal> {
+    integer(node, "points", 0..=MAX_POINTS).map(|points| points as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{folder, right, told};
+
+    #[test]
+    fn what_is_written_replaces_the_default() {
+        let source = "scores:\n  levels: {low: 1}\n  rules: {r1: 40}\n  tags: {attack.t0846: 7}\n";
+        let points = right(&folder(), source).points;
+        assert_eq!(points.levels, [5, 1, 40, 70, 100]);
+        assert_eq!((points.rules["r1"], points.tags["attack.t0846"]), (40, 7));
+    }
+
+    #[test]
+    fn every_mistake_is_shown_in_its_place() {
+        let all = [
+            "scores: [",
+            "scores: []",
+            "scores: {level: {low: 5}}",
+            "scores: {levels: {hihg: 5, low: -1, critical: 1000001}}",
+            "scores: {levels: 5}",
+            "scores: {rules: {r1: -4, r2: 4000000, r3: many}}",
+            "scores: {rules: [r1], tags: 5}",
+            "scores: {rules: {r1: 1, r1: 2}}",
+        ];
+        insta::assert_snapshot!(told(&folder(), &all));
+    }
+}
