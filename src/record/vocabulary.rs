@@ -69,6 +69,12 @@ pub static ACCESS: Vocabulary = Vocabulary { name: "access", words: &ACCESS_WORD
 /// Field `modbus.table`, in the order of [`Table`].
 pub static TABLE: Vocabulary = Vocabulary { name: "table", words: &TABLE_WORDS };
 
+/// The word for a table.
+#[must_use]
+pub fn table(table: crate::modbus::Table) -> &'static str {
+    TABLE_WORDS.get(table as usize).copied().unwrap_or_default()
+}
+
 /// The second halves of a table of pairs.
 macro_rules! seconds {
     ($table:expr) => {{

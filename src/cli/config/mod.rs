@@ -6,6 +6,7 @@
 //! (`config check`, and every command that reads a configuration); what is right can be looked at with its defaults filled
 //! in ([`show`]).
 
+mod baseline;
 mod check;
 mod file;
 mod mappings;
@@ -22,6 +23,7 @@ mod testing;
 mod timestamp_fields;
 
 use super::args::ConfigCommand;
+use super::baseline::Settings;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use crate::record::maps::Maps;
@@ -58,6 +60,8 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// Where the baseline is kept, and what is done with it.
+    pub baseline: Option<Settings>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -73,6 +77,7 @@ impl Default for Config {
             times: Vec::new(),
             secret_key: None,
             maps: Arc::default(),
+            baseline: None,
             origin: None,
         }
     }
@@ -108,6 +113,9 @@ const SECTIONS: &[Section] = &[
     section("secret_key", "secret key", "", |config, node, reader| config.secret_key = secret_key::read(node, reader)),
     section("maps", "map", "[]", |config, node, reader| {
         config.maps = Arc::new(maps::read(node, config.secret_key.as_ref(), reader));
+    }),
+    section("baseline", "setting of the baseline", "", |config, node, reader| {
+        config.baseline = baseline::read(node, reader);
     }),
     section("scores", "kind of score", scores::DEFAULT, |config, node, reader| {
         config.points = scores::read(node, reader);

@@ -4,7 +4,7 @@
 //! address; one whose request nobody saw stands for its query, as far as it tells. Timeouts and states tell nothing.
 
 use super::super::maps::{TAG_PREFIX, Tags};
-use super::super::{Fact, Facts, List, Recall, Slot, Slots, vocabulary};
+use super::super::{Fact, Facts, List, Recall, Slot, Slots, text, vocabulary};
 use super::extent::Value;
 use super::{Device, Mac, New, Pair, Query, Region, Touch};
 use crate::modbus::function::EXCEPTION_BIT;
@@ -247,7 +247,7 @@ impl ActSlots {
             areas: areas.into_bump_slice(),
             values: values.into_bump_slice(),
             mac: address(self.sender).zip(match line.fact(self.mac) {
-                Fact::Text(text) => mac(text),
+                Fact::Text(text) => mac_of(text),
                 _ => None,
             }),
         })
@@ -294,14 +294,21 @@ fn kind(word: u16) -> Option<Kind> {
     Kind::ALL.get(usize::from(word)).map(|(kind, _)| *kind)
 }
 
-/// `08:00:27:bb:18:24`
-pub(super) fn mac(text: &str) -> Option<Mac> {
+/// The hardware address in its text form, in any case: `08:00:27:bb:18:24`.
+#[must_use]
+pub fn mac_of(text: &str) -> Option<Mac> {
     let mut mac = [0; 6];
     let mut parts = text.split(':');
     for byte in &mut mac {
         *byte = parts.next().filter(|part| part.len() == 2).and_then(|part| u8::from_str_radix(part, 16).ok())?;
     }
     parts.next().is_none().then_some(mac)
+}
+
+/// A hardware address as records have it: `08:00:27:bb:18:24`.
+#[must_use]
+pub fn mac_text(mac: Mac) -> String {
+    text::mac(mac, &Bump::new()).to_owned()
 }
 
 /// The facts of a log line, with what is new in it.

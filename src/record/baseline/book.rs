@@ -137,7 +137,8 @@ impl Baseline {
         self.lacking(thing).is_empty()
     }
 
-    /// The parts of a thing that are not usual. Of values and periods all of it, if any part is not.
+    /// The parts of a thing that are not usual. Of values and periods all of it, if any part is not; periods that are
+    /// near enough are usual.
     #[must_use]
     pub fn lacking(&self, thing: &Thing) -> Vec<Thing> {
         let known = match thing {
@@ -157,7 +158,8 @@ impl Baseline {
             }
             Thing::Period(pair, query, period) => {
                 let layers = self.periods.get(pair).and_then(|queries| queries.get(query));
-                layers.is_some_and(|layers| layers.iter().any(|(_, periods)| periods.period.covers(*period)))
+                let near = |known: Period| !known.excludes(period.least) && !known.excludes(period.greatest);
+                layers.is_some_and(|layers| layers.iter().any(|(_, periods)| near(periods.period)))
             }
         };
         if known { Vec::new() } else { vec![thing.clone()] }

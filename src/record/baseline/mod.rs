@@ -23,7 +23,7 @@ mod ranges;
 mod seen;
 mod watcher;
 
-pub use act::{Act, ActSlots, Area, WithNews};
+pub use act::{Act, ActSlots, Area, WithNews, mac_of, mac_text};
 pub use book::{Baseline, Bounds, MOST_ENTRIES, MOST_RANGES};
 pub use extent::{Extent, Number, Value, WORDS_PER_TAG};
 pub use period::{PERIOD_FACTOR, Period, QUERIES_PER_PAIR, Query};

@@ -95,7 +95,6 @@ pub(super) const PARTS: [(Part, &str); 4] =
 pub struct Tags {
     /// For each tag and part the key as it stands in JSON after another field.
     keys: Vec<[Box<str>; PARTS.len()]>,
-    names: Vec<Arc<str>>,
     by_name: FxHashMap<Arc<str>, TagId>,
 }
 
@@ -218,7 +217,6 @@ impl Tags {
         let tag = TagId::try_from(self.keys.len()).ok()?;
         let key = |(_, ending): (Part, &str)| format!(",\"{TAG_PREFIX}{name}{ending}\":").into_boxed_str();
         self.keys.push(PARTS.map(key));
-        self.names.push(Arc::clone(name));
         self.by_name.insert(Arc::clone(name), tag);
         Some(tag)
     }
@@ -259,12 +257,13 @@ impl Tags {
 
     /// A tag's name without its prefix.
     pub(super) fn name(&self, tag: TagId) -> Option<&str> {
-        self.names.get(usize::from(tag)).map(|name| &**name)
+        let [key, ..] = self.keys.get(usize::from(tag))?;
+        key.strip_prefix(",\"")?.strip_prefix(TAG_PREFIX)?.strip_suffix("\":")
     }
 
-    /// The names of all tags without their prefix.
+    /// The names of all tags without their prefix, in no order.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.names.iter()
+        self.by_name.keys()
     }
 
     /// A tag's keys in JSON, by part.
