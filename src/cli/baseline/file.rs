@@ -50,25 +50,31 @@ pub(super) const ALL: Bounds = Bounds { entries: MOST_ENTRIES, ranges: MOST_RANG
 /// When any of it is wrong.
 pub(super) fn read(name: &Arc<str>, source: &str) -> Result<Baseline, Vec<Diagnostic>> {
     let mut problems = Problems::default();
-    let documents = yaml::parse_within(source, MAX_NODES, &mut problems);
-    let baseline = document(&documents, source, &mut problems);
+    let baseline = problems.keep(whole(source)).and_then(|()| {
+        let documents = yaml::parse_within(source, MAX_NODES, &mut problems);
+        document(&documents, source, &mut problems)
+    });
     match baseline {
         Some(baseline) if problems.errors() == 0 => Ok(baseline),
         _ => Err(problems.locate(name, source)),
     }
 }
 
-fn document(documents: &[Node<'_>], source: &str, problems: &mut Problems) -> Option<Baseline> {
-    let end = Place::new(source.trim_end().len(), source.trim_end().len());
-    let complete = source.trim_end().lines().next_back() == Some(END);
-    if !complete && problems.errors() == 0 {
-        let problem = Problem::error("cut-file", end, format!("the file does not end with a line of `{END}`"));
-        problems.push(
-            problem.hint(format!(
-                "it was cut: take a whole copy; if it was changed by hand, write `{END}` as its last line"
-            )),
-        );
+/// Refuses a file without its last line: whatever else is wrong with it comes of that.
+fn whole(source: &str) -> Result<(), Refusal> {
+    if source.trim_end().lines().next_back() == Some(END) {
+        return Ok(());
     }
+    let problem = Problem::error("cut-file", end(source), format!("the file does not end with a line of `{END}`"));
+    Err(problem
+        .hint(format!("it was cut: take a whole copy; if it was changed by hand, write `{END}` as its last line")))
+}
+
+fn end(source: &str) -> Place {
+    Place::new(source.trim_end().len(), source.trim_end().len())
+}
+
+fn document(documents: &[Node<'_>], source: &str, problems: &mut Problems) -> Option<Baseline> {
     let root = match documents {
         [root] => root,
         [_, second, ..] => {
@@ -77,7 +83,7 @@ fn document(documents: &[Node<'_>], source: &str, problems: &mut Problems) -> Op
         }
         [] => {
             if problems.errors() == 0 {
-                problems.push(Problem::error("missing-key", end, "a baseline needs `version`"));
+                problems.push(Problem::error("missing-key", end(source), "a baseline needs `version`"));
             }
             return None;
         }
@@ -294,7 +300,7 @@ impl<'n> Line<'n, '_> {
     fn in_order(&mut self, right: bool, first: &str, last: &str) -> Option<()> {
         if !right && let Some(node) = self.fields.get(last) {
             let problem = wrong_value(node, format!("`{last}` is less than `{first}`"));
-            self.problems.push(problem.hint(format!("swap them, or correct the one that is wrong")));
+            self.problems.push(problem.hint("swap them, or correct the one that is wrong"));
         }
         right.then_some(())
     }

@@ -72,14 +72,15 @@ impl Keeper {
             return Outcome::Done;
         };
         let saved = baseline.as_ref().map_or(Ok(()), |baseline| store::save(file, baseline));
-        let kept = match news.as_ref().filter(|_| !found.is_empty()) {
-            Some(path) => {
-                self.news.merge(&found, ALL);
-                store::save(path, &unknown(baseline.as_ref().unwrap_or(&self.known), &self.news))
-            }
+        let before = self.news.clone();
+        self.news.merge(&found, ALL);
+        // What was learned in the end is no news.
+        let unknown = unknown(baseline.as_ref().unwrap_or(&self.known), &self.news);
+        let kept = match news.as_ref().filter(|_| unknown != before) {
+            Some(path) => store::save(path, &unknown),
             None => Ok(()),
         };
-        if !found.is_empty() && baseline.is_none() {
+        if !found.is_empty() && !unknown.is_empty() {
             let where_to = news.as_ref().map_or_else(
                 || "a file for `news` in the configuration would keep it for `baseline approve`".to_owned(),
                 |news| format!("`sigmabus baseline approve` takes it from {}", news.display()),

@@ -39,7 +39,7 @@ type Book<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 /// What is usual.
 #[derive(Clone, Debug, Default)]
 pub struct Baseline {
-    /// The time of the first record that it was learned from.
+    /// When learning began: the time of the first record, or of the earliest where learning has no end.
     pub since: Option<Timestamp>,
     /// When a time of learning was over.
     pub frozen: Option<Timestamp>,

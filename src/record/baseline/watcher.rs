@@ -130,8 +130,9 @@ impl Watcher {
         {
             return self.freeze(end);
         }
-        if act.time < since && since.since(act.time) <= LEAP {
-            baseline.since = Some(act.time);
+        // Where it matters when learning ends, one early time that is wrong must not end it.
+        if ends.is_none() {
+            baseline.since = Some(since.min(act.time));
         }
         if let Some(query) = act.query {
             let fits = tallies.len() < bounds.entries || tallies.contains_key(&act.pair);
