@@ -6,10 +6,13 @@ use super::summary::{Records, Room, Summary};
 use super::usual::{Past, news_of, news_of_line, write_news};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message, Status};
+use crate::record::assets::{Lookup, Parties};
 use crate::record::baseline::{Act, Thing, WithNews};
 use crate::record::foreign::{self, Told};
 use crate::record::json::write_fields;
-use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Record, hide_secrets, mend, nxlog, schema};
+use crate::record::{
+    Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, name_parties, nxlog, schema,
+};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -33,6 +36,8 @@ pub(super) struct Judge {
     past: Past,
     /// Whether what is usual was lent, too.
     learns: bool,
+    /// What clients and servers are called, where anything is.
+    lookup: Option<Lookup>,
     /// The record of a message that a log of another tool tells of.
     told: Vec<u8>,
     /// Lines of tshark that only announce a packet.
@@ -44,6 +49,7 @@ impl Judge {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         Self {
             scratch: Scratch::new(),
+            lookup: Lookup::new(&plan.assets),
             plan,
             arena: Bump::new(),
             lines: LineWriter::new(),
@@ -76,9 +82,10 @@ impl Judge {
     /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.arena.reset();
-        let Self { plan, scratch, arena, lines, records, past, .. } = self;
+        let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
+        let parties = lookup.as_mut().map(|lookup| lookup.of(message));
+        let record = Record::new(message, &plan.slots, arena).between(parties.as_ref());
         let mut bench = Bench { plan, scratch, lines, records, order, evidence };
-        let record = Record::new(message, &plan.slots, arena);
         let Past { memory, watcher } = past;
         if let (None, None) = (&memory, &watcher) {
             return bench.judge(&record, &[]);
@@ -94,12 +101,8 @@ impl Judge {
                 bench.evidence.save(watcher);
             }
         }
-        let Some(memory) = memory else { return };
-        for number in 0..memory.changes() {
-            let Some(recall) = memory.change(number, arena) else { break };
-            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
-            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
-            bench.judge(&Record::new(&told, &plan.slots, arena).with(&recall), &[]);
+        if let Some(memory) = memory {
+            bench.judge_changes(message, parties.as_ref(), memory, arena);
         }
     }
 
@@ -141,6 +144,8 @@ impl Judge {
         std::str::from_utf8(line)?;
         let hidden = if plan.maps.has_secrets() { hide_secrets(line, &plan.maps, &self.arena) } else { None };
         let line = hidden.as_deref().unwrap_or(line);
+        let named = self.lookup.as_mut().and_then(|lookup| name_parties(line, lookup));
+        let line = named.as_deref().unwrap_or(line);
         let record = LogRecord::read(line, &plan.log, &self.arena)?;
         if take == Take::Own && (nxlog::is_form(line) || foreign::is_form(line)) {
             evidence.begin(order, None, order.number);
@@ -174,8 +179,30 @@ impl Judge {
         Ok(())
     }
 
-    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line.
+    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line, and after it
+    /// the changes of registers that it shows.
+    ///
+    /// # Errors
+    /// When the line is no record.
     pub(super) fn told(
+        &mut self,
+        message: &Message<'_>,
+        told: &Told,
+        line: &[u8],
+        order: Order,
+        evidence: &mut Evidence,
+    ) -> Result<(), LineError> {
+        self.told_alone(message, told, line, order, evidence)?;
+        let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
+        if let Some(memory) = &past.memory {
+            let parties = parties_of(lookup.as_mut(), told);
+            let mut bench = Bench { plan, scratch, lines, records, order, evidence };
+            bench.judge_changes(message, parties.as_ref(), memory, arena);
+        }
+        Ok(())
+    }
+
+    fn told_alone(
         &mut self,
         message: &Message<'_>,
         told: &Told,
@@ -186,7 +213,9 @@ impl Judge {
         self.records.note(told.time, told.direction.map(|_| message.kind));
         self.arena.reset();
         let plan = &*self.plan;
-        let ours = Record::new(message, &plan.slots, &self.arena);
+        let recall = self.past.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();
+        let parties = parties_of(self.lookup.as_mut(), told);
+        let ours = Record::new(message, &plan.slots, &self.arena).between(parties.as_ref()).with(&recall);
         self.told.clear();
         told.write(&ours, Mask::NONE, &mut self.told);
         Told::write_own(line, &mut self.told)?;
@@ -239,6 +268,11 @@ impl Judge {
         }
     }
 
+    /// A line of another tool as it may be seen, if that is another: see [`foreign::hide_own`].
+    pub(super) fn hide_own(&self, line: &[u8], messages: &mut [Told]) -> Option<String> {
+        foreign::hide_own(line, messages, &self.plan.maps)
+    }
+
     /// Adds its figures.
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
@@ -257,6 +291,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn judge_changes(&mut self, message: &Message<'_>, parties: Option<&Parties>, memory: &Memory, arena: &Bump) {
+        let plan = self.plan;
+        for number in 0..memory.changes() {
+            let Some(recall) = memory.change(number, arena) else { break };
+            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
+            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
+            self.judge(&Record::new(&told, &plan.slots, arena).between(parties).with(&recall), &[]);
+        }
+    }
+
     fn judge(&mut self, record: &Record<'_>, news: &[Thing]) {
         let Self { plan, evidence, lines, .. } = self;
         let message = record.message();
@@ -288,6 +332,11 @@ impl Bench<'_> {
             evidence.object(|out| write_fields(record, mask, out));
         }
     }
+}
+
+/// What client and server of a log line are called.
+fn parties_of<'a>(lookup: Option<&'a mut Lookup>, told: &Told) -> Option<Parties<'a>> {
+    lookup.map(|lookup| lookup.between(told.client.ip, told.server.ip, told.unit_id))
 }
 
 /// Whether it tells of a connection or host; changes of registers are told when they are asked for.

@@ -4,6 +4,7 @@ use super::usual::{Usual, Watch};
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
+use crate::record::assets::Assets;
 use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Points, Scoreboard};
@@ -43,6 +44,8 @@ pub struct Wanted {
     pub times: Vec<Arc<str>>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// What clients and servers are called.
+    pub assets: Arc<Assets>,
     /// Whether changes of registers are told as records.
     pub register_changes: bool,
     /// What is usual, if that is known or to be learned.
@@ -129,6 +132,8 @@ pub struct Plan {
     subject: Vec<usize>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// What clients and servers are called.
+    pub assets: Arc<Assets>,
     remembered: Remembered,
     /// What is usual, and how to tell.
     pub(super) watch: Option<Watch>,
@@ -202,6 +207,7 @@ impl Plan {
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
             maps: wanted.maps,
+            assets: wanted.assets,
             remembered,
             watch,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),

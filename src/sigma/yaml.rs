@@ -74,11 +74,11 @@ pub(super) fn start_of(source: &str, span: Span, text: &str) -> Option<usize> {
 
 /// Reads all documents of `text`; unreadable ones become problems.
 pub(crate) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
-    parse_within(text, MAX_NODES, problems)
+    parse_up_to(MAX_NODES, text, problems)
 }
 
-/// The same of a file that may have so many values.
-pub(crate) fn parse_within<'a>(text: &'a str, most: usize, problems: &mut Problems) -> Vec<Node<'a>> {
+/// The same of a text that may have so many nodes.
+pub(crate) fn parse_up_to<'a>(most: usize, text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
     let mut composer = Composer::new(text, most);
     let mut documents = Vec::new();
     while !problems.is_full() {
@@ -87,7 +87,7 @@ pub(crate) fn parse_within<'a>(text: &'a str, most: usize, problems: &mut Proble
             Ok(None) => break,
             Err(refusal) => {
                 problems.push(refusal);
-                if composer.nodes > most || !composer.parser.proceed_next_document().unwrap_or(false) {
+                if composer.nodes > composer.most || !composer.parser.proceed_next_document().unwrap_or(false) {
                     break;
                 }
             }
@@ -114,7 +114,7 @@ struct Composer<'a> {
     /// By the number that the parser gave the anchor.
     anchors: FxHashMap<usize, Node<'a>>,
     nodes: usize,
-    /// How many there may be.
+    /// The most nodes there may be.
     most: usize,
     aliases: usize,
     copied_nodes: usize,

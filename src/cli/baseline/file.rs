@@ -51,7 +51,7 @@ pub(super) const ALL: Bounds = Bounds { entries: MOST_ENTRIES, ranges: MOST_RANG
 pub(super) fn read(name: &Arc<str>, source: &str) -> Result<Baseline, Vec<Diagnostic>> {
     let mut problems = Problems::default();
     let baseline = problems.keep(whole(source)).and_then(|()| {
-        let documents = yaml::parse_within(source, MAX_NODES, &mut problems);
+        let documents = yaml::parse_up_to(MAX_NODES, source, &mut problems);
         document(&documents, source, &mut problems)
     });
     match baseline {

@@ -6,6 +6,7 @@
 //! (`config check`, and every command that reads a configuration); what is right can be looked at with its defaults filled
 //! in ([`show`]).
 
+mod assets;
 mod baseline;
 mod check;
 mod file;
@@ -21,11 +22,13 @@ mod show;
 #[cfg(test)]
 mod testing;
 mod timestamp_fields;
+mod zones;
 
 use super::args::ConfigCommand;
 use super::baseline::Settings;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
+use crate::record::assets::{Asset, Assets, Zone};
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
@@ -33,6 +36,7 @@ use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
 use crate::sink::Secret;
 use file::File;
+pub(super) use maps::of_files as maps_of_files;
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,6 +66,10 @@ pub struct Config {
     pub maps: Arc<Maps>,
     /// Where the baseline is kept, and what is done with it.
     pub baseline: Option<Settings>,
+    /// The parts of the plant.
+    pub zones: Vec<Zone>,
+    /// What has a name in it.
+    pub assets: Vec<Asset>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -78,6 +86,8 @@ impl Default for Config {
             secret_key: None,
             maps: Arc::default(),
             baseline: None,
+            zones: Vec::new(),
+            assets: Vec::new(),
             origin: None,
         }
     }
@@ -117,6 +127,10 @@ const SECTIONS: &[Section] = &[
     section("baseline", "setting of the baseline", "", |config, node, reader| {
         config.baseline = baseline::read(node, reader);
     }),
+    section("zones", "zone", "{}", |config, node, reader| config.zones = zones::read(node, reader)),
+    section("assets", "asset", "[]", |config, node, reader| {
+        config.assets = assets::read(node, &config.zones, reader);
+    }),
     section("scores", "kind of score", scores::DEFAULT, |config, node, reader| {
         config.points = scores::read(node, reader);
     }),
@@ -141,6 +155,12 @@ impl Config {
             Some(path) => File::read(path)?.config(),
             None => Ok(Self::default()),
         }
+    }
+
+    /// Its assets and zones, ready to be asked.
+    #[must_use]
+    pub fn assets(&self) -> Arc<Assets> {
+        Arc::new(Assets::new(&self.zones, &self.assets))
     }
 
     /// The sections below `root`, as far as they are right.
