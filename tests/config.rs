@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::Ran;
+use common::{Ran, fixture, values};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -114,4 +114,98 @@ fn the_manual_s_example_is_right() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let shown = sigmabus(&folder, &["config", "show"]);
     assert!(!shown.out.contains("# default\nscore"), "the example tells every section\n{}", shown.out);
+}
+
+/// A plant with an office in the control network, and a drive behind a gateway.
+const PLANT: &str = "zones: {control: 10.1.0.0/24, it: 10.1.0.64/26, cell: 10.1.1.0/24}\n\
+    assets:\n\
+    - {name: scada, address: 10.1.0.10}\n\
+    - {name: laptop, address: 10.1.0.66}\n\
+    - {name: gateway, address: 10.1.1.24}\n\
+    - {name: drive, address: 10.1.1.24, unit: 3, zone: hall, criticality: critical}\n\
+    scoreboards: [{name: zones, entity: [zone.client, zone.server], window: 1h, gte: 1}]\n";
+
+const FROM_OFFICE: &str = "title: Office talks to a cell\nid: 5f0d3c0e-6f4e-4f6b-9e0a-0f3f1f1f7a11\n\
+    logsource: {product: modbus}\ndetection:\n  selection: {zone.client: it, zone.server: cell, modbus.kind: query}\n  \
+    condition: selection\nlevel: high\n";
+
+fn plant() -> TempDir {
+    folder(&[("sigmabus.yml", &PLANT.replace("zones: {", "zones: {hall: 192.0.2.0/24, ")), ("rule.yml", FROM_OFFICE)])
+}
+
+#[test]
+fn rules_ask_for_zones_and_find_the_same_in_a_capture_and_in_what_was_stored_of_it() {
+    let folder = plant();
+    let capture = fixture("demo/capture.pcap").display().to_string();
+    fs::write(folder.path().join("bare.yml"), "# nothing\n").unwrap();
+    let store = |name: &str, args: &[&str]| {
+        let stored = sigmabus(&folder, &[&["decode", &capture, "--output", name], args].concat());
+        assert_eq!(stored.code, 0, "{}", stored.err);
+    };
+    store("named.ndjson", &[]);
+    store("bare.ndjson", &["--config", "bare.yml"]);
+    store("nxlog.ndjson", &["--config", "bare.yml", "--naming", "nxlog"]);
+    let scan = |input: &str, threads: &str| {
+        let args =
+            ["scan", "--emit", "findings,alerts", "--format", "json", "-r", "rule.yml", "--threads", threads, input];
+        let ran = sigmabus(&folder, &args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        values(&ran.out)
+    };
+    let findings = |lines: &[Value]| lines.iter().filter(|line| line["type"] == "finding").count();
+    let told = scan(&capture, "1");
+    let all = findings(&told);
+    assert!(all > 20, "{all}");
+    assert_eq!(scan(&capture, "3"), told);
+    for stored in ["named.ndjson", "bare.ndjson", "nxlog.ndjson"] {
+        let lines = scan(stored, "2");
+        assert_eq!(findings(&lines), all, "{stored}");
+        assert!(lines.iter().any(|line| line["kind"] == "threat"), "{stored}");
+    }
+    let record = &told.iter().find(|line| line["type"] == "finding").unwrap()["record"];
+    assert_eq!((&record["asset.client"], &record["zone.server"]), (&"laptop".into(), &"cell".into()));
+    let threat = told.iter().find(|line| line["kind"] == "threat").unwrap();
+    assert!(threat.to_string().contains("\"cell\""), "{threat}");
+    // Without a configuration nobody knows of zones.
+    let ran = sigmabus(&folder, &["scan", "--config", "bare.yml", "--emit", "findings", "-r", "rule.yml", &capture]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+}
+
+#[test]
+fn every_record_tells_the_names_of_its_ends_and_of_the_unit() {
+    let folder = plant();
+    let capture = fixture("demo/capture.pcap").display().to_string();
+    let names = |args: &[&str]| {
+        let ran = sigmabus(&folder, &[&["decode"], args].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let mut seen: Vec<String> = values(&ran.out)
+            .iter()
+            .map(|line| {
+                let says = |name: &str| line[name].as_str().unwrap_or("-").to_owned();
+                let fields =
+                    ["modbus.client", "asset.client", "zone.client", "modbus.server", "asset.server", "zone.server"];
+                format!("{} {}", fields.map(says).join(" "), line["modbus.unit_id"])
+            })
+            .collect();
+        seen.sort_unstable();
+        seen.dedup();
+        seen
+    };
+    let seen = names(&[&capture]);
+    insta::assert_snapshot!(seen.join("\n"));
+    sigmabus(&folder, &["decode", "--config", "/dev/null", "--output", "bare.ndjson", &capture]);
+    assert_eq!(names(&["bare.ndjson"]), seen);
+}
+
+#[test]
+fn records_of_other_tools_logs_have_names() {
+    let line = r#"{"ts":1.5,"id.orig_h":"10.1.0.66","id.orig_p":1,"id.resp_h":"10.1.1.24","id.resp_p":502,"tid":7,"unit":3,"func":"READ_COILS","address":1,"quantity":8}"#;
+    let folder = plant();
+    fs::write(folder.path().join("modbus_detailed.log"), format!("{line}\n{}\n", line.replace("\"unit\":3,", "")))
+        .unwrap();
+    let ran = sigmabus(&folder, &["decode", "modbus_detailed.log"]);
+    let names = |name: &str| values(&ran.out).iter().map(|line| line[name].clone()).collect::<Vec<_>>();
+    assert_eq!(names("asset.server"), ["drive", "gateway"]);
+    assert_eq!(names("zone.server"), ["hall", "cell"]);
+    assert_eq!(names("asset.client"), ["laptop", "laptop"]);
 }

@@ -4,10 +4,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     unreachable_pub,
     reason = "a test that cannot go on should stop"
 )]
 
+mod common;
+
+use common::{Ran, values};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -57,14 +61,10 @@ impl Folder {
     /// The lines that are printed of a log.
     fn scan(&self, args: &[&str], log: &str) -> Vec<Value> {
         let log = self.write("events.ndjson", log);
-        let output = self.command(args).arg(&log).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        lines(&output.stdout)
+        let ran = Ran::of(&self.command(args).arg(&log).output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        values(&ran.out)
     }
-}
-
-fn lines(bytes: &[u8]) -> Vec<Value> {
-    String::from_utf8_lossy(bytes).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn of<'v>(lines: &'v [Value], kind: &str, title: &str) -> Vec<&'v Value> {
@@ -128,11 +128,10 @@ fn the_time_is_in_the_field_that_was_named() {
 fn lines_without_a_time_are_counted_and_told() {
     let folder = Folder::new();
     let log = folder.write("events.ndjson", &format!("{TWO}{}", "{\"F\":\"a\",\"host\":\"h\",\"n\":0}\n"));
-    let output = folder.command(&[]).arg(log).output().unwrap();
-    let last = lines(&output.stdout).into_iter().rfind(|line| line["rule"]["title"] == "A").unwrap();
+    let ran = Ran::of(&folder.command(&[]).arg(log).output().unwrap());
+    let last = values(&ran.out).into_iter().rfind(|line| line["rule"]["title"] == "A").unwrap();
     assert_eq!(last["time"], "2026-01-01T00:00:05.500000000Z", "the time of the line before");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("1 record without a time"), "{told}");
+    assert!(ran.err.contains("1 record without a time"), "{}", ran.err);
 }
 
 #[test]
@@ -151,7 +150,7 @@ fn a_run_that_is_stopped_says_nothing_of_windows_that_are_not_over() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     out.read_to_string(&mut told).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(4));
-    let lines = lines(told.as_bytes());
+    let lines = values(&told);
     assert_eq!(of(&lines, "finding", "Enough").len(), 1);
     assert_eq!(of(&lines, "finding", "Few").len(), 0, "{lines:?}");
     drop(stdin);

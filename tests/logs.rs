@@ -11,10 +11,10 @@
 
 mod common;
 
-use common::{Ask, fixture, shared, values};
+use common::{Ask, decode, fixture, shared, values};
 use serde_json::Value;
 use sigmabus::pipeline::{Naming, Room, Summary};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -196,6 +196,11 @@ fn a_header_without_the_needed_columns_ends_the_input() {
     let (code, err) = scan("frame.time_epoch,ip.src,modbus.func_code\n1.5,192.0.2.7,3\n");
     assert_eq!(code, 4);
     assert!(err.contains("line 1: the header of tshark lacks `ip.dst`"), "{err}");
+    let (code, err) = scan(
+        "#separator \\x09\n#path\tmodbus_read_device_identification\n#fields\tts\tid.orig_h\tid.resp_h\tobject_value\n",
+    );
+    assert_eq!(code, 4);
+    assert!(err.contains("line 3: the header of ICSNPP's Modbus logs lacks `func`"), "{err}");
     let (code, err) = scan("here,there\n1,2\n");
     assert_eq!(code, 4);
     assert!(err.contains("no known format"), "{err}");
@@ -253,41 +258,6 @@ fn what_tshark_prints_of_a_capture_gives_its_findings() {
     }
 }
 
-/// Rules on fields that logs of Zeek and ICSNPP have; `kind` is what is asked of the messages' kind beside.
-fn rules(kind: &str) -> String {
-    let rule = |title: &str, fields: &str| {
-        format!(
-            "title: {title}\nlogsource: {{product: modbus}}\ndetection: {{s: {{{fields}{kind}}}, condition: s}}\n---\n"
-        )
-    };
-    let functions = (1..=43).map(|code| rule(&format!("function {code}"), &format!("modbus.function: {code}")));
-    functions.collect::<String>()
-        + &rule("server", "modbus.server: 127.0.0.1, modbus.client_port: 47785, modbus.function|exists: true")
-}
-
-/// The same where the log also tells kinds, addresses and values.
-fn detailed_rules() -> String {
-    let rule = |title: &str, fields: &str| {
-        format!("title: {title}\nlogsource: {{product: modbus}}\ndetection: {{s: {{{fields}}}, condition: s}}\n---\n")
-    };
-    [
-        rules(""),
-        rule("written", "modbus.kind: query, modbus.function: 6, modbus.values: 43981"),
-        rule("coil on", "modbus.kind: query, modbus.output_value: 'ON', modbus.access: write"),
-        rule("coils written", "modbus.kind: query, modbus.function: 15, modbus.quantity: 4, modbus.values: 1"),
-        rule("many registers", "modbus.kind: query, modbus.function: [3, 6, 16], modbus.address_end|gte: 4"),
-        rule("confirmed", "modbus.kind: response, modbus.function: [15, 16], modbus.quantity: 4"),
-        rule("read", "modbus.kind: response, modbus.values: 170, modbus.request.quantity: 8"),
-        rule("bits", "modbus.kind: response, modbus.function: 2, modbus.request.address: 1"),
-        rule(
-            "refused",
-            "modbus.kind: exception, modbus.exc: 2, modbus.request.address: 600, modbus.request.quantity: 10",
-        ),
-        rule("diagnostics", "modbus.sub_function: 2, modbus.trans_id: 12, modbus.unit_id: 2"),
-    ]
-    .concat()
-}
-
 /// How often each rule reports, without those that do not.
 fn counts(rules: &str, input: &Path) -> BTreeMap<String, u64> {
     let folder = tempfile::tempdir().unwrap();
@@ -306,35 +276,268 @@ fn counts(rules: &str, input: &Path) -> BTreeMap<String, u64> {
     counts
 }
 
+/// A published log and the capture it was made from.
+struct Pair {
+    log: &'static str,
+    capture: &'static str,
+    /// What is asked of the messages of both.
+    of: &'static str,
+    /// What is asked of those of the capture, of which the log tells only some.
+    told: &'static str,
+}
+
+const PAIRS: [Pair; 7] = [
+    // The other functions have logs of their own, or nothing but their name.
+    Pair {
+        log: "icsnpp_modbus_example/modbus_detailed.log",
+        capture: "icsnpp_modbus_example",
+        of: "modbus.function: [1, 2, 3, 4, 5, 6, 8, 15, 16]",
+        told: "",
+    },
+    Pair {
+        log: "icsnpp_modbus_example/modbus_mask_write_register.log",
+        capture: "icsnpp_modbus_example",
+        of: "modbus.function: 22",
+        told: "",
+    },
+    Pair {
+        log: "icsnpp_modbus_example/modbus_read_write_multiple_registers.log",
+        capture: "icsnpp_modbus_example",
+        of: "modbus.function: 23",
+        told: "",
+    },
+    // What is not Modbus on port 502 may be refused in Modbus; Zeek does not log that.
+    Pair {
+        log: "zeek_modbus-and-non-modbus-p502/modbus.log",
+        capture: "zeek_modbus-and-non-modbus-p502",
+        of: "modbus.kind: [query, response, exception]",
+        told: ", modbus.client: 10.0.0.9",
+    },
+    Pair {
+        log: "zeek_fuzz-1011/modbus.log",
+        capture: "zeek_fuzz-1011",
+        of: "modbus.kind: [query, response, exception]",
+        told: "",
+    },
+    // Older versions have a line for each transaction that was answered, and no word for its kind.
+    Pair {
+        log: "ndpi_modbus_2008/modbus.log",
+        capture: "ndpi_modbus_2008",
+        of: "modbus.function|exists: true",
+        told: ", modbus.kind: response",
+    },
+    Pair {
+        log: "quickdraw_modbus_test_data_part1/modbus.log",
+        capture: "quickdraw_modbus_test_data_part1",
+        of: "modbus.function|exists: true",
+        told: ", modbus.kind: response, modbus.matched: true",
+    },
+];
+
+/// Numbers of conversations count those that are not Modbus, too.
+const NOT_COMPARED: &str = "modbus.conn";
+
+/// A rule for each value that a field has in any of these records: `FIELD: VALUE` is its title. Of a list, each element.
+fn rules_on(fields: &BTreeSet<&str>, records: &[Value], conditions: &str) -> String {
+    let mut rules = BTreeSet::new();
+    for (field, value) in records.iter().flat_map(|record| record.as_object().unwrap()) {
+        if !fields.contains(field.as_str()) {
+            continue;
+        }
+        for value in value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice) {
+            let title = Value::from(format!("{field}: {value}"));
+            rules.insert(format!(
+                "title: {title}\nlogsource: {{product: modbus}}\ndetection: {{s: {{{conditions}}}, t: {{{field}: {value}}}, condition: s and t}}\n---\n"
+            ));
+        }
+    }
+    rules.into_iter().collect()
+}
+
 #[test]
 fn published_logs_of_zeek_find_what_their_captures_do() {
     let Some(captures) = shared("captures") else { return };
-    let log = |name: &str| captures.join("zeek").join(name);
-    let capture = |name: &str| captures.join(name);
-    let example = capture("icsnpp_modbus_example.pcap");
-    let detailed = counts(&detailed_rules(), &example);
-    assert!(detailed.len() > 25, "{detailed:?}");
-    assert_eq!(counts(&detailed_rules(), &log("icsnpp_modbus_example/modbus_detailed.log")), detailed);
-    for (name, function) in [("mask_write_register", 22), ("read_write_multiple_registers", 23)] {
-        let title = format!("function {function}");
-        let found = counts(&rules(""), &log(&format!("icsnpp_modbus_example/modbus_{name}.log")));
-        assert_eq!(found[&title], detailed[&title], "{name}");
+    let mut told = String::new();
+    for Pair { log, capture, of, told: some } in PAIRS {
+        let (log_path, capture) = (captures.join("zeek").join(log), captures.join(format!("{capture}.pcap")));
+        let (ours, theirs) = (decode(&capture), decode(&log_path));
+        let names = |records: &[Value]| -> BTreeSet<String> {
+            records.iter().flat_map(|record| record.as_object().unwrap().keys().cloned()).collect()
+        };
+        let (in_capture, in_log) = (names(&ours), names(&theirs));
+        let both: BTreeSet<&str> = in_capture.intersection(&in_log).map(String::as_str).collect();
+        let both: BTreeSet<&str> = both.into_iter().filter(|field| *field != NOT_COMPARED).collect();
+        let all = [ours, theirs].concat();
+        let found = counts(&rules_on(&both, &all, of), &log_path);
+        let expected = counts(&rules_on(&both, &all, &format!("{of}{some}")), &capture);
+        assert!(found.len() >= both.len(), "{log}: {found:?}");
+        assert_eq!(found, expected, "{log}");
+        told += &format!("{log}, {} rules that found: {}\n", found.len(), Vec::from_iter(both).join(" "));
     }
-    // With a word for the kind of each message.
-    let rules_by_kind =
-        rules(", modbus.kind: query") + &rules(", modbus.kind: response").replace("title: ", "title: answer to ");
-    let mixed = "zeek_modbus-and-non-modbus-p502";
-    assert_eq!(
-        counts(&rules_by_kind, &log(&format!("{mixed}/modbus.log"))),
-        counts(&rules_by_kind, &capture(&format!("{mixed}.pcap")))
-    );
-    // Without: there is a line for each request, or for its refusal.
-    let queries = counts(&rules(", modbus.kind: query"), &capture("ndpi_modbus_2008.pcap"));
-    assert_eq!(counts(&rules(""), &log("ndpi_modbus_2008/modbus.log")), queries);
+    insta::assert_snapshot!("fields_of_logs_and_captures", told);
+}
+
+#[test]
+fn a_device_s_objects_are_one_answer() {
+    let head = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tmodbus_read_device_identification\n\
+        #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tis_orig\ttid\tunit\tfunc\trequest_response\tmei_type\tconformity_level_code\tconformity_level\tdevice_id_code\tobject_id_code\tobject_id\tobject_value\n\
+        #types\ttime\tstring\taddr\tport\taddr\tport\tbool\tcount\tcount\tstring\tstring\tstring\tstring\tstring\tcount\tstring\tstring\tstring\n";
+    let row = |time: &str, tid: u8, rest: &str| {
+        format!("{time}\tC1\t192.0.2.7\t39565\t192.0.2.20\t502\tT\t{tid}\t1\tENCAP_INTERFACE_TRANSPORT\t{rest}\n")
+    };
+    let answer = |object: &str| {
+        format!("RESPONSE\tREAD-DEVICE-IDENTIFICATION\t0x81\tBasic Identification (Stream, Individual)\t1\t{object}")
+    };
+    let asked = "REQUEST\tREAD-DEVICE-IDENTIFICATION\t-\t-\t1\t0x00\tBasic Device Identification\t-";
+    let rows = [
+        row("1600851733.750000", 7, asked),
+        row("1600851733.750500", 7, &answer("0x00\tVendorName\tACME")),
+        row("1600851733.750500", 7, &answer("0x01\tProductCode\t2020")),
+        row("1600851733.750500", 7, &answer("0x02\tMajorMinorVersion\tv2.5")),
+        row("1600851734.750500", 8, asked),
+        row("1600851734.751000", 8, &answer("0x00\tVendorName\tOther")),
+    ]
+    .concat();
+    let fields = [
+        "modbus.kind",
+        "modbus.trans_id",
+        "modbus.mei_type",
+        "modbus.read_device_id_code",
+        "modbus.object_id",
+        "modbus.conformity_level",
+        "modbus.more_follows",
+        "modbus.number_of_objects",
+        "modbus.object_ids",
+        "modbus.vendor_name",
+        "modbus.product_code",
+        "modbus.major_minor_revision",
+        "modbus.matched",
+        "modbus.latency_ms",
+        "modbus.request.mei_type",
+        "object_value",
+    ];
+    let told = |text: &str| -> String {
+        let (records, summary) = read(text);
+        assert_eq!(summary.counters[&(Room::Log, "lines of ICSNPP")], 6);
+        // Each line once, by its own names.
+        let values = records.iter().filter_map(|record| record.get("object_value"));
+        assert_eq!(values.count(), 4);
+        let ours = records.iter().filter(|record| record.get("modbus.kind").is_some());
+        ours.map(|record| says(record, &fields).to_string() + "\n").collect::<String>().replace("\"modbus.", "\"")
+    };
+    let by_rows = told(&format!("{head}{rows}"));
+    insta::assert_snapshot!("device_identification", by_rows);
+    let columns: Vec<&str> =
+        head.lines().find_map(|line| line.strip_prefix("#fields\t")).unwrap().split('\t').collect();
+    let json: String = rows
+        .lines()
+        .map(|row| {
+            let cells = columns.iter().zip(row.split('\t')).filter(|(_, cell)| *cell != "-");
+            let number = ["ts", "id.orig_p", "id.resp_p", "tid", "unit", "device_id_code"];
+            let cell = |(name, cell): (&&str, &str)| {
+                let cell = if number.contains(name) { cell.to_owned() } else { Value::from(cell).to_string() };
+                format!("\"{name}\":{cell}")
+            };
+            format!("{{{}}}\n", cells.map(cell).collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    assert_eq!(told(&json), by_rows);
+}
+
+#[test]
+fn suricata_s_bytes_are_the_fields_of_functions_without_a_layout_there() {
+    let line = |function: u8, request: &str, response: &str| {
+        let half = |function: u8, data: &str| {
+            format!(
+                r#"{{"transaction_id":7,"protocol_id":0,"unit_id":10,"function_raw":{function},"category":"PUBLIC_ASSIGNED"{data}}}"#
+            )
+        };
+        format!(
+            r#"{{"timestamp":"2020-09-23T08:55:39.978090+0000","event_type":"modbus","src_ip":"192.0.2.7","src_port":39565,"dest_ip":"192.0.2.20","dest_port":502,"proto":"TCP","modbus":{{"id":1,"request":{},"response":{}}}}}"#,
+            half(function, request),
+            half(function, response)
+        ) + "\n"
+    };
+    let lines = [
+        line(7, r#","data":"""#, r#","data":"\\x6d""#),
+        line(11, r#","data":"""#, r#","data":"\\xff\\xff\u0001\b""#),
+        line(17, r#","data":"""#, r#","data":"\u0002\n\\xff""#),
+        line(20, r#","data":"\u0007\u0006\u0000\u0004\u0000\u0001\u0000\u0001""#, r#","data":"\u0004\u0003\u0006ab""#),
+        line(24, r#","data":"\u0004\\xde""#, r#","data":"\u0000\u0006\u0000\u0002\u0000a\u0000b""#),
+        line(90, r#","data":"\u0000\u0002""#, r#","data":"\u0000\\xfe\u0001""#),
+        line(66, r#","data":"abc""#, ""),
+    ]
+    .concat();
+    let fields = [
+        "modbus.kind",
+        "modbus.function",
+        "modbus.device_status",
+        "modbus.event_count",
+        "modbus.server_id",
+        "modbus.run_indicator",
+        "modbus.sub_requests",
+        "modbus.records",
+        "modbus.request.address",
+        "modbus.values",
+        "modbus.umas_function",
+        "modbus.data",
+        "modbus.flags",
+    ];
+    let told: String = read(&lines).0.iter().map(|record| says(record, &fields).to_string() + "\n").collect();
+    insta::assert_snapshot!("suricata_bytes", told.replace("\"modbus.", "\""));
+}
+
+#[test]
+fn tshark_s_link_layer_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let rows = fs::read_to_string(log("icsnpp_modbus_example/modbus.log")).unwrap();
-    let head = "#separator \\x09\n#unset_field\t-\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tfunc\texception\n";
-    let headed = folder.path().join("modbus.log");
-    fs::write(&headed, format!("{head}{rows}")).unwrap();
-    assert_eq!(counts(&rules(""), &headed), counts(&rules(", modbus.kind: query"), &example));
+    let capture = fixture("badlogin/capture.pcap");
+    let links = |records: &[Value]| -> BTreeSet<String> {
+        let messages = records.iter().filter(|record| record["modbus.kind"] == "query");
+        messages.map(|record| says(record, &["frame.number", "eth.src", "eth.dst"]).to_string()).collect()
+    };
+    for form in ["ek", "json"] {
+        let Some(path) = printed(&capture, form, folder.path()) else {
+            eprintln!("skipped: no tshark");
+            break;
+        };
+        assert_eq!(links(&decode(&path)), links(&decode(&capture)), "{form}");
+        assert!(links(&decode(&path)).iter().all(|link| link.contains("eth.src")), "{form}");
+    }
+    let packet = r#"{"timestamp":"1","layers":{"frame":{"frame_frame_time_epoch":"1.5"},"eth":{"eth_eth_dst":"08:00:27:aa:0f:15","eth_eth_src":"08:00:27:BB:18:24"},"vlan":[{"vlan_vlan_id":"100"},{"vlan_vlan_id":"7"}],"ip":{"ip_ip_src":"192.0.2.7","ip_ip_dst":"192.0.2.20"},"tcp":{"tcp_tcp_srcport":"1","tcp_tcp_dstport":"502"},"mbtcp":{"mbtcp_mbtcp_trans_id":"7"},"modbus":{"modbus_modbus_func_code":"3"}}}"#;
+    let columns = "frame.time_epoch,eth.src,eth.dst,vlan.id,ip.src,ip.dst,tcp.srcport,tcp.dstport,modbus.func_code\n1.5,08:00:27:bb:18:24,08:00:27:aa:0f:15,\"[100,7]\",192.0.2.7,192.0.2.20,1,502,3\n";
+    for text in [packet, columns] {
+        let told = says(&read(text).0[0], &["eth.src", "eth.dst", "vlan.id"]);
+        assert_eq!(
+            told.to_string(),
+            r#"{"eth.dst":"08:00:27:aa:0f:15","eth.src":"08:00:27:bb:18:24","vlan.id":[100,7]}"#
+        );
+    }
+}
+
+#[test]
+fn arrays_and_printed_objects_may_follow_lines() {
+    let zeek = |number: u8| {
+        format!(
+            r#"{{"ts":{number}.5,"id.orig_h":"192.0.2.7","id.orig_p":1,"id.resp_h":"192.0.2.20","id.resp_p":502,"func":"READ_COILS","pdu_type":"REQ"}}"#
+        )
+    };
+    let printed = |number: u8| zeek(number).replace('{', "{\n  ").replace(",\"", ",\n  \"").replace('}', "\n}");
+    let text = format!(
+        "{}\n[\n{},\n{}\n]\n{}\n{}\n[{},{}]\n{{\"EventTime\":\n{}\n",
+        zeek(1),
+        zeek(2),
+        zeek(3),
+        printed(4),
+        zeek(5),
+        printed(6),
+        zeek(7),
+        zeek(8)
+    );
+    let (records, summary) = read(&text);
+    let seconds: Vec<&str> = records.iter().map(|record| &record["EventTime"].as_str().unwrap()[18..19]).collect();
+    assert_eq!(seconds, ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let counted = |name| summary.counters[&(Room::Log, name)];
+    assert_eq!(counted("lines of Zeek"), 8);
+    assert_eq!((counted("objects in arrays"), counted("objects over several lines")), (4, 1));
+    assert_eq!((summary.warnings.len(), counted("unreadable lines")), (1, 1), "{:?}", summary.warnings);
 }

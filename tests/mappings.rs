@@ -9,6 +9,9 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod common;
+
+use common::Ran;
 use sigmabus::sigma::{
     Mappings, Options, SchemaFields, Severity, SourceText, load, read_mapping, shipped_mapping, shipped_mappings,
 };
@@ -18,11 +21,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-/// Runs `sigmabus ARGS` in `folder`: exit code, standard output, standard error.
-fn sigmabus(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus")).args(args).current_dir(folder).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+/// Runs `sigmabus ARGS` in `folder`.
+fn sigmabus(folder: &Path, args: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
+    Ran::of(&command.args(args).current_dir(folder).output().unwrap())
 }
 
 /// The titles of what `rules` find in the lines of a log, by these mappings.
@@ -32,7 +34,7 @@ fn found(mappings: &[&str], rules: &str, lines: &[&str]) -> Vec<String> {
     fs::write(folder.path().join("log.json"), lines.join("\n") + "\n").unwrap();
     let mut args = vec!["scan", "-r", "rules.yml", "--emit", "findings", "--format", "json", "log.json"];
     mappings.iter().for_each(|name| args.extend(["--mapping", name]));
-    let (code, out, err) = sigmabus(folder.path(), &args);
+    let Ran { code, out, err } = sigmabus(folder.path(), &args);
     assert_eq!(code, 0, "{err}");
     let title = |line: &str| {
         let finding: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -184,7 +186,7 @@ fn nxlogs_names_find_what_our_own_do() {
     fs::write(folder.path().join("rules.yml"), format!("{MODBUS}{WRITTEN}")).unwrap();
     let capture = capture.to_str().unwrap();
     let titles = |args: &[&str]| -> Vec<String> {
-        let (code, out, err) = sigmabus(folder.path(), args);
+        let Ran { code, out, err } = sigmabus(folder.path(), args);
         assert_eq!(code, 0, "{err}");
         let title = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["rule"]["title"].to_string();
         out.lines().map(title).collect()
@@ -192,7 +194,7 @@ fn nxlogs_names_find_what_our_own_do() {
     let scan = ["scan", "-r", "rules.yml", "--emit", "findings", "--format", "json"];
     let own = titles(&[&scan[..], &[capture]].concat());
     assert!(own.len() > 1, "{own:?}");
-    let (code, decoded, _) = sigmabus(folder.path(), &["decode", "--naming", "nxlog", capture]);
+    let Ran { code, out: decoded, .. } = sigmabus(folder.path(), &["decode", "--naming", "nxlog", capture]);
     assert_eq!(code, 0);
     fs::write(folder.path().join("nxlog.json"), decoded).unwrap();
     assert_eq!(titles(&[&scan[..], &["--mapping", "nxlog", "nxlog.json"]].concat()), own);
@@ -207,7 +209,7 @@ fn a_rule_that_asks_for_what_a_log_lacks_is_refused() {
     );
     fs::write(folder.path().join("rules.yml"), rules).unwrap();
     for name in ["icsnpp", "nxlog", "suricata", "wireshark", "zeek"] {
-        let (code, _, err) = sigmabus(folder.path(), &["rules", "check", "--mapping", name, "rules.yml"]);
+        let Ran { code, err, .. } = sigmabus(folder.path(), &["rules", "check", "--mapping", name, "rules.yml"]);
         assert_eq!(code, 3, "{name}");
         assert!(err.contains("s: {modbus.table: coils}") && err.contains("no such field"), "{name}: {err}");
         assert!(err.contains("2 good rules, 2 errors"), "{name}: {err}");
@@ -310,15 +312,15 @@ fn public_rules_go_through() {
 #[test]
 fn every_shipped_mapping_can_be_listed_and_printed() {
     let folder = tempfile::tempdir().unwrap();
-    let (code, out, _) = sigmabus(folder.path(), &["rules", "mappings"]);
+    let Ran { code, out, .. } = sigmabus(folder.path(), &["rules", "mappings"]);
     assert_eq!(code, 0);
     for shipped in shipped_mappings() {
         assert!(out.lines().any(|line| line.starts_with(shipped.name) && line.ends_with(shipped.summary)), "{out}");
-        let (code, text, _) = sigmabus(folder.path(), &["rules", "mappings", shipped.name]);
+        let Ran { code, out: text, .. } = sigmabus(folder.path(), &["rules", "mappings", shipped.name]);
         assert_eq!((code, &*text), (0, shipped.text));
         read_mapping(&SourceText::new(shipped.name, text.into_bytes())).unwrap();
     }
-    let (code, _, err) = sigmabus(folder.path(), &["rules", "mappings", "zek"]);
+    let Ran { code, err, .. } = sigmabus(folder.path(), &["rules", "mappings", "zek"]);
     assert_eq!(code, 2);
     assert!(err.contains("zek: no such file, and no shipped mapping: there are ecs, icsnpp"), "{err}");
 }
@@ -331,13 +333,13 @@ fn a_mapping_with_errors_ends_the_run_and_a_configured_one_is_used() {
     write("good.yml", "name: x\ntransformations:\n- {type: field_name_mapping, mapping: {a: b}}\n");
     write("rule.yml", "title: t\nlogsource: {product: x}\ndetection: {s: {a: 1}, condition: s}\n");
     write("sigmabus.yml", "mappings: [good.yml]\n");
-    let (code, _, err) = sigmabus(folder.path(), &["rules", "list", "--mapping", "bad.yml", "rule.yml"]);
+    let Ran { code, err, .. } = sigmabus(folder.path(), &["rules", "list", "--mapping", "bad.yml", "rule.yml"]);
     assert_eq!(code, 3);
     assert!(err.contains("did you mean `field_name_mapping`?") && err.contains("1 error in mappings"), "{err}");
-    let (code, out, err) = sigmabus(folder.path(), &["rules", "explain", "rule.yml"]);
+    let Ran { code, out, err } = sigmabus(folder.path(), &["rules", "explain", "rule.yml"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("b = 1"), "{out}");
-    let (code, _, err) = sigmabus(folder.path(), &["rules", "explain", "--mapping", "none.yml", "rule.yml"]);
+    let Ran { code, err, .. } = sigmabus(folder.path(), &["rules", "explain", "--mapping", "none.yml", "rule.yml"]);
     assert_eq!(code, 2);
     assert!(err.contains("none.yml: no such file"), "{err}");
 }

@@ -217,6 +217,148 @@ fn records_stored_in_clear_are_masked_when_they_are_scanned() {
 }
 
 #[test]
+fn rules_on_tags_are_checked_explained_listed_and_tested_with_maps() {
+    let folder = configured();
+    fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    let rule = "title: Hot\nlogsource: {product: modbus}\ndetection:\n  s: {tag.temperature|gt: 80}\n  condition: s\n";
+    fs::write(elsewhere.join("good.yml"), rule).unwrap();
+    fs::write(elsewhere.join("bad.yml"), rule.replace("tag.temperature", "tag.temprature")).unwrap();
+    let run = |args: &[&str]| sigmabus(&elsewhere, args);
+    for command in ["check", "explain", "list"] {
+        let good = run(&["rules", command, "--config", "../sigmabus.yml", "good.yml"]);
+        assert_eq!(good.code, 0, "{command}: {}", good.err);
+        assert!(!good.err.contains("unknown-field"), "{command}: {}", good.err);
+        // Without a configuration nobody knows which tags there are.
+        assert_eq!(run(&["rules", command, "bad.yml"]).code, 0, "{command}");
+    }
+    for command in ["check", "explain"] {
+        let bad = run(&["rules", command, "--config", "../sigmabus.yml", "bad.yml"]);
+        assert_eq!(bad.code, 3, "{command}");
+        assert!(
+            bad.err.contains("unknown-field") && bad.err.contains("did you mean `tag.temperature`?"),
+            "{command}: {}",
+            bad.err
+        );
+    }
+    let of_capture = format!("  - {{name: read of the wire, capture: {}, findings: [Hot]}}\n", capture());
+    let cases =
+        "cases:\n  - {name: told, records: [{tag.temperature: 90.1}, {tag.temperature: 20}], findings: [Hot]}\n";
+    let test = |maps: &str, rule: &str| {
+        fs::write(elsewhere.join("test.yml"), format!("{maps}rules: [{rule}]\n{cases}{of_capture}")).unwrap();
+        run(&["rules", "test", "test.yml"])
+    };
+    let passed = test("maps: [../thermometer.yml]\n", "good.yml");
+    assert_eq!(passed.code, 0, "{}", passed.out);
+    assert!(passed.out.contains("2 cases passed, 0 failed"), "{}", passed.out);
+    assert_eq!(test("", "good.yml").code, 1, "without a map a capture has no tags");
+    let unknown = test("maps: [../thermometer.yml]\n", "bad.yml");
+    assert_eq!(unknown.code, 3);
+    assert!(unknown.out.contains("did you mean `tag.temperature`?"), "{}", unknown.out);
+    let missing = test("maps: [../no.yml]\n", "good.yml");
+    assert_eq!(missing.code, 4);
+    assert!(missing.out.contains("cannot read"), "{}", missing.out);
+}
+
+/// What another tool would have logged of a login with `abcdef` (97 to 102) at register 31, and of the device's answer to
+/// a read of it: by name of the format, with what of it shows the secret.
+fn logins() -> Vec<(&'static str, String)> {
+    let ends = r#""id.orig_h":"10.0.2.15","id.orig_p":49201,"id.resp_h":"10.0.2.24","id.resp_p":502,"tid":7,"unit":10"#;
+    let zeek = |rest: &str| format!("{{\"ts\":1616490133.5,\"uid\":\"C1\",{ends},{rest}}}\n");
+    let eve = |request: &str, response: &str| {
+        format!(
+            r#"{{"timestamp":"2021-03-23T09:02:13.755Z","event_type":"modbus","src_ip":"10.0.2.15","src_port":49201,"dest_ip":"10.0.2.24","dest_port":502,"proto":"TCP","payload":"YWJjZGVm","modbus":{{"id":1,"request":{{"transaction_id":7,"protocol_id":0,"unit_id":10,{request}}},"response":{{"transaction_id":7,"protocol_id":0,"unit_id":10,{response}}}}}}}"#
+        ) + "\n"
+    };
+    let columns = "frame.time_epoch,ip.src,ip.dst,tcp.srcport,tcp.dstport,mbtcp.trans_id,mbtcp.unit_id,modbus.func_code,modbus.reference_num,modbus.word_cnt,modbus.regval_uint16,tcp.payload";
+    let packet =
+        r#""frame":{"frame_frame_time_epoch":"1616490133.5"},"ip":{"ip_ip_src":"10.0.2.24","ip_ip_dst":"10.0.2.15"}"#;
+    vec![
+        (
+            "ICSNPP",
+            zeek(r#""func":"WRITE_MULTIPLE_REGISTERS","address":31,"quantity":6,"request_values":[97,98,99,100,101,102],"matched":true,"exception_code":"ILLEGAL_DATA_ADDRESS""#),
+        ),
+        (
+            "ICSNPP's answer",
+            zeek(r#""func":"READ_HOLDING_REGISTERS","address":31,"quantity":6,"response_values":[97,98,99,100,101,102],"matched":true"#),
+        ),
+        (
+            "ICSNPP's masks",
+            zeek(r#""func":"MASK_WRITE_REGISTER","request_response":"REQUEST","address":31,"and_mask":0,"or_mask":97"#),
+        ),
+        ("ICSNPP's part", zeek(r#""func":"WRITE_MULTIPLE_REGISTERS","address":31,"request_values":[97,98,99,100,101,102],"matched":false"#)),
+        ("ICSNPP, broken", zeek(r#""func":"WRITE_MULTIPLE_REGISTERS","address":31,"quantity":6,"request_values":[97,98]"#).replace("10.0.2.24", "plc") + "{\"a\":\"secret: none\"}\n"),
+        (
+            "Suricata",
+            eve(
+                r#""function_raw":16,"write":{"address":31,"quantity":6,"data":"\u0000a\u0000b\u0000c\u0000d\u0000e\u0000f"}"#,
+                r#""function_raw":16,"write":{"address":31,"data":6}"#,
+            ),
+        ),
+        ("Suricata's bytes", eve(r#""function_raw":90,"data":"\u0001#abcdef""#, r#""function_raw":90,"data":"\u0001\\xfeabcdef""#)),
+        ("columns of tshark", format!("{columns}\n1616490133.5,10.0.2.15,10.0.2.24,49201,502,7,10,16,31,6,\"[97,98,99,100,101,102]\",00:61:00:62\n")),
+        (
+            "tshark",
+            format!(
+                r#"{{"timestamp":"1","layers":{{{packet},"tcp":{{"tcp_tcp_srcport":"502","tcp_tcp_dstport":"49201","tcp_tcp_payload":"00:61:00:62"}},"mbtcp":{{"mbtcp_mbtcp_trans_id":"7","mbtcp_mbtcp_unit_id":"10"}},"modbus":{{"modbus_modbus_func_code":"3","text":["Register 31 (UINT16): 97"],"Register 31 (UINT16): 97":{{"modbus.regval_uint16":"97"}},"modbus_modbus_regval_uint16":["97","98"]}},"data":{{"data_data_data":"00610062"}}}}}}"#
+            ) + "\n",
+        ),
+        ("CSV", "EventTime;modbus.server;modbus.unit_id;modbus.kind;modbus.function;modbus.address;modbus.values;modbus.text\n2021-03-23T09:02:13Z;10.0.2.24;10;query;16;31;[97,98,99];abc\n".to_owned()),
+        ("less of a CSV", "EventTime,modbus.function,modbus.values\n2021-03-23T09:02:13Z,16,\"97, 98\"\n".to_owned()),
+    ]
+}
+
+#[test]
+fn no_log_of_another_tool_shows_a_secret() {
+    let folder = configured();
+    let rule = "title: any\nlevel: high\nlogsource: {product: modbus}\ndetection: {s: {modbus.function|exists: true}, condition: s}\n";
+    fs::write(folder.path().join("any.yml"), rule).unwrap();
+    let shown = ["abc", "97,98", "97, 98", "[97", ":97", "\"97", "98]", "6162", "0061", "00:61", "\\u0000a", "YWJj"];
+    for (name, log) in logins() {
+        fs::write(folder.path().join("log"), &log).unwrap();
+        for args in [
+            &["decode", "log"][..],
+            &["decode", "--naming", "nxlog", "log"],
+            &["scan", "-r", "any.yml", "--emit", "records,findings,alerts", "--format", "json", "log"],
+            &["scan", "-r", "any.yml", "log"],
+        ] {
+            let ran = sigmabus(folder.path(), args);
+            assert_eq!(ran.code, 0, "{name}: {}", ran.err);
+            let all = ran.out.clone() + &ran.err;
+            let seen: Vec<&&str> = shown.iter().filter(|secret| all.contains(**secret)).collect();
+            assert!(seen.is_empty(), "{name} {args:?}: {seen:?} in {all}");
+            assert!(all.contains("secret:") || args.len() != 2, "{name}: {all}");
+        }
+    }
+}
+
+#[test]
+fn logs_of_other_tools_have_tags_and_what_is_beside_a_secret() {
+    let folder = configured();
+    let line = |rest: &str| {
+        format!(
+            r#"{{"ts":1616490133.5,"id.orig_h":"10.0.2.15","id.orig_p":49201,"id.resp_h":"10.0.2.24","id.resp_p":502,"tid":7,"unit":10,{rest}}}"#
+        ) + "\n"
+    };
+    let read =
+        line(r#""func":"READ_HOLDING_REGISTERS","address":4,"quantity":1,"response_values":[901],"matched":true"#);
+    let both = line(
+        r#""func":"WRITE_MULTIPLE_REGISTERS","address":29,"quantity":3,"request_values":[7,8,97],"matched":false"#,
+    );
+    fs::write(folder.path().join("log"), read + &both).unwrap();
+    let ran = sigmabus(folder.path(), &["decode", "log"]);
+    let records: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records[1]["tag.temperature"], 90.1, "{}", ran.out);
+    // By its own names, too, since the line touches no secret.
+    assert_eq!(records[0]["response_values"][0], 901);
+    assert_eq!((&records[2]["modbus.values"][0], &records[2]["modbus.values"][1]), (&7.into(), &8.into()));
+    let mark = records[2]["modbus.values"][2].as_str().unwrap();
+    assert!(mark.starts_with("secret:"));
+    assert!(records[2]["request_values"].as_str().unwrap().starts_with("secret:"));
+    assert_eq!(records[2]["address"], 29);
+}
+
+#[test]
 fn mistakes_end_the_run_with_their_places() {
     let folder = configured();
     let name: PathBuf = folder.path().join("thermometer.yml");

@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use sigmabus::detect::{Carry, Correlator, Explainer, Machine, RuleIx, Scratch, naive};
 use sigmabus::record::{LogPlan, LogRecord, Slots};
 use sigmabus::sigma::ir::Rule;
-use sigmabus::sigma::{self, Diagnostic, Loaded, Options, SchemaFields, SourceText};
+use sigmabus::sigma::{self, Diagnostic, Loaded, Mappings, Options, SchemaFields, SourceText};
 use sigmabus::time::Span;
 use std::sync::Arc;
 
@@ -19,15 +19,59 @@ pub const EVENTS: [&str; 4] = [
     r#"{"F":"","a":null,"message":"mimikatz","modbus":{"values":[1,2,65535],"function":8}}"#,
 ];
 
-/// Loads and checks a file of rules. Every problem points into the text and can be drawn; what is left compiles, or is refused
-/// with a reason; and the machine finds in `events` what is true.
-pub fn check(bytes: &[u8], events: &[&str]) {
-    let options = Options {
+/// Rules with every part that a mapping can change.
+const MAPPED: &str = r#"title: Texts and numbers
+name: a
+logsource: {category: c, product: windows, service: s}
+tags: [attack.t0846]
+detection:
+  s: {F|contains: ['a*b', 'x%admins%'], G: [1, null, true], a|expand: '%admins%', H|fieldref: F}
+  t: [mimikatz, {F|re: '^a+$'}]
+  condition: s or not t
+sigmabus: {mask: [F]}
+---
+title: Ours
+logsource: {product: modbus}
+detection: {s: {modbus.function: 5, src_ip|cidr: 10.0.0.0/8}, condition: s}
+---
+title: Several
+correlation: {type: value_count, rules: [a], group-by: [F], timespan: 1m, condition: {field: G, gte: 2}}
+"#;
+
+/// Reads a mapping. What is wrong with it points into the text and can be drawn; rules that go through a good one are refused
+/// with a reason, or are rules like any other.
+pub fn check_mapping(bytes: &[u8], events: &[&str]) {
+    let source = SourceText::new("mapping.yml", bytes);
+    let mapping = match sigma::read_mapping(&source) {
+        Ok(mapping) => mapping,
+        Err(diagnostics) => {
+            assert!(!diagnostics.is_empty());
+            let loaded = Loaded { diagnostics, sources: vec![source], ..Loaded::default() };
+            return check_problems(bytes, &loaded);
+        }
+    };
+    let options = Options { mappings: Mappings::new(vec![mapping]), ..options() };
+    let loaded = sigma::check([SourceText::new("rule.yml", MAPPED.as_bytes())], &options);
+    check_problems(MAPPED.as_bytes(), &loaded);
+    let mut slots = Slots::new();
+    // What a mapping makes may be more than the matcher's bounds allow, which it says.
+    if let (Ok(machine), true) = (Machine::compile(&loaded.ruleset.rules, &mut slots), bytes.len() <= HELD_TO_THE_TRUTH) {
+        agree(&machine, &loaded.ruleset.rules, slots, events.iter().copied());
+    }
+}
+
+fn options() -> Options {
+    Options {
         placeholders: [("admins".to_owned(), vec!["alice".to_owned(), "b*b".to_owned()])].into(),
         fields: Some(Arc::new(SchemaFields)),
         ..Options::default()
-    };
-    let loaded = sigma::check([SourceText::new("rule.yml", bytes)], &options);
+    }
+}
+
+/// Loads and checks a file of rules. Every problem points into the text and can be drawn; what is left compiles, or is refused
+/// with a reason; and the machine finds in `events` what is true.
+pub fn check(bytes: &[u8], events: &[&str]) {
+    let loaded = sigma::check([SourceText::new("rule.yml", bytes)], &options());
     check_problems(bytes, &loaded);
     let rules = &loaded.ruleset.rules;
     for rule in rules {

@@ -127,6 +127,9 @@ pub struct ExplainArgs {
     /// Mappings
     #[command(flatten)]
     pub mappings: MappingArgs,
+    /// Configuration
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Take the event from this capture
     #[arg(long, value_name = "FILE", requires = "frame", conflicts_with = "event")]
     pub capture: Option<PathBuf>,
@@ -170,6 +173,14 @@ pub struct RuleArgs {
     /// Scores, scoreboards, device maps and ports [default: sigmabus.yml here, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// What rules may rely on beside themselves.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// Its device maps, placeholders and mappings count [default: sigmabus.yml here, if there is one]
+    #[arg(long = "config", value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 /// Which mappings rules go through.
@@ -363,6 +374,9 @@ pub enum RulesCommand {
         /// Mappings
         #[command(flatten)]
         mappings: MappingArgs,
+        /// Configuration
+        #[command(flatten)]
+        config: ConfigArgs,
         /// How to print them: text goes to standard error, the others to standard output
         #[arg(long, value_enum, default_value = "text")]
         format: CheckFormat,
@@ -399,6 +413,9 @@ pub enum RulesCommand {
         /// Mappings
         #[command(flatten)]
         mappings: MappingArgs,
+        /// Configuration
+        #[command(flatten)]
+        config: ConfigArgs,
         /// Output
         #[command(flatten)]
         format: FormatArgs,
@@ -460,6 +477,8 @@ pub enum Emit {
     Alerts,
     /// Every rule that a record or a group of records satisfied
     Findings,
+    /// The score of an entity, each time a finding changes it
+    Scores,
     /// Every record
     Records,
 }

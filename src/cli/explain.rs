@@ -27,7 +27,7 @@ const SHOWN: usize = 120;
 
 /// Prints each rule that was asked for, with its answers for each event.
 pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(None)?;
+    let config = Config::load(args.config.file.as_deref())?;
     let asked = Asked::read(&args.rule, &args.mappings, &config)?;
     let events = events(args, &config)?;
     let mut text = String::new();
@@ -100,8 +100,9 @@ fn events(args: &ExplainArgs, config: &Config) -> Result<Option<Vec<Vec<u8>>>, F
         (None, Some(event)) => (event.display().to_string(), event_line(event)?),
         (None, None) => return Ok(None),
     };
-    let maps = Arc::clone(&config.maps);
-    let wanted = Wanted { ports: args.ports.clone(), records: Some(Naming::Native), maps, ..Wanted::default() };
+    let (ports, records) = (args.ports.clone(), Some(Naming::Native));
+    let wanted =
+        Wanted { ports, records, maps: Arc::clone(&config.maps), assets: config.assets(), ..Wanted::default() };
     let plan = Arc::new(Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?);
     let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
     let input = Input { name: name.as_str().into(), unit };

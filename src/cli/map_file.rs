@@ -1,10 +1,13 @@
 //! A device map as it is written: one YAML file for each type of device.
 
-use super::node::{Fields, boolean, integer, list, number, refuse_twice, text, word, wrong_type, wrong_value};
+use super::node::{
+    Fields, boolean, elements, integer, list, number, range, refuse_twice, text, word, wrong_type, wrong_value,
+};
 use crate::modbus::Table;
-use crate::record::maps::{Form, Order, Packing, Register, Safe, Scale};
+use crate::record::maps::{Form, Map, Order, Packing, Register, Safe, Scale};
 use crate::sigma::diagnostic::{Diagnostic, Problem, Problems, Refusal, Span, short};
 use crate::sigma::yaml::{self, Kind, Node};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// The keys of a register.
@@ -64,38 +67,49 @@ struct Placed {
     address: Span,
 }
 
-/// Reads the registers of a map.
+/// Reads a map; to which devices it applies, the configuration says.
 ///
 /// # Errors
 /// All that is wrong with the file, in the order of its lines.
-pub(super) fn read(file: &Arc<str>, source: &str) -> Result<Vec<Register>, Vec<Diagnostic>> {
+pub(super) fn read(file: &Arc<str>, source: &str) -> Result<Map, Vec<Diagnostic>> {
     let mut problems = Problems::default();
-    let registers = understand(source, &mut problems);
+    let map = understand(source, &mut problems);
     let found = problems.locate(file, source);
-    if found.is_empty() { Ok(registers) } else { Err(found) }
+    if found.is_empty() { Ok(map) } else { Err(found) }
 }
 
-fn understand(source: &str, problems: &mut Problems) -> Vec<Register> {
+fn understand(source: &str, problems: &mut Problems) -> Map {
     let documents = yaml::parse(source, problems);
     let root = match documents.as_slice() {
         [root] => root,
-        [] if problems.errors() > 0 => return Vec::new(),
+        [] if problems.errors() > 0 => return Map::default(),
         [] => {
             problems.push(Problem::error("missing-key", Span::new(0, 0), "a device map needs `registers`"));
-            return Vec::new();
+            return Map::default();
         }
         [_, second, ..] => {
             problems.push(Problem::error("too-many-documents", second.span, "a device map is one document"));
-            return Vec::new();
+            return Map::default();
         }
     };
-    let Some(fields) = Fields::of(root, &["registers"], "a device map", problems) else { return Vec::new() };
-    let Some(node) = problems.keep(fields.need("registers", "a device map")) else { return Vec::new() };
-    let Some(items) = problems.keep(list(node, "`registers`")) else { return Vec::new() };
+    let Some(fields) = Fields::of(root, &["registers", "secret_files"], "a device map", problems) else {
+        return Map::default();
+    };
+    let Some(node) = problems.keep(fields.need("registers", "a device map")) else { return Map::default() };
+    let Some(items) = problems.keep(list(node, "`registers`")) else { return Map::default() };
     let placed: Vec<Placed> = items.iter().filter_map(|item| register(item, problems)).collect();
     refuse_twice(placed.iter().map(|placed| (&*placed.register.name, placed.name)), problems);
     refuse_overlaps(&placed, problems);
-    placed.into_iter().map(|placed| placed.register).collect()
+    let registers = placed.into_iter().map(|placed| placed.register).collect();
+    let secret_files = fields.get("secret_files").map(|node| secret_files(node, problems)).unwrap_or_default();
+    Map { registers, secret_files, ..Map::default() }
+}
+
+/// File numbers and ranges of them: `[4, 7-9]`.
+fn secret_files(node: &Node<'_>, problems: &mut Problems) -> Vec<RangeInclusive<u16>> {
+    let Some(items) = problems.keep(elements(node, "a file's number")) else { return Vec::new() };
+    let ranges = items.iter().filter_map(|item| problems.keep(range(item, "file", u16::MAX.into())));
+    ranges.map(|files| *files.start() as u16..=*files.end() as u16).collect()
 }
 
 fn register(node: &Node<'_>, problems: &mut Problems) -> Option<Placed> {
@@ -322,6 +336,7 @@ mod tests {
             "register: []".into(),
             "registers: [".into(),
             "registers: []\n---\nregisters: []\n".into(),
+            "registers: []\nsecret_files: [4, 70000, 9-7, {}]\n".into(),
             register("name: a"),
             register("address: 5"),
             register("name: a b, address: 5"),

@@ -82,6 +82,21 @@ pub(super) fn integer(node: &Node<'_>, what: &str, range: RangeInclusive<i64>) -
     })
 }
 
+/// A whole number from 0 to `highest`, or a range of them: `1-8`.
+pub(super) fn range(node: &Node<'_>, what: &str, highest: i64) -> Result<RangeInclusive<i64>, Refusal> {
+    if let Kind::Scalar(scalar) = &node.kind
+        && let Some((first, last)) = scalar.text.split_once('-')
+    {
+        let end = |text: &str| text.trim().parse::<i64>().ok().filter(|end| (0..=highest).contains(end));
+        return match end(first).zip(end(last)).filter(|(first, last)| first <= last) {
+            Some((first, last)) => Ok(first..=last),
+            None => Err(wrong_value(node, format!("expected a range of {what}s from 0 to {highest}, such as 1-8"))),
+        };
+    }
+    let only = integer(node, &format!("a {what}"), 0..=highest)?;
+    Ok(only..=only)
+}
+
 /// A number.
 pub(super) fn number(node: &Node<'_>, what: &str) -> Result<f64, Refusal> {
     let number = match &node.kind {

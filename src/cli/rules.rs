@@ -1,6 +1,6 @@
 //! `sigmabus rules`: look at rules without running them.
 
-use super::args::{Format, FormatArgs, MappingArgs, RulesCommand};
+use super::args::{ConfigArgs, Format, FormatArgs, MappingArgs, RulesCommand};
 use super::config::Config;
 use super::outcome::{Failure, Outcome};
 use super::{explain, format_for_stdout, mapping_files, rule_files, rules_check, rules_test, skeleton};
@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 /// Runs a subcommand.
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
-        RulesCommand::Check { paths, mappings, format, fail_on } => {
-            rules_check::run(&loaded(&paths, &mappings, rule_files::check)?, format, fail_on)
+        RulesCommand::Check { paths, mappings, config, format, fail_on } => {
+            rules_check::run(&loaded(&paths, &mappings, &config, rule_files::check)?, format, fail_on)
         }
         RulesCommand::Explain(args) => explain::run(&args),
         RulesCommand::New { correlation } => skeleton::run(correlation),
         RulesCommand::Test { paths, mappings, format } => rules_test::run(&paths, &mappings, format),
-        RulesCommand::List { paths, mappings, format } => list(&paths, &mappings, &format),
+        RulesCommand::List { paths, mappings, config, format } => list(&paths, &mappings, &config, &format),
         RulesCommand::Mappings { name } => shipped(name.as_deref()),
         RulesCommand::Placeholders { config, format } => placeholders(config.as_deref(), &format),
         RulesCommand::Fields { config, format } => fields(config.as_deref(), &format),
@@ -34,10 +34,11 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
 fn loaded(
     paths: &[PathBuf],
     mappings: &MappingArgs,
+    config: &ConfigArgs,
     read: fn(Vec<SourceText>, &Config, Mappings) -> Loaded,
 ) -> Result<Loaded, Failure> {
     let files = if paths.is_empty() { rule_files::builtin() } else { rule_files::read(paths)? };
-    let config = Config::load(None)?;
+    let config = Config::load(config.file.as_deref())?;
     let mappings = mapping_files::load(mappings, &config)?;
     Ok(read(files, &config, mappings))
 }
@@ -59,8 +60,13 @@ fn shipped(name: Option<&str>) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn list(paths: &[PathBuf], mappings: &MappingArgs, format: &FormatArgs) -> Result<Outcome, Failure> {
-    let loaded = loaded(paths, mappings, rule_files::understand_by)?;
+fn list(
+    paths: &[PathBuf],
+    mappings: &MappingArgs,
+    config: &ConfigArgs,
+    format: &FormatArgs,
+) -> Result<Outcome, Failure> {
+    let loaded = loaded(paths, mappings, config, rule_files::understand_by)?;
     let rules = loaded.ruleset.rules.iter().map(|rule| (&rule.meta, "detection"));
     let correlations = loaded.ruleset.correlations.iter().map(|rule| (&rule.meta, "correlation"));
     let mut all: Vec<(&Meta, &str)> = rules.chain(correlations).collect();

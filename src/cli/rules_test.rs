@@ -1,11 +1,11 @@
 //! `sigmabus rules test`: do rules find what they should, and nothing else?
 
 use super::args::{MappingArgs, TestFormat};
-use super::config::Config;
+use super::config::{Config, maps_of_files};
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use super::{mapping_files, outcome, rule_files};
-use crate::pipeline::{Case, Coverage, Given, Plan, Test, TestError, looks_like_tests, read_tests};
+use crate::pipeline::{Case, Coverage, Given, Plan, Test, TestError, Wanted, looks_like_tests, read_tests};
 use crate::sigma::{Mappings, Severity};
 use crate::sink::plain;
 use serde_json::json;
@@ -104,7 +104,11 @@ impl Report {
     }
 
     fn test(&mut self, file: &str, test: &Test) {
-        let loaded = match test.load_by(&self.mappings) {
+        let maps = match maps_of_files(&test.maps()) {
+            Ok(maps) => Arc::new(maps),
+            Err(why) => return self.note(file, "maps", Verdict::Unreadable(why.trim_end().to_owned())),
+        };
+        let loaded = match test.load_by(&self.mappings, &maps) {
             Ok(loaded) => loaded,
             Err(error) => return self.note(file, "rules", unreadable(&error)),
         };
@@ -125,7 +129,7 @@ impl Report {
         let ruleset = loaded.ruleset;
         let cases = test.cases(&ruleset);
         self.coverage.add(&ruleset);
-        match Plan::compile(ruleset, test.wanted()) {
+        match Plan::compile(ruleset, Wanted { maps, ..test.wanted() }) {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 cases.iter().for_each(|case| self.case(file, case, &plan));

@@ -57,6 +57,7 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
 
 /// What the configuration and the command line ask for; ports of the command line go before those of the file.
 pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wanted {
+    let assets = config.assets();
     Wanted {
         ports: if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() },
         points: config.points,
@@ -67,6 +68,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         sources: Sources::Unknown,
         times: config.times,
         maps: config.maps,
+        assets,
         register_changes: traffic.register_changes,
     }
 }

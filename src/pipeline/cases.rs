@@ -12,8 +12,9 @@ use super::{RunError, Wanted};
 use crate::alert::Alert;
 use crate::capture::{self, Opened};
 use crate::detect::{Catalogue, Finding, Input};
+use crate::record::maps::Maps;
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
-use crate::sigma::{self, Loaded, Mapping, Mappings, Options, SchemaFields, Severity, SourceText};
+use crate::sigma::{self, Loaded, MappedFields, Mapping, Mappings, Options, SchemaFields, Severity, SourceText};
 use crate::sink::Sink;
 use crate::time::Timestamp;
 use serde::Deserialize;
@@ -81,6 +82,8 @@ struct Written {
     logsource: Option<WrittenSource>,
     logsource_fields: Option<[String; 3]>,
     mapping: Option<OneOrMore>,
+    #[serde(default)]
+    maps: Vec<PathBuf>,
     warns: Option<Vec<String>>,
     refused: Option<String>,
     #[serde(default)]
@@ -244,14 +247,22 @@ impl Test {
     /// # Errors
     /// When a rule file cannot be read.
     pub fn load(&self) -> Result<Loaded, TestError> {
-        self.load_by(&Mappings::default())
+        self.load_by(&Mappings::default(), &Maps::default())
     }
 
-    /// Reads its rules, which go through these mappings and those that it names.
+    /// The device maps that it names. Whoever reads them gives them to [`load_by`](Self::load_by), and to the plan for its
+    /// [cases](Self::cases) beside what it [wants](Self::wanted).
+    #[must_use]
+    pub fn maps(&self) -> Vec<PathBuf> {
+        self.written.maps.iter().map(|path| self.beside(path)).collect()
+    }
+
+    /// Reads its rules, which go through these mappings and those that it names; where there are maps, they may ask for
+    /// no other tags.
     ///
     /// # Errors
     /// When a rule file cannot be read, or a mapping cannot be used.
-    pub fn load_by(&self, mappings: &Mappings) -> Result<Loaded, TestError> {
+    pub fn load_by(&self, mappings: &Mappings, maps: &Maps) -> Result<Loaded, TestError> {
         let mut sources = Vec::new();
         for path in &self.written.rules {
             let path = self.beside(path);
@@ -266,7 +277,11 @@ impl Test {
         let options = Options {
             placeholders: self.written.placeholders.clone(),
             mappings: mappings.and(self.mappings()?),
-            fields: Some(Arc::new(SchemaFields)),
+            fields: Some(if maps.is_empty() {
+                Arc::new(SchemaFields)
+            } else {
+                Arc::new(MappedFields(Arc::clone(maps.tags())))
+            }),
         };
         Ok(sigma::load(sources, &options))
     }
@@ -389,7 +404,7 @@ impl Case {
         };
         let unknown = |_: &[u8]| RunError::Input(io::Error::other("neither a capture nor a log"));
         let unit = unit_of(&opened).map_err(unknown)?;
-        let mut run = Run::new(plan, threads, &(), Emits { alerts: false, findings: true });
+        let mut run = Run::new(plan, threads, &(), Emits { findings: true, ..Emits::default() });
         let mut heard = Heard::default();
         run.input(Input { name: self.name.as_str().into(), unit }, opened, None, &mut heard)?;
         let warnings = run.finish(&mut heard).map_err(RunError::Output)?.warnings;

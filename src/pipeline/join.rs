@@ -35,6 +35,8 @@ pub(super) struct Joiner {
     counts: [u64; Format::ALL.len()],
     tables: u64,
     nxlog: u64,
+    /// An answer that is told in several lines, the line it began in, and its number.
+    held: Option<(Told, String, u64)>,
     /// The last time that a line told.
     last: Timestamp,
 }
@@ -56,6 +58,7 @@ impl Joiner {
             counts: Default::default(),
             tables: 0,
             nxlog: 0,
+            held: None,
             last: Timestamp::default(),
         }
     }
@@ -88,6 +91,7 @@ impl Joiner {
             }
         } else if nxlog::is_form(line) {
             self.nxlog += 1;
+            self.release();
             match nxlog::read(line) {
                 Ok(Some(message)) => self.message(&message, number),
                 Ok(None) => problems.note(number, "no record in NXLog's form"),
@@ -100,32 +104,64 @@ impl Joiner {
         Ok(&self.evidence)
     }
 
-    /// Ends the input.
-    pub(super) fn end(&mut self, problems: &mut Problems, last: u64) {
+    /// Ends the input; gives what was not told yet.
+    pub(super) fn end(&mut self, problems: &mut Problems, last: u64) -> &Evidence {
+        self.evidence.clear();
         if let Err(error) = self.rows.end() {
             problems.note(last, error);
+        }
+        self.release();
+        problems.merge(&std::mem::take(&mut self.evidence.problems));
+        &self.evidence
+    }
+
+    /// Tells the answer that was held back: no line to come belongs to it.
+    fn release(&mut self) {
+        if let Some((told, line, number)) = self.held.take() {
+            self.told(&told, line.as_bytes(), number);
         }
     }
 
     /// A JSON line that may tell of messages.
     fn foreign(&mut self, line: &[u8], number: u64) {
         match foreign::read(line, &self.ports) {
-            Ok(Some((format, messages))) => {
+            Ok(Some((format, mut messages))) => {
                 if let Some(count) = self.counts.get_mut(format as usize) {
                     *count += 1;
+                }
+                let hidden = self.judge.hide_own(line, &mut messages);
+                let line = hidden.as_deref().map_or(line, str::as_bytes);
+                if let ([told], Some((held, ..))) = (messages.as_slice(), &mut self.held)
+                    && held.absorb(told)
+                {
+                    return self.as_it_stands(line, number);
+                }
+                self.release();
+                if let [told] = messages.as_slice()
+                    && told.one_object
+                {
+                    self.held = Some((told.clone(), String::from_utf8_lossy(line).into_owned(), number));
+                    return;
                 }
                 // A rule for the line's own names finds it once, however many messages it tells of.
                 let own = std::iter::once(line).chain(std::iter::repeat(&b"{}"[..]));
                 messages.iter().zip(own).for_each(|(told, own)| self.told(told, own, number));
             }
             other => {
-                let order = Order { number, phase: Phase::Frame, shard: 0 };
-                self.judge.as_it_stands(line, order, &mut self.evidence);
+                let hidden = other.as_ref().err().and_then(|_| self.judge.hide_own(line, &mut []));
+                let line = hidden.as_deref().map_or(line, str::as_bytes);
+                self.release();
+                self.as_it_stands(line, number);
                 if let Err(error) = other {
                     self.evidence.problems.note(number, error);
                 }
             }
         }
+    }
+
+    fn as_it_stands(&mut self, line: &[u8], number: u64) {
+        let order = Order { number, phase: Phase::Frame, shard: 0 };
+        self.judge.as_it_stands(line, order, &mut self.evidence);
     }
 
     fn told(&mut self, told: &Told, line: &[u8], number: u64) {
@@ -140,8 +176,8 @@ impl Joiner {
             input: *input,
             frame: told.frame.unwrap_or(number),
             time: *last,
-            mac: None,
-            vlan: [u16::MAX; 2],
+            mac: told.mac,
+            vlan: told.vlan,
             tcp_flags: told.tcp_flags.unwrap_or_default(),
         };
         let mut wrong = None;

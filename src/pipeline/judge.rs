@@ -5,9 +5,12 @@ use super::plan::{Naming, Plan};
 use super::summary::{Records, Room, Summary};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message, Status};
+use crate::record::assets::{Lookup, Parties};
 use crate::record::foreign::{self, Told};
 use crate::record::json::write_fields;
-use crate::record::{Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, nxlog, schema};
+use crate::record::{
+    Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, name_parties, nxlog, schema,
+};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -29,6 +32,8 @@ pub(super) struct Judge {
     records: Records,
     /// What was seen of devices before; lent by the engine to the one judge that sees all messages.
     memory: Option<Memory>,
+    /// What clients and servers are called, where anything is.
+    lookup: Option<Lookup>,
     /// The record of a message that a log of another tool tells of.
     told: Vec<u8>,
     /// Lines of tshark that only announce a packet.
@@ -40,6 +45,7 @@ impl Judge {
     pub(super) fn new(plan: Arc<Plan>) -> Self {
         Self {
             scratch: Scratch::new(),
+            lookup: Lookup::new(&plan.assets),
             plan,
             arena: Bump::new(),
             lines: LineWriter::new(),
@@ -63,19 +69,16 @@ impl Judge {
     /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.arena.reset();
-        let Self { plan, scratch, arena, lines, records, memory, .. } = self;
+        let Self { plan, scratch, arena, lines, records, memory, lookup, .. } = self;
+        let parties = lookup.as_mut().map(|lookup| lookup.of(message));
+        let record = Record::new(message, &plan.slots, arena).between(parties.as_ref());
         let mut bench = Bench { plan, scratch, lines, records, order, evidence };
         let Some(memory) = memory else {
-            return bench.judge(&Record::new(message, &plan.slots, arena));
+            return bench.judge(&record);
         };
         let recall = memory.see(message, arena);
-        bench.judge(&Record::new(message, &plan.slots, arena).with(&recall));
-        for number in 0..memory.changes() {
-            let Some(recall) = memory.change(number, arena) else { break };
-            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
-            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
-            bench.judge(&Record::new(&told, &plan.slots, arena).with(&recall));
-        }
+        bench.judge(&record.with(&recall));
+        bench.judge_changes(message, parties.as_ref(), memory, arena);
     }
 
     /// Judges a line of a log. One of another tool's form is left to be joined; an unreadable one is a problem.
@@ -110,6 +113,8 @@ impl Judge {
         std::str::from_utf8(line)?;
         let hidden = if plan.maps.has_secrets() { hide_secrets(line, &plan.maps, &self.arena) } else { None };
         let line = hidden.as_deref().unwrap_or(line);
+        let named = self.lookup.as_mut().and_then(|lookup| name_parties(line, lookup));
+        let line = named.as_deref().unwrap_or(line);
         let record = LogRecord::read(line, &plan.log, &self.arena)?;
         if take == Take::Own && (nxlog::is_form(line) || foreign::is_form(line)) {
             evidence.begin(order, None, order.number);
@@ -137,8 +142,30 @@ impl Judge {
         Ok(())
     }
 
-    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line.
+    /// Judges a message that `line` of another tool tells of, by our names for it and by those of the line, and after it
+    /// the changes of registers that it shows.
+    ///
+    /// # Errors
+    /// When the line is no record.
     pub(super) fn told(
+        &mut self,
+        message: &Message<'_>,
+        told: &Told,
+        line: &[u8],
+        order: Order,
+        evidence: &mut Evidence,
+    ) -> Result<(), LineError> {
+        self.told_alone(message, told, line, order, evidence)?;
+        let Self { plan, scratch, arena, lines, records, memory, lookup, .. } = self;
+        if let Some(memory) = memory {
+            let parties = parties_of(lookup.as_mut(), told);
+            let mut bench = Bench { plan, scratch, lines, records, order, evidence };
+            bench.judge_changes(message, parties.as_ref(), memory, arena);
+        }
+        Ok(())
+    }
+
+    fn told_alone(
         &mut self,
         message: &Message<'_>,
         told: &Told,
@@ -149,7 +176,9 @@ impl Judge {
         self.records.note(told.time, told.direction.map(|_| message.kind));
         self.arena.reset();
         let plan = &*self.plan;
-        let ours = Record::new(message, &plan.slots, &self.arena);
+        let recall = self.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();
+        let parties = parties_of(self.lookup.as_mut(), told);
+        let ours = Record::new(message, &plan.slots, &self.arena).between(parties.as_ref()).with(&recall);
         self.told.clear();
         told.write(&ours, Mask::NONE, &mut self.told);
         Told::write_own(line, &mut self.told)?;
@@ -189,6 +218,11 @@ impl Judge {
         Ok(())
     }
 
+    /// A line of another tool as it may be seen, if that is another: see [`foreign::hide_own`].
+    pub(super) fn hide_own(&self, line: &[u8], messages: &mut [Told]) -> Option<String> {
+        foreign::hide_own(line, messages, &self.plan.maps)
+    }
+
     /// Adds its figures.
     pub(super) fn report(&self, summary: &mut Summary) {
         summary.records.merge(&self.records);
@@ -207,6 +241,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    fn judge_changes(&mut self, message: &Message<'_>, parties: Option<&Parties>, memory: &Memory, arena: &Bump) {
+        let plan = self.plan;
+        for number in 0..memory.changes() {
+            let Some(recall) = memory.change(number, arena) else { break };
+            let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
+            let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
+            self.judge(&Record::new(&told, &plan.slots, arena).between(parties).with(&recall));
+        }
+    }
+
     fn judge(&mut self, record: &Record<'_>) {
         let Self { plan, evidence, lines, .. } = self;
         let message = record.message();
@@ -237,6 +281,11 @@ impl Bench<'_> {
             evidence.object(|out| write_fields(record, mask, out));
         }
     }
+}
+
+/// What client and server of a log line are called.
+fn parties_of<'a>(lookup: Option<&'a mut Lookup>, told: &Told) -> Option<Parties<'a>> {
+    lookup.map(|lookup| lookup.between(told.client.ip, told.server.ip, told.unit_id))
 }
 
 /// Whether it tells of a connection or host; changes of registers are told when they are asked for.

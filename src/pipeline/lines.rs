@@ -2,7 +2,7 @@
 
 use super::RunError;
 use super::captures::Run;
-use super::documents;
+use super::documents::Documents;
 use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::join::Joiner;
@@ -34,7 +34,7 @@ pub(super) struct Chunk {
 
 /// A log, cut into chunks of whole lines.
 pub(super) struct Lines {
-    reader: Box<dyn BufRead + Send>,
+    reader: Documents,
     /// What was read after the last whole line.
     rest: Vec<u8>,
     /// The number of the next line, counted from 1.
@@ -44,7 +44,7 @@ pub(super) struct Lines {
 impl Lines {
     /// The lines of `reader`.
     pub(super) fn new(reader: Box<dyn BufRead + Send>) -> Self {
-        Self { reader, rest: Vec::new(), next: 1 }
+        Self { reader: Documents::new(reader), rest: Vec::new(), next: 1 }
     }
 
     fn fill(&mut self, chunk: &mut Chunk) -> io::Result<bool> {
@@ -145,7 +145,7 @@ impl Run<'_> {
         let mut joiner = Joiner::new(plan, input);
         joiner.remember(engine.lend_memory());
         let mut problems = Problems::default();
-        let mut lines = Lines::new(documents::unfold(reader).map_err(RunError::Input)?);
+        let mut lines = Lines::new(reader);
         let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
@@ -158,7 +158,11 @@ impl Run<'_> {
         for worker in &workers {
             worker.report(engine.summary());
         }
-        joiner.end(&mut problems, lines.next.saturating_sub(1));
+        let unfolded = lines.reader.counters();
+        let rest = joiner.end(&mut problems, lines.next.saturating_sub(1));
+        for entry in rest.entries() {
+            engine.observe(input, rest, entry, sink).map_err(RunError::Output)?;
+        }
         joiner.report(engine.summary());
         engine.keep_memory(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
@@ -168,6 +172,7 @@ impl Run<'_> {
         let summary = engine.summary();
         summary.warn_of(&name, &problems);
         summary.count(Room::Log, [("unreadable lines", problems.count)]);
+        summary.count(Room::Log, unfolded);
         read
     }
 }

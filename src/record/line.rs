@@ -115,8 +115,10 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modbus::{Mbap, Message};
     use crate::net::{Carrier, Endpoint, Transport};
     use crate::record::Slots;
+    use crate::record::assets::{Asset, Assets, Lookup, Weight, Zone};
     use crate::record::json::write_json;
     use crate::record::samples::{SAMPLES, carrier, flow};
     use bumpalo::Bump;
@@ -135,19 +137,40 @@ mod tests {
         ]
     }
 
+    /// Names for both ends, and for one unit behind the server.
+    fn lookup() -> Lookup {
+        let (client, server) = (flow().client.ip.into(), flow().server.ip.into());
+        let asset = |name: &str, network, units: &[u8]| Asset {
+            name: name.into(),
+            networks: vec![network],
+            units: units.iter().map(|unit| *unit..=*unit).collect(),
+            zone: None,
+            weight: Weight::ONE,
+        };
+        let zone = Zone { name: "cell \"1\"".into(), networks: vec![server] };
+        let assets = [asset("hmi", client, &[]), asset("plc", server, &[]), asset("drive", server, &[7])];
+        Lookup::new(&Assets::new(&[zone], &assets).into()).unwrap()
+    }
+
     #[test]
     fn what_is_remembered_is_what_would_be_written() {
-        let (slots, arena, mut writer) = (Slots::new(), Bump::new(), LineWriter::new());
+        let (slots, arena, mut writer, mut lookup) = (Slots::new(), Bump::new(), LineWriter::new(), lookup());
         // Twice, so that everything is once new, once remembered, once displaced.
         for _ in 0..2 {
             for sample in SAMPLES {
                 for (flow, carrier) in conversations() {
                     sample.within(&flow, &carrier, |message| {
-                        let record = Record::new(message, &slots, &arena);
-                        let (mut ours, mut plain) = (Vec::new(), Vec::new());
-                        writer.write(&record, &mut ours);
-                        write_json(&record, &mut plain);
-                        assert_eq!(String::from_utf8(ours).unwrap(), String::from_utf8(plain).unwrap());
+                        for unit_id in [message.mbap.unit_id, 7] {
+                            let message = Message { mbap: Mbap { unit_id, ..message.mbap }, ..*message };
+                            let parties = lookup.of(&message);
+                            let record = Record::new(&message, &slots, &arena);
+                            for record in [record, record.between(Some(&parties))] {
+                                let (mut ours, mut plain) = (Vec::new(), Vec::new());
+                                writer.write(&record, &mut ours);
+                                write_json(&record, &mut plain);
+                                assert_eq!(String::from_utf8(ours).unwrap(), String::from_utf8(plain).unwrap());
+                            }
+                        }
                     });
                 }
             }

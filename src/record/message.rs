@@ -1,6 +1,7 @@
 //! The flat view of a Modbus message.
 
-use super::data::{Data, count, int, maybe, numbers};
+use super::assets::Parties;
+use super::data::{Data, WRITE_SINGLE_COIL, count, int, maybe, numbers};
 use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::veil::{self, Veil};
@@ -18,6 +19,7 @@ pub struct Record<'a> {
     slots: &'a Slots,
     arena: &'a Bump,
     recall: Option<&'a Recall<'a>>,
+    parties: Option<&'a Parties<'a>>,
 }
 
 impl<'a> Record<'a> {
@@ -25,13 +27,19 @@ impl<'a> Record<'a> {
     /// which the caller empties after the record.
     #[must_use]
     pub const fn new(message: &'a Message<'a>, slots: &'a Slots, arena: &'a Bump) -> Self {
-        Self { message, slots, arena, recall: None }
+        Self { message, slots, arena, recall: None, parties: None }
     }
 
     /// The view with what memory and maps add to it.
     #[must_use]
     pub const fn with(self, recall: &'a Recall<'a>) -> Self {
         Self { recall: Some(recall), ..self }
+    }
+
+    /// The view with the names of client and server, if there are assets or zones.
+    #[must_use]
+    pub const fn between(self, parties: Option<&'a Parties<'a>>) -> Self {
+        Self { parties, ..self }
     }
 
     /// The message behind it.
@@ -68,6 +76,7 @@ impl<'a> Record<'a> {
         let message = self.message;
         match group {
             Group::Moment | Group::Ends | Group::Roles | Group::Header => true,
+            Group::Parties => self.parties.is_some_and(|parties| !parties.is_empty()),
             Group::Function => message.kind != Kind::Status || self.tells_change(),
             Group::Exception => matches!(message.body, Body::Exception { .. }),
             Group::Data => !matches!(message.kind, Kind::Exception | Kind::Status) || self.tells_change(),
@@ -126,6 +135,7 @@ impl<'a> Record<'a> {
             Group::Moment => self.moment(native),
             Group::Ends => self.end(native),
             Group::Roles => self.roles(native),
+            Group::Parties => self.parties.map_or(Fact::Absent, |parties| parties.fact(native)),
             Group::Header => self.header(native),
             Group::Function => self.function(native),
             Group::Exception => self.exception(native),
@@ -270,8 +280,13 @@ impl<'a> Record<'a> {
 
     /// Secrets can stand in some of these fields, too.
     fn special(&self, native: Native) -> Fact<'a> {
+        // Function 6 has the same layout, and its value is no switch.
+        if native == Native::OutputValue && self.message.function_code != WRITE_SINGLE_COIL {
+            return Fact::Absent;
+        }
         let fact = special::fact(native, &self.message.body, self.arena);
-        let tells = matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask);
+        let tells =
+            matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask | Native::Records);
         match self.veil().first() {
             Some(hidden) if tells && fact != Fact::Absent => Fact::Text(hidden.mark),
             _ => fact,
@@ -451,6 +466,9 @@ mod tests {
         assert_eq!(says(sample("canopen"), "modbus.query.canopen_general_reference.data"), r#""0102""#);
         assert_eq!(says(sample("user defined"), "modbus.query.function_66.data"), r#""010203""#);
         assert_eq!(says(sample("write coil"), "modbus.query.write_single_coil.output_value"), r#""ON""#);
+        assert_eq!(says(sample("write coil"), "modbus.output_value"), r#""ON""#);
+        let register = Sample { pdu: b"\x06\0\x01\xFF\0", ..sample("write register") };
+        assert_eq!(says(register, "modbus.output_value"), "null");
     }
 
     #[test]
@@ -497,8 +515,10 @@ mod tests {
             });
         }
         let names: Vec<_> = missing.into_iter().map(Field::name).collect();
+        let named = ["asset.client", "asset.server", "zone.client", "zone.server"];
         let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta"];
-        let other: Vec<_> = names.into_iter().filter(|name| !remembered.contains(name)).collect();
+        let other: Vec<_> =
+            names.into_iter().filter(|name| !remembered.contains(name) && !named.contains(name)).collect();
         assert_eq!(other, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);
     }
 

@@ -14,6 +14,8 @@
 //! - [`Record`] is the flat view of a [`Message`](crate::modbus::Message). It works out a fact when it is asked for it.
 //! - [`maps`] tell what a device's registers mean, [`Memory`] what was seen of them before: a record that is given the
 //!   [`Recall`] of its message has tags, old values, and marks in place of secrets.
+//! - [`assets`] tell what the operator calls the two who talk, and where they stand: their names are facts of a record
+//!   that is given the [`Parties`](assets::Parties) of its message.
 //! - [`LogRecord`] is one line of a stored log, of which a [`LogPlan`] kept what was wanted.
 //! - [`json`] writes records with native types. What it writes, read as a log, gives the same facts: a rule finds the
 //!   same in a capture and in what `decode` printed of it.
@@ -122,6 +124,7 @@ pub enum Domain {
     Text,
 }
 
+pub mod assets;
 mod data;
 mod digits;
 pub mod foreign;
@@ -148,7 +151,7 @@ mod write;
 pub use json::Mask;
 pub use line::LineWriter;
 pub use list::Elements;
-pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, hide_secrets, mend};
+pub use log::{LONGEST_LINE, LineError, LogPlan, LogRecord, hide_secrets, mend, name_parties};
 pub use memory::{DEVICES, Memory, Recall, Remembered};
 pub use message::Record;
 pub use slots::Slots;

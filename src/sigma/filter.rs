@@ -9,7 +9,7 @@ use super::index::{Index, Meaning};
 use super::ir::{Expr, LogSource, Predicate, Rule, Target, Test};
 use super::limits::{Budget, MAX_FILTER_WEIGHT};
 use super::lower;
-use super::mapping_rule::{self, Changes};
+use super::mapping::rule::{self, Changes};
 use super::regex::Checker;
 use super::scalar::scalar_text;
 use super::yaml::{self, Node, Text};
@@ -207,7 +207,7 @@ impl Filter {
         let section = sections.next().and_then(|section| ast::filter(section, &mut Problems::default()));
         context.own = is_own(&rule.source);
         let condition = section.and_then(|mut detection| {
-            mapping_rule::follow(&mut context, &arena, &mut detection, &changes.steps);
+            rule::follow(&mut context, &arena, &mut detection, &changes.steps);
             lower::detection(&mut context, &detection)
         });
         let refusals = context.problems.into_errors();

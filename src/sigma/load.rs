@@ -11,7 +11,7 @@ use super::ir::{Meta, Rule, Ruleset};
 use super::limits::{MAX_FILE_BYTES, MAX_PROBLEMS};
 use super::lint;
 use super::lower;
-use super::mapping_rule::Changes;
+use super::mapping::rule::Changes;
 use super::references::{self, Waiting};
 use super::regex::Checker;
 use super::scalar::is_null;

@@ -7,7 +7,7 @@ use super::diagnostic::{Problem, Refusal, Span};
 use super::ir::{Expr, Piece, Predicate, Rule, Target, Test};
 use super::is_own;
 use super::limits::{Budget, MAX_FILE_WEIGHT};
-use super::mapping_rule::{self, Changes};
+use super::mapping::rule::{self, Changes};
 use super::metadata;
 use super::modifiers::{How, Plan};
 use super::scalar::Value;
@@ -30,7 +30,7 @@ pub(super) fn rule<'t>(context: &mut Context<'_>, map: Map<'t>, section: &'t Nod
         && !context.options.mappings.is_empty()
     {
         let place = map.entry("logsource").map_or(map.span, |entry| entry.key.span);
-        changes.steps = mapping_rule::change(context, &arena, given, source, meta, place);
+        changes.steps = rule::change(context, &arena, given, source, meta, place);
         context.own = is_own(source);
     }
     let condition = given.and_then(|given| detection(context, &given));

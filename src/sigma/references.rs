@@ -11,7 +11,7 @@ use super::ir::{
 };
 use super::limits::MAX_GROUP_KEYS;
 use super::mapping::Mappings;
-use super::mapping_rule::{Changes, change_correlation, follow_name};
+use super::mapping::rule::{Changes, change_correlation, follow_name};
 use super::{Options, is_own};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -74,7 +74,12 @@ pub(super) fn start_of(source: &str, span: Span, text: &str) -> Option<usize> {
 
 /// Reads all documents of `text`; unreadable ones become problems.
 pub(crate) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
-    let mut composer = Composer::new(text);
+    parse_up_to(MAX_NODES, text, problems)
+}
+
+/// The same of a text that may have so many nodes.
+pub(crate) fn parse_up_to<'a>(most: usize, text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
+    let mut composer = Composer::new(text, most);
     let mut documents = Vec::new();
     while !problems.is_full() {
         match composer.document() {
@@ -82,7 +87,7 @@ pub(crate) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>>
             Ok(None) => break,
             Err(refusal) => {
                 problems.push(refusal);
-                if composer.nodes > MAX_NODES || !composer.parser.proceed_next_document().unwrap_or(false) {
+                if composer.nodes > composer.most || !composer.parser.proceed_next_document().unwrap_or(false) {
                     break;
                 }
             }
@@ -109,13 +114,15 @@ struct Composer<'a> {
     /// By the number that the parser gave the anchor.
     anchors: FxHashMap<usize, Node<'a>>,
     nodes: usize,
+    /// The most nodes there may be.
+    most: usize,
     aliases: usize,
     copied_nodes: usize,
     copied_bytes: usize,
 }
 
 impl<'a> Composer<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, most: usize) -> Self {
         let mut options = granit_parser::options! {
             flow_nesting_limit: MAX_YAML_DEPTH,
             block_nesting_limit: MAX_YAML_DEPTH,
@@ -126,6 +133,7 @@ impl<'a> Composer<'a> {
             text,
             anchors: FxHashMap::default(),
             nodes: 0,
+            most,
             aliases: 0,
             copied_nodes: 0,
             copied_bytes: 0,
@@ -193,8 +201,8 @@ impl<'a> Composer<'a> {
 
     fn count(&mut self, span: Span) -> Result<(), Refusal> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            let message = format!("more than {MAX_NODES} values in one file");
+        if self.nodes > self.most {
+            let message = format!("more than {} values in one file", self.most);
             return Err(Problem::error("too-large", span, message).hint("split the file"));
         }
         Ok(())

@@ -12,8 +12,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The largest configuration that is read.
-const MAX_BYTES: u64 = 1 << 20;
+/// The largest configuration that is read: as many assets as there can be take some 6 MB.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// The most values (texts, lists, maps) of a configuration: as many assets as there can be take some 800,000.
+const MAX_NODES: usize = 2_000_000;
 
 /// A configuration as it lies there.
 pub(super) struct File {
@@ -65,7 +68,7 @@ impl File {
         let Reader { problems, elsewhere, notes, .. } = reader;
         let name: Arc<str> = self.path.display().to_string().into();
         let mut told = Loaded { diagnostics: problems.locate(&name, &self.text), ..Loaded::default() };
-        told.sources.push(SourceText::new(name, self.text.as_bytes()));
+        told.sources.push(SourceText::new(name, notes.masked(&self.text)));
         for (source, found) in elsewhere {
             told.sources.push(source);
             told.diagnostics.extend(found);
@@ -78,7 +81,7 @@ impl File {
             reader.problems.push(Problem::error("not-utf8", Span::new(at, at), "this is not UTF-8"));
             return None;
         }
-        let mut documents = yaml::parse(&self.text, &mut reader.problems);
+        let mut documents = yaml::parse_up_to(MAX_NODES, &self.text, &mut reader.problems);
         if let Some(second) = documents.get(1) {
             reader.problems.push(Problem::error("too-many-documents", second.span, "a configuration is one document"));
         }

@@ -1,17 +1,23 @@
 //! `maps:` which device maps there are, and for which devices.
 
 use super::super::map_file;
-use super::super::node::{integer, list, text, wrong_value};
+use super::super::node::{list, range, text, wrong_value};
+use super::super::outcome::reason;
 use super::Reader;
-use crate::record::maps::{Applies, MAX_TEXTS, Map, Maps, Register, SecretKey};
-use crate::sigma::diagnostic::{Refusal, short};
-use crate::sigma::yaml::{Kind, Node};
+use crate::record::maps::{Applies, MAX_TEXTS, Map, Maps, SecretKey};
+use crate::sigma::diagnostic::{Diagnostic, Refusal, short};
+use crate::sigma::yaml::Node;
+use crate::sigma::{MAX_FILE_BYTES, render};
 use crate::sink::Secret;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The keys of an entry.
 const KEYS: [&str; 4] = ["file", "server", "unit", "identification"];
@@ -22,6 +28,22 @@ pub(super) fn read(node: &Node<'_>, key: Option<&Secret>, reader: &mut Reader<'_
     let maps: Vec<Map> = items.iter().filter_map(|item| map(item, reader)).collect();
     refuse_too_many(node, &maps, reader);
     Maps::new(maps, key.map_or_else(random_key, |key| SecretKey::new(key.bytes())))
+}
+
+/// The maps of these files, each for any device, or every problem as it is shown.
+pub(in crate::cli) fn of_files(paths: &[PathBuf]) -> Result<Maps, String> {
+    /// Marks of tests are of no use elsewhere, and the same each time.
+    const KEY: &str = "test";
+    let mut maps = Vec::with_capacity(paths.len());
+    for path in paths {
+        let name: Arc<str> = path.display().to_string().into();
+        let mut source = String::new();
+        let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES as u64).read_to_string(&mut source));
+        read.map_err(|error| format!("cannot read {name}: {}", reason(&error)))?;
+        let drawn = |found: &Diagnostic| render(found, &source, false);
+        maps.push(map_file::read(&name, &source).map_err(|found| found.iter().map(drawn).collect::<String>())?);
+    }
+    Ok(Maps::new(maps, SecretKey::new(KEY)))
 }
 
 /// The standard library seeds each hasher from the system's random numbers.
@@ -52,16 +74,16 @@ fn map(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Map> {
     let identification = reader
         .several(fields.get("identification"), "a text", |node| text(node, "what a device says").map(str::to_owned));
     let file = reader.keep(fields.need("file", "an entry of `maps`"))?;
-    let registers = registers(file, reader)?;
-    Some(Map { applies: Applies { servers: servers?, units: units?, identification: identification? }, registers })
+    let map = written(file, reader)?;
+    Some(Map { applies: Applies { servers: servers?, units: units?, identification: identification? }, ..map })
 }
 
-/// The registers that a map's file tells.
-fn registers(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Vec<Register>> {
+/// What a map's file tells.
+fn written(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<Map> {
     let name = reader.keep(text(node, "the name of a file"))?;
     let source = reader.file(name, node)?;
     match map_file::read(&source.name, &source.lossy()) {
-        Ok(registers) => Some(registers),
+        Ok(map) => Some(map),
         Err(found) => {
             reader.elsewhere.push((source, found));
             None
@@ -80,18 +102,9 @@ pub(super) fn network(node: &Node<'_>) -> Result<IpNet, Refusal> {
 }
 
 /// A unit, or a range of units: `1-8`.
-fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
-    if let Kind::Scalar(scalar) = &node.kind
-        && let Some((first, last)) = scalar.text.split_once('-')
-    {
-        let end = |text: &str| text.trim().parse::<u8>().ok();
-        return match end(first).zip(end(last)).filter(|(first, last)| first <= last) {
-            Some((first, last)) => Ok(first..=last),
-            None => Err(wrong_value(node, "expected a range of units from 0 to 255, such as 1-8")),
-        };
-    }
-    let unit = integer(node, "a unit", 0..=255)?;
-    Ok(unit as u8..=unit as u8)
+pub(super) fn units(node: &Node<'_>) -> Result<RangeInclusive<u8>, Refusal> {
+    let units = range(node, "unit", u8::MAX.into())?;
+    Ok(*units.start() as u8..=*units.end() as u8)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! (`config check`, and every command that reads a configuration); what is right can be looked at with its defaults filled
 //! in ([`show`]).
 
+mod assets;
 mod check;
 mod file;
 mod mappings;
@@ -20,10 +21,12 @@ mod show;
 #[cfg(test)]
 mod testing;
 mod timestamp_fields;
+mod zones;
 
 use super::args::ConfigCommand;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
+use crate::record::assets::{Asset, Assets, Zone};
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
@@ -31,6 +34,7 @@ use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
 use crate::sink::Secret;
 use file::File;
+pub(super) use maps::of_files as maps_of_files;
 use reader::Reader;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,6 +62,10 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// The parts of the plant.
+    pub zones: Vec<Zone>,
+    /// What has a name in it.
+    pub assets: Vec<Asset>,
     /// The file it was read from.
     pub origin: Option<PathBuf>,
 }
@@ -67,12 +75,14 @@ impl Default for Config {
         Self {
             ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
-            scoreboards: vec![Scoreboard::default()],
+            scoreboards: Scoreboard::shipped(),
             placeholders: BTreeMap::new(),
             mappings: Mappings::default(),
             times: Vec::new(),
             secret_key: None,
             maps: Arc::default(),
+            zones: Vec::new(),
+            assets: Vec::new(),
             origin: None,
         }
     }
@@ -109,6 +119,10 @@ const SECTIONS: &[Section] = &[
     section("maps", "map", "[]", |config, node, reader| {
         config.maps = Arc::new(maps::read(node, config.secret_key.as_ref(), reader));
     }),
+    section("zones", "zone", "{}", |config, node, reader| config.zones = zones::read(node, reader)),
+    section("assets", "asset", "[]", |config, node, reader| {
+        config.assets = assets::read(node, &config.zones, reader);
+    }),
     section("scores", "kind of score", scores::DEFAULT, |config, node, reader| {
         config.points = scores::read(node, reader);
     }),
@@ -133,6 +147,12 @@ impl Config {
             Some(path) => File::read(path)?.config(),
             None => Ok(Self::default()),
         }
+    }
+
+    /// Its assets and zones, ready to be asked.
+    #[must_use]
+    pub fn assets(&self) -> Arc<Assets> {
+        Arc::new(Assets::new(&self.zones, &self.assets))
     }
 
     /// The sections below `root`, as far as they are right.

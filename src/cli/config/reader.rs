@@ -6,6 +6,7 @@ use crate::sigma::diagnostic::{Diagnostic, Problem, Problems, Refusal, Span};
 use crate::sigma::yaml::Node;
 use crate::sigma::{MAX_FILE_BYTES, SourceText};
 use crate::sink::Secret;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
@@ -28,19 +29,35 @@ pub(super) struct Reader<'a> {
 /// What the tree of a configuration does not tell.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Keys that were not written, with what they stand at, as it would be written.
-    pub(super) filled: Vec<Filled>,
+    /// By map, keys that were not written in it, with what they stand at, as it would be written.
+    filled: FxHashMap<Span, Vec<(&'static str, String)>>,
     /// Where each secret was written.
-    pub(super) secrets: Vec<Span>,
+    secrets: FxHashSet<Span>,
+    /// Where one seems to be written itself.
+    exposed: Vec<Span>,
 }
 
-/// A key that was not written.
-#[derive(Debug)]
-pub(super) struct Filled {
-    /// The map that it would be in.
-    pub(super) map: Span,
-    pub(super) key: &'static str,
-    pub(super) value: String,
+impl Notes {
+    /// The keys that were not written in a map, with what they stand at.
+    pub(super) fn filled(&self, map: &Node<'_>) -> &[(&'static str, String)] {
+        self.filled.get(&map.span).map_or(&[], Vec::as_slice)
+    }
+
+    /// The configuration's text as it may be drawn: a value that should say where a secret is kept, and does not, may be
+    /// the secret, and has a `*` for each byte.
+    pub(super) fn masked(&self, text: &str) -> Vec<u8> {
+        let mut bytes = text.as_bytes().to_vec();
+        for span in &self.exposed {
+            let secret = bytes.get_mut(span.start..span.end).unwrap_or_default();
+            secret.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+        }
+        bytes
+    }
+
+    /// Whether a node is a secret.
+    pub(super) fn is_secret(&self, node: &Node<'_>) -> bool {
+        self.secrets.contains(&node.span)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -87,9 +104,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The value of a key that need not be there; the outer `None` if it is wrong.
+    pub(super) fn may<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &str,
+        read: impl FnOnce(&'n Node<'n>) -> Result<T, Refusal>,
+    ) -> Option<Option<T>> {
+        match fields.get(key) {
+            Some(node) => self.keep(read(node)).map(Some),
+            None => Some(None),
+        }
+    }
+
     /// Says what a key that was not written stands at.
     pub(super) fn fill(&mut self, fields: &Fields<'_>, key: &'static str, value: impl Display) {
-        self.notes.filled.push(Filled { map: fields.span, key, value: value.to_string() });
+        let filled = self.notes.filled.entry(fields.span).or_default();
+        // What an alias stands for is read more than once.
+        if filled.iter().all(|(known, _)| *known != key) {
+            filled.push((key, value.to_string()));
+        }
     }
 
     /// The values of a key that has one or several, none where it is not written; `None` if one of them is wrong.
@@ -128,12 +162,12 @@ impl<'a> Reader<'a> {
 
     /// A secret, from where it is kept: never from the configuration itself, which many may read.
     pub(super) fn secret(&mut self, node: &Node<'_>, what: &str) -> Option<Secret> {
-        self.notes.secrets.push(node.span);
+        self.notes.secrets.insert(node.span);
         let secret = self.kept(node, what);
         self.keep(secret)
     }
 
-    fn kept(&self, node: &Node<'_>, what: &str) -> Result<Secret, Refusal> {
+    fn kept(&mut self, node: &Node<'_>, what: &str) -> Result<Secret, Refusal> {
         let written = text(node, what)?;
         let (bytes, from) = if let Some(name) = written.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
             let value = std::env::var_os(name).ok_or_else(|| {
@@ -149,7 +183,7 @@ impl<'a> Reader<'a> {
             }
             (bytes, path.display().to_string())
         } else {
-            // What is written may be the secret itself: the drawing shows it to who wrote it, the message does not.
+            self.notes.exposed.push(node.span);
             return Err(wrong_value(node, format!("expected where {what} is kept, not what it is"))
                 .hint("write `${NAME}` for an environment variable, or `file:PATH`"));
         };

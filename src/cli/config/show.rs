@@ -118,9 +118,9 @@ impl Page<'_> {
             self.value(&entry.value, indent, "");
         }
         let notes = self.notes;
-        for filled in notes.filled.iter().filter(|filled| filled.map == node.span) {
-            for value in yaml::parse(&filled.value, &mut Problems::default()) {
-                start(self.out, filled.key);
+        for (key, value) in notes.filled(node) {
+            for value in yaml::parse(value, &mut Problems::default()) {
+                start(self.out, key);
                 Page { out: self.out, notes: &Notes::default() }.value(&value, indent, "  # default");
             }
         }
@@ -128,12 +128,12 @@ impl Page<'_> {
 
     fn is_empty(&self, node: &Node<'_>) -> bool {
         let written = matches!(&node.kind, Kind::Mapping(entries) if !entries.is_empty());
-        !written && self.notes.filled.iter().all(|filled| filled.map != node.span)
+        !written && self.notes.filled(node).is_empty()
     }
 
     /// A scalar as it was written; in quotes where it was, or where it may need them in another place.
     fn scalar(&self, scalar: &Scalar<'_>, node: &Node<'_>) -> String {
-        if self.notes.secrets.contains(&node.span) {
+        if self.notes.is_secret(node) {
             return quoted(MASK);
         }
         match &*scalar.text {
@@ -157,4 +157,75 @@ fn key_of(key: &str) -> String {
 /// A text in double quotes: those of JSON are among those of YAML (YAML 1.2.2, 1.3).
 fn quoted(text: &str) -> String {
     Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A tree without places, every scalar as its meaning.
+    fn meaning(node: &Node<'_>) -> Value {
+        match &node.kind {
+            Kind::Scalar(scalar) => format!("{:?}", crate::sigma::scalar::resolve(scalar)).into(),
+            Kind::Sequence(items) => items.iter().map(meaning).collect(),
+            Kind::Mapping(entries) => {
+                entries.iter().map(|entry| (entry.key.text.to_string(), meaning(&entry.value))).collect()
+            }
+        }
+    }
+
+    fn read(text: &str) -> Value {
+        let mut problems = Problems::default();
+        let documents = yaml::parse(text, &mut problems);
+        assert_eq!((documents.len(), problems.errors()), (1, 0), "{text}");
+        meaning(&documents[0])
+    }
+
+    fn written(text: &str) -> String {
+        let mut out = String::from("key:");
+        let documents = yaml::parse(text, &mut Problems::default());
+        Page { out: &mut out, notes: &Notes::default() }.value(&documents[0], 0, "");
+        out
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof!["[a-z :#,\\-'\"]{0,6}", "\\PC{0,4}", "[\t\n\\\\]{1,2}", Just("yes".to_owned())];
+        let scalar = prop_oneof![
+            any::<i32>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            text.clone().prop_map(Value::from)
+        ];
+        scalar.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(text.clone(), inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn what_is_written_reads_as_what_was_read(value in any_value()) {
+            let text = value.to_string();
+            prop_assert_eq!(read(&written(&text)), serde_json::json!({"key": read(&text)}));
+        }
+    }
+
+    #[test]
+    fn plain_texts_stay_plain_where_they_can() {
+        for (text, expected) in [
+            ("a, b", "key: \"a, b\"\n"),
+            ("${NAME}", "key: \"${NAME}\"\n"),
+            ("- a\n- b c", "key: [a, b c]\n"),
+            ("0x10", "key: 0x10\n"),
+            ("- - 1\n  - a: ~\n- {}", "key:\n  -\n      - 1\n      - a: ~\n  - {}\n"),
+        ] {
+            assert_eq!(written(text), expected);
+            assert_eq!(read(&written(text)), serde_json::json!({"key": read(text)}));
+        }
+    }
 }

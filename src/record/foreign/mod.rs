@@ -11,6 +11,7 @@
 //!   absent.
 //! - [`Told::write`] writes the record: our fields first, then the line's own.
 
+mod hidden;
 mod parts;
 mod rows;
 mod table;
@@ -23,8 +24,10 @@ pub use rows::{HeaderError, Rows, Taken, is_header};
 pub use table::{Format, markdown};
 
 use super::LONGEST_LINE;
-use crate::net::{Direction, Endpoint, Transport};
+use crate::net::{Direction, Endpoint, MacPair, Transport};
+use crate::record::maps::Maps;
 use crate::time::Timestamp;
+use hidden::Known;
 use memchr::memmem::Finder;
 use parts::Parts;
 use std::sync::LazyLock;
@@ -67,8 +70,16 @@ pub struct Told {
     pub joins: bool,
     /// Whether `time` is the answer's own: not where one line tells of a request and its answer.
     pub own_time: bool,
+    /// Whether it tells one object of a device's identification, and other lines tell the others.
+    pub one_object: bool,
+    /// Source and destination MAC address.
+    pub mac: Option<MacPair>,
+    /// VLAN ids from the outermost inward; 0xFFFF where there is none.
+    pub vlan: [u16; 2],
+    /// The first address that is read or written and how many there are, where the line tells all of them.
+    pub range: Option<(u16, u16)>,
     /// What is known of a PDU that is not known whole, by our names.
-    pub some: Vec<(&'static str, Vec<u16>)>,
+    some: Vec<(&'static str, Known)>,
 }
 
 /// Why a line of a known format cannot be used.
@@ -135,6 +146,41 @@ pub fn read(line: &[u8], ports: &[u16]) -> Result<Option<(Format, Vec<Told>)>, F
     let fields = Fields::of(&tree);
     let Some(format) = Format::of(&fields) else { return Ok(None) };
     Ok(Some((format, transaction(format, &fields, ports)?)))
+}
+
+impl Told {
+    /// Takes in another object of the same answer; whether it is one.
+    pub fn absorb(&mut self, other: &Self) -> bool {
+        /// MEI type, code, conformity level, two bytes that this log does not tell, number of objects (6.21).
+        const HEAD: usize = 6;
+        let answer = |told: &Self| (told.time, told.client, told.server, told.trans_id, told.unit_id, told.transport);
+        if !(self.one_object && other.one_object && answer(self) == answer(other)) {
+            return false;
+        }
+        let (Some(data), Some(more)) = (&mut self.data, &other.data) else { return false };
+        let Some((head, object)) = more.split_at_checked(HEAD) else { return false };
+        let Some(count) = data.get(HEAD - 1).and_then(|count| count.checked_add(1)) else { return false };
+        if data.len() + object.len() > parts::LONGEST_DATA || data.get(..HEAD - 1) != head.get(..HEAD - 1) {
+            return false;
+        }
+        data.extend_from_slice(object);
+        if let Some(place) = data.get_mut(HEAD - 1) {
+            *place = count;
+        }
+        true
+    }
+}
+
+/// Puts marks in place of what may be secret in what a line says by its own names, and in what it tells of `messages`
+/// beside whole PDUs; the line as it is then, if it is another. Without messages, whatever could be a value is hidden.
+#[must_use]
+pub fn hide_own(line: &[u8], messages: &mut [Told], maps: &Maps) -> Option<String> {
+    if !maps.has_secrets() || !(messages.is_empty() || messages.iter().any(|told| told.may_hide(maps))) {
+        return None;
+    }
+    messages.iter_mut().for_each(|told| told.hide(maps));
+    let tree: Tree = serde_json::from_slice(line).ok()?;
+    Some(hidden::line(&tree, maps))
 }
 
 /// The messages of a line: a query, an answer, one after the other, or one of unknown direction.

@@ -1,16 +1,20 @@
 //! The parts of one message as a line tells them, and the PDU that they make.
 
+use super::hidden::Known;
 use super::table::{Format, Part, Side, names};
 use super::tree::{Fields, Leaf};
 use super::{ForeignError, Told, words};
 use crate::modbus::function::EXCEPTION_BIT;
-use crate::net::{Direction, Endpoint, Transport};
+use crate::net::{Direction, Endpoint, MacPair, Transport};
 use crate::record::{moment, vocabulary};
 use crate::time::Timestamp;
 use std::net::IpAddr;
 
 /// The bytes of a PDU after its function code never pass this (Modbus Application Protocol V1.1b3, 4.1).
 pub(super) const LONGEST_DATA: usize = 252;
+
+/// The MEI type of Read Device Identification (6.21).
+pub(super) const DEVICE_ID: u8 = 14;
 
 /// What a line says of one message.
 #[derive(Clone, Debug)]
@@ -37,6 +41,19 @@ pub(super) struct Parts {
     sub_function: Option<u16>,
     sub_function_bytes: Option<Vec<u8>>,
     mei: Option<Vec<u8>>,
+    pdu: Option<Vec<u8>>,
+    identity: Identity,
+    mac: Option<MacPair>,
+    vlan: [u16; 2],
+}
+
+/// What a line tells of Read Device Identification (6.21).
+#[derive(Clone, Debug, Default)]
+struct Identity {
+    code: Option<u8>,
+    conformity: Option<u8>,
+    object_id: Option<u8>,
+    value: Option<Vec<u8>>,
 }
 
 /// Looks up the parts of one side in the fields of a line.
@@ -71,6 +88,25 @@ impl<'a> Look<'a> {
         self.leaf(part).filter(|leaf| leaf.is_text).and_then(|leaf| bytes(&leaf.text))
     }
 
+    fn identity(&self) -> Identity {
+        Identity {
+            code: self.byte(Part::DeviceIdCode),
+            conformity: self.byte(Part::Conformity),
+            object_id: self.byte(Part::ObjectId),
+            value: self.bytes(Part::ObjectValue),
+        }
+    }
+
+    fn mac(&self) -> Option<MacPair> {
+        let address = |part| self.text(part).and_then(mac);
+        Some(MacPair { src: address(Part::MacSource)?, dst: address(Part::MacDestination)? })
+    }
+
+    fn vlan(&self) -> [u16; 2] {
+        let mut ids = self.all(Part::Vlan).iter().filter_map(|leaf| number(&leaf.text));
+        [(); 2].map(|()| ids.next().unwrap_or(u16::MAX))
+    }
+
     fn end(&self, ip: Part, port: Part) -> Result<Endpoint, ForeignError> {
         let port = self.number(port).unwrap_or_default();
         let parsed: Option<IpAddr> = self.text(ip).and_then(|text| text.parse().ok());
@@ -92,6 +128,12 @@ fn number(text: &str) -> Option<u16> {
         (None, "false" | "F") => Some(0),
         (None, text) => text.parse().ok(),
     }
+}
+
+/// `08:00:27:bb:18:24`
+fn mac(text: &str) -> Option<[u8; 6]> {
+    let bytes = text.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect::<Option<Vec<_>>>()?;
+    bytes.try_into().ok()
 }
 
 /// The bytes of a text in which those that are no characters are written `\x00`; none if it may have lost some.
@@ -167,6 +209,10 @@ impl Parts {
                 data.insert(0, mei_type);
                 data
             }),
+            pdu: look.bytes(Part::Pdu),
+            identity: look.identity(),
+            mac: look.mac(),
+            vlan: look.vlan(),
         })
     }
 
@@ -187,9 +233,9 @@ impl Parts {
         if data.is_none() && self.function_code & EXCEPTION_BIT == 0 {
             self.some(["modbus.address", "modbus.address_end", "modbus.quantity"], &mut some);
             if let Some(values) = &self.values {
-                some.push(("modbus.values", values.clone()));
+                some.push(("modbus.values", Known::Numbers(values.clone())));
             }
-            some.extend(self.sub_function.map(|number| ("modbus.sub_function", vec![number])));
+            some.extend(self.sub_function.map(|number| ("modbus.sub_function", Known::Number(number))));
         }
         if let Some(asked) = asked.filter(|asked| asked.query().is_none()) {
             let names = ["modbus.request.address", "modbus.request.address_end", "modbus.request.quantity"];
@@ -211,16 +257,29 @@ impl Parts {
             tcp_flags: self.tcp_flags,
             joins: true,
             own_time: asked.is_none(),
+            one_object: side == Side::Answer && self.identity.value.is_some(),
+            mac: self.mac,
+            vlan: self.vlan,
+            range: self.range().or_else(|| asked?.range()),
             some,
         }
     }
 
-    fn some(&self, [address, end, quantity]: [&'static str; 3], some: &mut Vec<(&'static str, Vec<u16>)>) {
-        some.extend(self.address.map(|number| (address, vec![number])));
+    fn some(&self, [address, end, quantity]: [&'static str; 3], some: &mut Vec<(&'static str, Known)>) {
+        some.extend(self.address.map(|number| (address, Known::Number(number))));
         let beyond = self.quantity.and_then(|quantity| quantity.checked_sub(1));
         let last = self.address.zip(beyond).map(|(address, beyond)| address.saturating_add(beyond));
-        some.extend(last.map(|number| (end, vec![number])));
-        some.extend(self.quantity.map(|number| (quantity, vec![number])));
+        some.extend(last.map(|number| (end, Known::Number(number))));
+        some.extend(self.quantity.map(|number| (quantity, Known::Number(number))));
+    }
+
+    /// The first address and how many follow, where the line tells all that are read or written.
+    fn range(&self) -> Option<(u16, u16)> {
+        match self.function_code & !EXCEPTION_BIT {
+            1..=4 | 15 | 16 => self.address.zip(self.quantity),
+            5 | 6 | 22 => self.address.map(|address| (address, 1)),
+            _ => None,
+        }
     }
 
     /// The bytes of a query after its function code (6.1 to 6.21), if all of it is known.
@@ -229,7 +288,7 @@ impl Parts {
         match self.function_code {
             1..=4 => Some(words_of(&range()?)),
             5 | 6 => Some(words_of(&[self.address?, self.single()?])),
-            7 | 11 | 12 | 17 => Some(Vec::new()),
+            7 | 11 | 12 | 17 => Some(self.pdu.clone().unwrap_or_default()),
             8 => self.diagnostics(),
             15 | 16 => {
                 let [address, quantity] = range()?;
@@ -252,8 +311,8 @@ impl Parts {
                 data.extend(values);
                 Some(data)
             }
-            43 => self.mei.clone(),
-            _ => None,
+            43 => self.mei.clone().or_else(|| Some(vec![DEVICE_ID, self.identity.code?, self.identity.object_id?])),
+            _ => self.pdu.clone(),
         }
     }
 
@@ -283,9 +342,19 @@ impl Parts {
                 let (and_mask, or_mask) = self.masks?;
                 Some(words_of(&[self.address?, and_mask, or_mask]))
             }
-            43 => self.mei.clone(),
-            _ => None,
+            43 => self.mei.clone().or_else(|| self.object()),
+            _ => self.pdu.clone(),
         }
+    }
+
+    /// The answer with one object that a line of ICSNPP tells of. It does not tell what follows in another transaction.
+    fn object(&self) -> Option<Vec<u8>> {
+        let Identity { code, conformity, object_id, value } = &self.identity;
+        let value = value.as_deref()?;
+        let mut data =
+            vec![DEVICE_ID, (*code)?, (*conformity)?, 0, 0, 1, (*object_id)?, u8::try_from(value.len()).ok()?];
+        data.extend(value);
+        Some(data)
     }
 
     /// The value of a single coil or register. ICSNPP has coils as true and false.

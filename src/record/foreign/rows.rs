@@ -240,9 +240,10 @@ fn check(names: &[String], path: &str) -> Result<(), HeaderError> {
     }
     let by_path = match path {
         "modbus" => Some(Format::Zeek),
-        "modbus_detailed" | "modbus_mask_write_register" | "modbus_read_write_multiple_registers" => {
-            Some(Format::Icsnpp)
-        }
+        "modbus_detailed"
+        | "modbus_mask_write_register"
+        | "modbus_read_write_multiple_registers"
+        | "modbus_read_device_identification" => Some(Format::Icsnpp),
         _ => None,
     };
     let Some(format) = by_path.or_else(|| Format::of_columns(names)) else { return Ok(()) };

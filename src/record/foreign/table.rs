@@ -48,6 +48,15 @@ pub(super) enum Part {
     SubFunctionBytes,
     MeiType,
     MeiBytes,
+    /// The bytes after the function code.
+    Pdu,
+    DeviceIdCode,
+    Conformity,
+    ObjectId,
+    ObjectValue,
+    MacSource,
+    MacDestination,
+    Vlan,
     Frame,
     TcpFlags,
     Direction,
@@ -108,6 +117,10 @@ const ICSNPP: &[Row] = &[
     (Of::Answer, Part::SubFunction, &["response_subfunction_code"]),
     (Of::Query, Part::SubFunctionBytes, &["request_data"]),
     (Of::Answer, Part::SubFunctionBytes, &["response_data"]),
+    (Of::Both, Part::DeviceIdCode, &["device_id_code"]),
+    (Of::Answer, Part::Conformity, &["conformity_level_code"]),
+    (Of::Both, Part::ObjectId, &["object_id_code"]),
+    (Of::Answer, Part::ObjectValue, &["object_value"]),
 ];
 
 const SURICATA: &[Row] = &[
@@ -145,6 +158,8 @@ const SURICATA: &[Row] = &[
     (Of::Answer, Part::MeiType, &["modbus.response.mei.raw"]),
     (Of::Query, Part::MeiBytes, &["modbus.request.mei.data"]),
     (Of::Answer, Part::MeiBytes, &["modbus.response.mei.data"]),
+    (Of::Query, Part::Pdu, &["modbus.request.data"]),
+    (Of::Answer, Part::Pdu, &["modbus.response.data"]),
 ];
 
 const TSHARK: &[Row] = &[
@@ -165,6 +180,9 @@ const TSHARK: &[Row] = &[
     (Of::Both, Part::Values, &["modbus.regval_uint16", "modbus.bitval"]),
     (Of::Both, Part::AndMask, &["modbus.and_mask"]),
     (Of::Both, Part::OrMask, &["modbus.or_mask"]),
+    (Of::Both, Part::MacSource, &["eth.src"]),
+    (Of::Both, Part::MacDestination, &["eth.dst"]),
+    (Of::Both, Part::Vlan, &["vlan.id"]),
     (Of::Both, Part::Frame, &["frame.number"]),
     (Of::Both, Part::TcpFlags, &["tcp.flags"]),
 ];
@@ -258,6 +276,40 @@ pub(super) fn names(format: Format, part: Part, side: Side) -> &'static [&'stati
     format.rows().iter().find(|(of, known, _)| *known == part && fits(*of)).map_or(&[], |(.., names)| names)
 }
 
+/// Whether a field of some log, by its name in lower case, holds neither values nor bytes that values are in.
+pub(super) fn is_plain(name: &str) -> bool {
+    /// What is known of a PDU beside the parts of its message.
+    const BESIDE: [&str; 13] = [
+        "modbus.byte_cnt",
+        "modbus.request_frame",
+        "modbus.response_time",
+        "modbus.id",
+        "modbus.request.function_code",
+        "modbus.response.function_code",
+        "modbus.request.access_type",
+        "modbus.response.access_type",
+        "modbus.request.category",
+        "modbus.response.category",
+        "modbus.request.error_flags",
+        "modbus.response.error_flags",
+        "modbus.response.exception.code",
+    ];
+    let telling = |part: Part| {
+        matches!(
+            part,
+            Part::Values
+                | Part::Bytes
+                | Part::Pdu
+                | Part::SubFunctionBytes
+                | Part::MeiBytes
+                | Part::AndMask
+                | Part::OrMask
+        )
+    };
+    let mut rows = Format::ALL.iter().flat_map(|format| format.rows());
+    BESIDE.contains(&name) || rows.any(|(_, part, names)| !telling(*part) && names.contains(&name))
+}
+
 /// Which messages a line tells of, in order.
 pub(super) fn sides(format: Format, fields: &Fields, ports: &[u16]) -> Vec<Side> {
     match format {
@@ -340,6 +392,16 @@ const fn ours(part: Part) -> &'static str {
         Part::SubFunctionBytes => "`modbus.data` of function 8",
         Part::MeiType => "`modbus.mei_type`",
         Part::MeiBytes => "the fields of function 43",
+        Part::Pdu => "the fields of functions 7, 11, 12, 17, 20, 21, 24 and those of vendors",
+        Part::DeviceIdCode => "`modbus.read_device_id_code`",
+        Part::Conformity => "`modbus.conformity_level`",
+        Part::ObjectId => "`modbus.object_id` of a query, `modbus.object_ids` of an answer",
+        Part::ObjectValue => {
+            "`modbus.vendor_name`, `.product_code`, `.major_minor_revision` and so on, by the object's id"
+        }
+        Part::MacSource => "`eth.src`",
+        Part::MacDestination => "`eth.dst`",
+        Part::Vlan => "`vlan.id`",
         Part::Frame => "`frame.number`",
         Part::TcpFlags => "`tcp.flag`",
         Part::Direction => "`modbus.kind`",

@@ -10,7 +10,7 @@ use super::{ForeignError, MOST_MESSAGES, Told};
 use memchr::memmem;
 
 /// The layers that all PDUs of a packet have in common.
-const COMMON: [&str; 5] = ["frame", "ip", "ipv6", "tcp", "udp"];
+const COMMON: [&str; 7] = ["frame", "eth", "vlan", "ip", "ipv6", "tcp", "udp"];
 /// Where tshark prints the bytes that PDUs came in: of the packet, or put together of several.
 const PAYLOADS: [&str; 4] = ["tcp.payload", "udp.payload", "tcp.reassembled.data", "tcp.segments.tcp.reassembled.data"];
 /// Transaction, protocol, length, unit and function.

@@ -1,6 +1,7 @@
 //! The record of what a line tells: our fields, then its own.
 
 use super::Told;
+use super::hidden::Known as Part;
 use crate::modbus::{Mbap, Pdu};
 use crate::record::Record;
 use crate::record::json::{self, write_fact, write_text};
@@ -29,17 +30,19 @@ impl Told {
         for group in Group::ALL.iter().filter(|group| self.has(**group) && record.has(**group)) {
             group.each(&mut Known { told: self, record, mask, out });
         }
-        for (name, numbers) in &self.some {
+        for (name, part) in &self.some {
             out.extend_from_slice(format!(",\"{name}\":").as_bytes());
             if schema::find(name).is_some_and(|field| mask.has(field)) {
                 out.extend_from_slice(json::MASKED);
                 continue;
             }
-            match numbers.as_slice() {
-                [number] if *name != "modbus.values" => write_fact(Fact::Int(i64::from(*number)), out),
-                numbers => out.extend_from_slice(format!("{numbers:?}").replace(' ', "").as_bytes()),
+            match part {
+                Part::Number(number) => write_fact(Fact::Int(i64::from(*number)), out),
+                Part::Numbers(numbers) => out.extend_from_slice(format!("{numbers:?}").replace(' ', "").as_bytes()),
+                Part::Text(text) => write_text(text, out),
             }
         }
+        json::write_tags(record, out);
         if let Some(comma) = out.get_mut(start) {
             *comma = b'{';
         }
@@ -69,7 +72,6 @@ impl Told {
             Native::EventTime => self.time.is_some(),
             Native::FrameNumber | Native::FramePdu | Native::RequestFrame => self.frame.is_some(),
             Native::TcpFlag => self.tcp_flags.is_some(),
-            Native::EthSrc | Native::EthDst | Native::VlanId => false,
             Native::Kind | Native::Ipv4Src | Native::Ipv4Dst | Native::Ipv6Src | Native::Ipv6Dst => {
                 self.direction.is_some()
             }
@@ -80,10 +82,12 @@ impl Told {
             Native::TransId | Native::RequestTransId => self.trans_id.is_some(),
             Native::ProtId => self.prot_id.is_some(),
             Native::Length => self.length.is_some(),
+            Native::MoreFollows | Native::NextObjectId => !self.one_object,
             Native::UnitId | Native::RequestUnitId => self.unit_id.is_some(),
             Native::LatencyMs => self.own_time && self.time.is_some(),
             Native::RequestTime => self.time.is_some(),
             Native::Matched => self.joins,
+            Native::WriteOutcome => self.direction.is_some(),
             _ => true,
         }
     }

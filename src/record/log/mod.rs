@@ -4,12 +4,14 @@
 //! `decode` output gives the same facts as the message it was written from.
 
 mod mend;
+mod parties;
 mod plan;
 mod read;
 mod secrets;
 mod typed;
 
 pub use mend::mend;
+pub use parties::name_parties;
 pub use plan::LogPlan;
 pub use secrets::hide_secrets;
 

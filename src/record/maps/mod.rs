@@ -9,6 +9,7 @@ mod register;
 mod secret;
 
 pub use register::{Form, Order, Packing, Register, Safe, Scale};
+pub(super) use secret::MARK;
 pub use secret::SecretKey;
 
 use crate::modbus::Table;
@@ -42,6 +43,8 @@ pub struct Map {
     pub applies: Applies,
     /// Its registers. Names are unique; within a table no two overlap.
     pub registers: Vec<Register>,
+    /// Files whose records (functions 20 and 21) nobody may see.
+    pub secret_files: Vec<RangeInclusive<u16>>,
 }
 
 /// All maps, ready to be asked.
@@ -63,8 +66,9 @@ struct Known {
     texts: u64,
     /// By table and address, each with its tag.
     registers: Vec<(Register, TagId)>,
-    /// The tables in which it has secrets.
+    /// The tables in which it has secrets; [`Table::None`] for functions that touch none of them and reach all memory.
     secret: Vec<Table>,
+    files: Vec<RangeInclusive<u16>>,
 }
 
 /// A tag's number: index into [`Tags`].
@@ -114,11 +118,9 @@ impl Maps {
                 }
             }
             registers.sort_by_key(|(register, _)| (register.table as u8, register.address));
-            let mut secret: Vec<Table> =
-                registers.iter().filter(|(register, _)| register.secret).map(|(register, _)| register.table).collect();
-            secret.dedup();
+            let secret = secret_tables(&registers, &map.secret_files);
             let Applies { servers, units, .. } = map.applies;
-            all.maps.push(Known { servers, units, texts, registers, secret });
+            all.maps.push(Known { servers, units, texts, registers, secret, files: map.secret_files });
         }
         all.tags = Arc::new(tags);
         all
@@ -181,6 +183,26 @@ impl Maps {
         self.maps.iter().position(applies).and_then(|at| MapId::try_from(at).ok())
     }
 
+    /// The first map with secrets that may be that of a device of which nothing, or nothing but this, is known.
+    pub(super) fn may_be(&self, server: Option<IpAddr>, unit: Option<u8>) -> Option<MapId> {
+        for (at, map) in self.maps.iter().enumerate() {
+            let server_fits = server.map(|server| map.servers.iter().any(|net| net.contains(&server)));
+            let unit_fits = unit.map(|unit| map.units.iter().any(|units| units.contains(&unit)));
+            let (any_server, any_unit) = (map.servers.is_empty(), map.units.is_empty());
+            if (!any_server && server_fits == Some(false)) || (!any_unit && unit_fits == Some(false)) {
+                continue;
+            }
+            if !map.secret.is_empty() {
+                return MapId::try_from(at).ok();
+            }
+            let surely = (any_server || server_fits.is_some()) && (any_unit || unit_fits.is_some()) && map.texts == 0;
+            if surely {
+                return None;
+            }
+        }
+        None
+    }
+
     /// The registers of `map` that have to do with `count` addresses of `table` from `first` on, in order.
     pub(super) fn touched(
         &self,
@@ -203,10 +225,44 @@ impl Maps {
         self.maps.get(usize::from(map)).is_some_and(|map| map.secret.contains(&table))
     }
 
+    /// Whether an address lies in a secret of `map`.
+    pub(super) fn is_secret(&self, map: MapId, table: Table, address: u16) -> bool {
+        self.touched(map, table, address, 1).any(|(register, _)| register.secret)
+    }
+
+    /// Whether a field's name asks for a register that is secret in any map.
+    pub(super) fn is_secret_tag(&self, field: &str) -> bool {
+        let Some((tag, _)) = self.tags.find(field) else { return false };
+        let mut registers = self.maps.iter().flat_map(|map| &map.registers);
+        registers.any(|(register, known)| *known == tag && register.secret)
+    }
+
+    /// Whether the records of a file are secrets of `map`.
+    pub(super) fn is_secret_file(&self, map: MapId, file: u16) -> bool {
+        self.maps.get(usize::from(map)).is_some_and(|map| map.files.iter().any(|files| files.contains(&file)))
+    }
+
     /// The key of the marks that stand in place of secrets.
     pub(super) const fn key(&self) -> &SecretKey {
         &self.key
     }
+}
+
+/// The tables that secrets may be seen in. A queue (function 24) holds what a register points to.
+fn secret_tables(registers: &[(Register, TagId)], files: &[RangeInclusive<u16>]) -> Vec<Table> {
+    let secret = registers.iter().filter(|(register, _)| register.secret);
+    let mut tables: Vec<Table> = secret.map(|(register, _)| register.table).collect();
+    tables.dedup();
+    if tables.contains(&Table::HoldingRegisters) {
+        tables.push(Table::Fifo);
+    }
+    if !files.is_empty() {
+        tables.push(Table::File);
+    }
+    if !tables.is_empty() {
+        tables.push(Table::None);
+    }
+    tables
 }
 
 impl Tags {
@@ -293,7 +349,7 @@ mod tests {
                 units: units.to_vec(),
                 identification: texts.iter().map(|text| (*text).to_owned()).collect(),
             },
-            registers: Vec::new(),
+            ..Map::default()
         };
         let maps = Maps::new(
             vec![

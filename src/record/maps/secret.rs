@@ -5,7 +5,7 @@ use sha2::Sha256;
 use std::fmt;
 
 /// What a mark begins with.
-const MARK: &str = "secret:";
+pub(in crate::record) const MARK: &str = "secret:";
 
 /// Bytes of the hash that a mark shows: enough to tell billions of guesses apart.
 const SHOWN: usize = 8;

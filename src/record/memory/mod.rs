@@ -6,6 +6,7 @@
 //!
 //! Two clients may talk to one server, so a memory must see the messages of all conversations in their one order.
 
+mod hidden;
 mod recent;
 mod shadow;
 
@@ -14,9 +15,10 @@ use super::maps::{Form, MapId, Maps, Part, Register, TagId};
 use super::veil::{self, Veil};
 use super::write::{Outcome, Write};
 use super::{Fact, List};
-use crate::modbus::{Body, Function, Kind, Message, Table};
+use crate::modbus::{Body, Kind, Message, Table};
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
+use hidden::Secrets;
 use recent::Recent;
 use shadow::Shadow;
 use std::net::IpAddr;
@@ -174,8 +176,9 @@ impl Memory {
         let mut recall = Recall { masked, ..Recall::default() };
         if let Some(map) = device.map {
             recall.tags = self.tags(device, map, areas, arena);
-            recall.own = self.veil_of_message(map, message, arena);
-            recall.request = self.veil_of_request(map, message, arena);
+            let secrets = Secrets { maps: &self.maps, map };
+            recall.own = secrets.of_message(message, arena);
+            recall.request = secrets.of_request(message.request, arena);
         }
         recall.old = old.map(|area| {
             let place = (area.table, area.first);
@@ -293,68 +296,6 @@ impl Memory {
         Tag { tag, value, previous, delta, outside }
     }
 
-    fn veil_of_message<'a>(&self, map: MapId, message: &Message<'a>, arena: &'a Bump) -> Veil<'a> {
-        let table = message.function().table;
-        if !self.maps.has_secrets_in(map, table) {
-            return &[];
-        }
-        let body = message.body;
-        if let Body::Opaque(bytes) | Body::CutShort { data: bytes, .. } = body {
-            let mut words = BumpVec::new_in(arena);
-            words.extend(bytes.iter().map(|byte| u16::from(*byte)));
-            return veil::whole(&self.maps, map, table, &words, arena);
-        }
-        let data = Data { function_code: message.function_code, body, values: message.values(), veil: &[], arena };
-        let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
-        match (body, message.request) {
-            (Body::Bits { .. } | Body::Registers { .. }, request) => {
-                let asked = request.filter(|request| request.function_code == message.function_code);
-                match asked.and_then(|request| request.body.address()) {
-                    Some(first) => veil::of(&self.maps, map, (table, first), words, arena),
-                    None => veil::whole(&self.maps, map, table, words, arena),
-                }
-            }
-            _ => self.veil_of_written(map, table, body, words, arena),
-        }
-    }
-
-    fn veil_of_request<'a>(&self, map: MapId, message: &Message<'a>, arena: &'a Bump) -> Veil<'a> {
-        let Some(request) = message.request else { return &[] };
-        let function_code = request.function_code;
-        let table = Function::of(function_code).table;
-        if !self.maps.has_secrets_in(map, table) {
-            return &[];
-        }
-        let data = Data { function_code, body: request.body, values: request.values(), veil: &[], arena };
-        let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
-        self.veil_of_written(map, table, request.body, words, arena)
-    }
-
-    /// The secrets in what a PDU writes.
-    fn veil_of_written<'a>(
-        &self,
-        map: MapId,
-        table: Table,
-        body: Body<'_>,
-        words: &[u16],
-        arena: &'a Bump,
-    ) -> Veil<'a> {
-        match body {
-            Body::WriteSingle { address, .. } | Body::WriteMultiple { address, .. } => {
-                veil::of(&self.maps, map, (table, address), words, arena)
-            }
-            Body::ReadWriteQuery { write_address, .. } => {
-                veil::of(&self.maps, map, (table, write_address), words, arena)
-            }
-            // The masks are as good as the value.
-            Body::MaskWrite { address, and_mask, or_mask } => {
-                let hidden = !veil::of(&self.maps, map, (table, address), &[0], arena).is_empty();
-                if hidden { veil::whole(&self.maps, map, table, &[and_mask, or_mask], arena) } else { &[] }
-            }
-            _ => &[],
-        }
-    }
-
     /// Keeps what an area holds now.
     fn keep(&mut self, device: Device, area: Area<'_>) {
         let Self { shadow, maps, wanted, changed, .. } = self;
@@ -462,7 +403,8 @@ mod tests {
             ..register("passphrase", 31)
         };
         let pump = Register { table: Table::Coils, form: Form::Bool, ..register("pump", 172) };
-        let map = Map { applies: Applies::default(), registers: vec![temperature, wide, passphrase, pump] };
+        let registers = vec![temperature, wide, passphrase, pump];
+        let map = Map { registers, secret_files: vec![4..=5], ..Map::default() };
         Arc::new(Maps::new(vec![map], SecretKey::new("k")))
     }
 
@@ -542,6 +484,35 @@ mod tests {
         assert_eq!(tags(query(b"\x10\0\x05\0\x02\x04\0\x01\0\x02")), "tag.wide=65538");
         // The quantity promises more than there is.
         assert_eq!(tags(query(b"\x10\0\x05\0\x02\x02\0\x01")), "");
+    }
+
+    #[test]
+    fn files_queues_and_bytes_of_other_functions_are_marks_too() {
+        let mut bench = Bench::new(thermometer(), Remembered::default());
+        let mut hidden = |sample: Sample, clear: &str| {
+            let told = bench.see(sample, &["modbus.", "write."]).join("|");
+            assert_eq!(told.contains("secret:"), !told.contains(clear), "{told}");
+            told.contains("secret:")
+        };
+        // 6.18: what is queued behind a secret register.
+        assert!(hidden(answer(b"\x18\0\x06\0\x02\0a\0b", b"\x18\0\x20"), "[97,98]"));
+        assert!(!hidden(answer(b"\x18\0\x06\0\x02\0a\0b", b"\x18\0\x04"), "[97,98]"));
+        assert!(hidden(Sample { request: None, ..answer(b"\x18\0\x06\0\x02\0a\0b", b"") }, "[97,98]"));
+        // 6.14, 6.15: records of a secret file.
+        const WRITE: &[u8] = b"\x15\x09\x06\0\x05\0\x07\0\x01ab";
+        const OTHER: &[u8] = b"\x15\x09\x06\0\x06\0\x07\0\x01ab";
+        assert!(hidden(query(WRITE), "6162"));
+        assert!(hidden(answer(WRITE, WRITE), "24930"));
+        assert!(!hidden(query(OTHER), "6162"));
+        let read = |file: &'static [u8]| answer(b"\x14\x04\x03\x06ab", file);
+        assert!(hidden(read(b"\x14\x07\x06\0\x04\0\x01\0\x01"), "6162"));
+        assert!(!hidden(read(b"\x14\x07\x06\0\x03\0\x01\0\x01"), "6162"));
+        assert!(hidden(Sample { request: None, ..read(b"") }, "6162"));
+        // UMAS and functions that only their vendor knows read and write the same memory.
+        assert!(hidden(query(b"\x5A\x01\x23\0abc"), "616263"));
+        assert!(hidden(query(b"\x42abc"), "616263"));
+        // What a client asks to have sent back is none of the device's.
+        assert!(!hidden(query(b"\x08\0\0ab"), "6162"));
     }
 
     #[test]
@@ -713,7 +684,10 @@ mod tests {
     fn a_device_is_known_by_what_it_says() {
         let register = testing::register("speed", 0x6B);
         let applies = Applies { identification: vec!["v2".into(), "A\"B".into()], ..Applies::default() };
-        let maps = Arc::new(Maps::new(vec![Map { applies, registers: vec![register] }], SecretKey::default()));
+        let maps = Arc::new(Maps::new(
+            vec![Map { applies, registers: vec![register], ..Map::default() }],
+            SecretKey::default(),
+        ));
         let mut bench = Bench::new(maps, Remembered::default());
         let read = sample("holding read");
         assert_eq!(bench.see(read, &["tag."]), [""]);

@@ -11,6 +11,8 @@ pub enum Group {
     Ends,
     /// Who asks and who answers.
     Roles,
+    /// What the operator calls these two.
+    Parties,
     /// The kind of the message and its MBAP header.
     Header,
     /// What the function code means.
@@ -171,6 +173,12 @@ table! {
         ServerPort "modbus.server_port": Domain::U16, "502", "The server's port.";
         Conn "modbus.conn": Domain::Int, "1", "The conversation: a TCP connection or a pair of UDP endpoints.";
         Framing "modbus.framing": Domain::Word(&words::FRAMING), r#""tcp""#, "How ADUs are framed: by MBAP headers over tcp or udp, or as rtu frames with a CRC over TCP.";
+    }
+    Parties {
+        AssetClient "asset.client": Domain::Text, r#""hmi 2""#, "The client's name, where `assets` are configured.";
+        AssetServer "asset.server": Domain::Text, r#""boiler plc""#, "The server's name, or that of the unit behind it.";
+        ZoneClient "zone.client": Domain::Text, r#""it""#, "The zone that the client is in, where `zones` are configured.";
+        ZoneServer "zone.server": Domain::Text, r#""cell""#, "The zone that the server is in.";
     }
     Header {
         Kind "modbus.kind": Domain::Word(&words::KIND), r#""query""#,

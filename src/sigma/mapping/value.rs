@@ -1,11 +1,11 @@
 //! Values as mappings see them: what modifiers have made of them, written as one text with wildcards.
 
-use super::ast::{Given, Item, Mapped};
-use super::limits::MAX_VALUE_BYTES;
-use super::modifiers::{How, Step};
-use super::pattern::{self, Part};
-use super::scalar::{self, Value};
-use super::yaml::Scalar;
+use crate::sigma::ast::{Given, Item, Mapped};
+use crate::sigma::limits::MAX_VALUE_BYTES;
+use crate::sigma::modifiers::{How, Step};
+use crate::sigma::pattern::{self, Part};
+use crate::sigma::scalar::{self, Value};
+use crate::sigma::yaml::Scalar;
 use bumpalo::Bump;
 use regex::Regex;
 

@@ -1,8 +1,27 @@
 //! Mappings: a rule that is written for one kind of log, made one for another. A mapping is a Sigma processing pipeline:
 //! steps that change names, values, conditions and the log source of rules, each under conditions of its own.
 //!
-//! The file is read in [`mapping_file`](super::mapping_file), rules are changed in [`mapping_rule`](super::mapping_rule)
-//! between their shape and their meaning. What sigmabus brings along is in [`mapping_shipped`](super::mapping_shipped).
+//! ```text
+//!  YAML -- file --> Mapping          (words: what the format has; conditions, transformation, expression: its parts)
+//!  rule -- rule --> changed rule     (plan: its lines before; item: each of them changed; value: their values as texts)
+//! ```
+//!
+//! Rules are changed between their shape and their meaning. What sigmabus brings along is in [`shipped`].
+
+mod conditions;
+mod expression;
+mod file;
+mod item;
+mod plan;
+pub(super) mod rule;
+mod shipped;
+mod transformation;
+mod value;
+mod words;
+
+pub use file::read_mapping;
+pub use shipped::{Shipped, shipped_mapping, shipped_mappings};
+pub use words::mapping_words;
 
 use super::ir::LogSource;
 use super::yaml::Scalar;
