@@ -15,6 +15,7 @@
 //! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
 mod ast;
+pub mod attack;
 pub mod codes;
 mod collection;
 mod condition;
