@@ -281,6 +281,9 @@ impl Join {
         if comparable && contradicts(&asked, &message.body) {
             message.flags.set(Flag::ValueMismatch);
         }
+        if dialogue.pace.answer(message.time.since(stored.time())) {
+            message.flags.set(Flag::Slow);
+        }
         message.flags.merge(relation);
         sink(&message);
         self.pending.release(id);

@@ -1,7 +1,7 @@
 //! The names of MITRE ATT&CK that tags may hold: tactics of both matrices, techniques of the ICS matrix.
 //!
 //! Enterprise tactics are those of version 19. The ICS techniques are those of version 18.1, of which version 17 has the
-//! same; version 19 made nine of them parts of new techniques, which are named here as well.
+//! same; version 19 made nine of them parts of new techniques, which are named here as well ([`SINCE_19`]).
 
 /// The tactics of both matrices. `defense-evasion` was split in version 19; rules that name it are still about.
 pub const TACTICS: [&str; 19] = [
@@ -168,6 +168,43 @@ pub const TECHNIQUES: [Technique; 96] = [
     current(895, "Autorun Image", &["execution"]),
 ];
 
+/// What version 19 added to the ICS matrix: id, name, tactics.
+#[rustfmt::skip]
+pub const SINCE_19: [(&str, &str, &[&str]); 22] = [
+    ("T0843.001", "Program Download: Download All", &["lateral-movement"]),
+    ("T0843.002", "Program Download: Online Edit", &["lateral-movement"]),
+    ("T0843.003", "Program Download: Program Append", &["lateral-movement"]),
+    ("T0846.001", "Remote System Discovery: Port Scan", &["discovery"]),
+    ("T0846.002", "Remote System Discovery: Broadcast Discovery", &["discovery"]),
+    ("T0846.003", "Remote System Discovery: Multicast Discovery", &["discovery"]),
+    ("T0873.001", "Project File Infection: Siemens Project File Format", &["persistence"]),
+    ("T1691", "Block Operational Technology Message", &["inhibit-response-function"]),
+    ("T1691.001", "Block Operational Technology Message: Command Message", &["inhibit-response-function"]),
+    ("T1691.002", "Block Operational Technology Message: Reporting Message", &["inhibit-response-function"]),
+    ("T1692", "Unauthorized Message", &["evasion", "impair-process-control"]),
+    ("T1692.001", "Unauthorized Message: Command Message", &["impair-process-control"]),
+    ("T1692.002", "Unauthorized Message: Reporting Message", &["evasion", "impair-process-control"]),
+    ("T1693", "Modify Firmware", &["persistence", "inhibit-response-function", "impair-process-control"]),
+    ("T1693.001", "Modify Firmware: System Firmware", &["persistence", "inhibit-response-function"]),
+    ("T1693.002", "Modify Firmware: Module Firmware", &["persistence", "impair-process-control"]),
+    ("T1694", "Insecure Credentials", &["persistence", "lateral-movement"]),
+    ("T1694.001", "Insecure Credentials: Default Credentials", &["lateral-movement"]),
+    ("T1694.002", "Insecure Credentials: Hardcoded Credentials", &["persistence", "lateral-movement"]),
+    ("T1695", "Block Communications", &["inhibit-response-function"]),
+    ("T1695.001", "Block Communications: Serial COM", &["inhibit-response-function"]),
+    ("T1695.002", "Block Communications: Ethernet", &["inhibit-response-function"]),
+];
+
+/// The name of a technique of the ICS matrix and what it is used for, by its id in capitals: `T0843`, `T1691.001`.
+#[must_use]
+pub fn named(id: &str) -> Option<(&'static str, &'static [&'static str])> {
+    let newer = SINCE_19.iter().find(|(newer, ..)| *newer == id).map(|(_, name, tactics)| (*name, *tactics));
+    newer.or_else(|| {
+        let number: u16 = id.strip_prefix('T')?.parse().ok()?;
+        technique(number).map(|technique| (technique.name, technique.tactics))
+    })
+}
+
 /// The technique of a number: `843` for T0843. `None` for one of the enterprise matrix, or newer than the table.
 #[must_use]
 pub fn technique(number: u16) -> Option<&'static Technique> {
@@ -232,6 +269,17 @@ mod tests {
     fn a_number_has_its_name_and_standing() {
         assert_eq!(technique(843).map(|technique| technique.name), Some("Program Download"));
         assert_eq!((standing(855), standing(841)), (Standing::Moved("T1692.001"), Standing::Retired(Some(846))));
+        assert_eq!(named("T0843").map(|(name, _)| name), Some("Program Download"));
+        assert_eq!(named("T1695.002").map(|(name, _)| name), Some("Block Communications: Ethernet"));
+        assert_eq!((named("T1059.001"), named("T0843.009"), named("843")), (None, None, None));
+        for (id, _, tactics) in SINCE_19 {
+            assert!(!tactics.is_empty() && tactics.iter().all(|tactic| TACTICS.contains(tactic)), "{id}");
+        }
+        let moved = TECHNIQUES.iter().filter_map(|technique| match technique.standing {
+            Standing::Moved(to) => Some(to),
+            _ => None,
+        });
+        assert!(moved.into_iter().all(|to| named(to).is_some()));
         assert_eq!((standing(1059), standing(799), technique(1059)), (Standing::Current, Standing::Unknown, None));
     }
 }
