@@ -500,6 +500,8 @@ pub enum ConfigCommand {
 pub enum Emit {
     /// What a person should know
     Alerts,
+    /// Alerts of one entity together: that an incident begins, grows, is over
+    Incidents,
     /// Every rule that a record or a group of records satisfied
     Findings,
     /// The score of an entity, each time a finding changes it

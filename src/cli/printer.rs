@@ -87,6 +87,7 @@ pub(super) fn emits(emit: &[Emit]) -> Emits {
         alerts: emit.contains(&Emit::Alerts),
         findings: emit.contains(&Emit::Findings),
         scores: emit.contains(&Emit::Scores),
+        incidents: emit.contains(&Emit::Incidents),
     }
 }
 

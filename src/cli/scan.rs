@@ -62,6 +62,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         ports: if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() },
         points: config.points,
         scoreboards: config.scoreboards,
+        alerting: config.alerting,
         findings: emit.contains(&Emit::Findings),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
         without_status: traffic.no_status,

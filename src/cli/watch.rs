@@ -46,6 +46,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
         pipeline::RunError::Output(error) => Failure::output(&error),
         other => Failure::failed(other),
     })?;
+    note(&format!("Alerts         {}", report::told(&summary)));
     note(&format!(
         "Packets        {} received, {} dropped by the kernel, {} dropped by the interface, {} dropped by sigmabus",
         report::grouped(edge.stats.received),

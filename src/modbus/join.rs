@@ -271,17 +271,19 @@ impl Join {
         };
         self.counters.matched += 1;
         self.counters.late += u64::from(relation.has(Flag::Late));
+        // Where several requests of one key wait, which of them is answered is a guess.
+        let certain = self.pending.request(id).lane_next.is_none();
         self.pending.take(&mut dialogue.open, id);
         dialogue.recent.note(print);
 
         let stored = self.pending.request(id);
         let (asked, _) = Body::decode(Kind::Query, stored.function_code, self.pending.data(id));
         let mut message = heard.message(kind, Some(stored.asked(asked)));
-        let comparable = !relation.has(Flag::FunctionMismatch) && !message.flags.has(Flag::Truncated);
+        let comparable = certain && !relation.has(Flag::FunctionMismatch) && !message.flags.has(Flag::Truncated);
         if comparable && contradicts(&asked, &message.body) {
             message.flags.set(Flag::ValueMismatch);
         }
-        if dialogue.pace.answer(message.time.since(stored.time())) {
+        if certain && dialogue.pace.answer(message.time.since(stored.time())) {
             message.flags.set(Flag::Slow);
         }
         message.flags.merge(relation);

@@ -2,9 +2,11 @@
 
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
+use super::policies::Judged;
 use super::scoring::{Counted, Scoring};
 use super::summary::{Room, Summary};
-use crate::alert::{Alert, Raiser, Score};
+use super::telling::{Fate, Outcome, Telling};
+use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::record::Memory;
 use crate::sigma::ir::RuleRef;
@@ -22,6 +24,8 @@ pub struct Emits {
     pub findings: bool,
     /// Scores, each time one changes.
     pub scores: bool,
+    /// What is new of incidents.
+    pub incidents: bool,
 }
 
 /// Correlations, scoreboards and alerts of one run.
@@ -30,7 +34,7 @@ pub struct Engine {
     emits: Emits,
     correlator: Correlator,
     scoring: Scoring,
-    raiser: Raiser,
+    telling: Telling,
     summary: Summary,
     /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
     memory: Option<Memory>,
@@ -52,7 +56,7 @@ impl Engine {
             emits,
             correlator: plan.correlator(),
             scoring: Scoring::new(plan),
-            raiser: Raiser::default(),
+            telling: Telling::new(plan),
             summary: Summary {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
@@ -85,7 +89,7 @@ impl Engine {
         &mut self.summary
     }
 
-    /// Takes the next entry of `input`.
+    /// Takes the next entry of `input`, whose line is before it in the sink.
     ///
     /// # Errors
     /// When the sink cannot write.
@@ -96,10 +100,6 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let line = evidence.line_of(entry);
-        if !line.is_empty() {
-            sink.record(line)?;
-        }
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
@@ -131,7 +131,9 @@ impl Engine {
         let Some(now) = self.clock.tick(time) else { return Ok(()) };
         let mut closed = Vec::new();
         self.correlator.expire(now, &mut closed);
-        self.tell(&closed, None, sink)
+        self.tell(&closed, None, sink)?;
+        let over = self.telling.expire(now);
+        self.news(&over, sink)
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
@@ -174,13 +176,24 @@ impl Engine {
         if self.emits.findings {
             sink.finding(finding, &self.summary.catalogue)?;
         }
-        let mut subject = self.plan.subject(said.values);
-        if subject.is_empty() {
-            // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
-            subject.extend_from_slice(finding.group);
+        let plan = Arc::clone(&self.plan);
+        let catalogue = &self.summary.catalogue;
+        let meta = catalogue.meta(finding.rule);
+        let (policy, act) = self.telling.policy(&plan, finding, meta, said.values);
+        if act == Act::Suppress {
+            self.summary.suppressed += 1;
+            return Ok(());
         }
-        if let Some(alert) = self.raiser.finding(finding, subject, &self.summary.catalogue) {
-            self.alert(&alert, sink)?;
+        if act.is_alert() {
+            let mut subject = plan.subject(said.values);
+            if subject.is_empty() {
+                // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
+                subject.extend_from_slice(finding.group);
+            }
+            let number = plan.number_of(finding.rule);
+            let judged = Judged { finding, meta, number, values: said.values, entity: &subject };
+            let outcome = self.telling.finding(&plan, policy, judged, catalogue);
+            self.conclude(outcome, finding.time, sink)?;
         }
         self.score(said, sink)
     }
@@ -190,17 +203,43 @@ impl Engine {
         for (index, board) in plan.scoreboards.iter().enumerate() {
             let counted = self.scoring.add(index, &said.finding, said.values, self.emits.scores);
             let Some(Counted { entity, change }) = counted else { continue };
+            let catalogue = &self.summary.catalogue;
             if self.emits.scores {
-                let score = Score { board, entity: &entity, finding: &said.finding, change: &change };
-                sink.score(&score, &self.summary.catalogue)?;
+                let score = ScoreLine { board, entity: &entity, finding: &said.finding, change: &change };
+                sink.score(&score, catalogue)?;
             }
             if let Some(threat) = &change.threat {
-                let place = said.finding.place;
-                let alert = self.raiser.threat(threat, board, entity, place, |number| plan.rule_of(number));
-                self.alert(&alert, sink)?;
+                let Finding { time, place, .. } = said.finding;
+                let whose = (entity, said.values);
+                let outcome = self.telling.threat(&plan, (threat, board), whose, place, catalogue);
+                self.conclude(outcome, time, sink)?;
             }
         }
         Ok(())
+    }
+
+    /// Tells what became of a finding at `time` or a threat, and what is new of incidents.
+    fn conclude(&mut self, outcome: Outcome, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
+        match outcome.fate {
+            Fate::Alert(alert) => self.alert(&alert, sink)?,
+            Fate::Repeat(id) => {
+                self.summary.repeats += 1;
+                if self.emits.alerts {
+                    sink.repeated(id, time)?;
+                }
+            }
+            Fate::Held => self.summary.held += 1,
+            Fate::Grouped(level) => {
+                if let Some(count) = self.summary.grouped.get_mut(level as usize) {
+                    *count += 1;
+                }
+            }
+        }
+        self.news(&outcome.incidents, sink)
+    }
+
+    fn news(&mut self, incidents: &[Incident], sink: &mut dyn Sink) -> io::Result<()> {
+        if self.emits.incidents { incidents.iter().try_for_each(|incident| sink.incident(incident)) } else { Ok(()) }
     }
 
     fn alert(&mut self, alert: &Alert, sink: &mut dyn Sink) -> io::Result<()> {
@@ -231,6 +270,13 @@ impl Engine {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
+        // Records without findings may have come since the last one with some.
+        let over = self.summary.records.last.map_or_else(Vec::new, |last| self.telling.expire(last));
+        self.news(&over, sink)?;
+        let open = self.telling.finish();
+        self.news(&open, sink)?;
+        self.summary.incidents = self.telling.begun();
+        self.summary.count(Room::Engine, self.telling.losses());
         self.scoring.sum_up(&mut self.summary);
         if let Some(memory) = &self.memory {
             self.summary.count(Room::Engine, memory.counters());

@@ -22,9 +22,12 @@ mod lines;
 #[cfg(feature = "live")]
 pub mod live;
 mod plan;
+mod policies;
+mod rows;
 mod scoring;
 mod spread;
 mod summary;
+mod telling;
 
 pub use captures::{Filter, Run};
 pub use cases::{Case, Coverage, Found, Given, Test, TestError, looks_like_tests, read_tests};

@@ -1,5 +1,7 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
+use super::policies::Policies;
+use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
@@ -35,6 +37,8 @@ pub struct Wanted {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Which findings are alerts, and which alerts belong together.
+    pub alerting: Alerting,
     /// Whether findings are printed, which needs every finding's record.
     pub findings: bool,
     /// Whether and how records are printed.
@@ -83,6 +87,14 @@ pub enum PlanError {
     /// What this names is more fields than there can be.
     #[error("{0} names one field too many")]
     Fields(String),
+    /// A policy asks for too much.
+    #[error("policy {number}: {problem}")]
+    Policy {
+        /// Its place in the list, counted from 1.
+        number: u32,
+        /// What it asks for.
+        problem: String,
+    },
 }
 
 /// A rule that was read but cannot be run.
@@ -122,6 +134,7 @@ pub struct Plan {
     pub records: Option<Naming>,
     /// Whether records of state events are printed, too.
     pub prints_status: bool,
+    pub(super) policies: Policies,
     correlator: Correlator,
     rules: Vec<Facets>,
     correlations: Vec<Facets>,
@@ -164,7 +177,8 @@ impl Plan {
         let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
-        let common = Common::new(&wanted, &mut slots)?;
+        let mut common = Common::new(&wanted, &mut slots)?;
+        let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
         let machine =
             Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
@@ -175,20 +189,21 @@ impl Plan {
             Sources::Declared(source) => source.clone(),
             Sources::Unknown | Sources::Told(_) => LogSource::default(),
         };
-        let facets = |meta: &Meta, silent, source: &LogSource| Facets {
+        let facets = |number: usize, meta: &Meta, silent, source: &LogSource| Facets {
             worth: wanted.points.of(meta),
             silent,
-            shown: wanted.findings || meta.level >= crate::alert::ALERT_LEVEL,
+            shown: wanted.findings || policies.needs_record(number as u32),
             source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
         let mut rules: Vec<Facets> = Vec::with_capacity(ruleset.rules.len());
         for (index, rule) in ruleset.rules.iter().enumerate() {
             let silent = !correlator.speaks(RuleIx(index as u32));
-            rules.push(facets(&rule.meta, silent, &rule.source));
+            rules.push(facets(index, &rule.meta, silent, &rule.source));
         }
         let anywhere = LogSource::default();
-        let correlations = ruleset.correlations.iter().map(|correlation| facets(&correlation.meta, false, &anywhere));
+        let correlations = (rules.len()..).zip(&ruleset.correlations);
+        let correlations = correlations.map(|(number, rule)| facets(number, &rule.meta, false, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
         show_what_completes(&ruleset, &mut rules, &mut correlations);
         let told = match &wanted.sources {
@@ -215,6 +230,7 @@ impl Plan {
             scoreboards: wanted.scoreboards,
             records: wanted.records,
             prints_status: !wanted.without_status,
+            policies,
             correlator,
             rules,
             correlations,
@@ -368,7 +384,7 @@ impl Plan {
 }
 
 /// The fields that every hit carries.
-struct Common {
+pub(super) struct Common {
     slots: Vec<Slot>,
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
@@ -403,7 +419,7 @@ impl Common {
         Ok(common)
     }
 
-    fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
+    pub(super) fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
         let slot = slots.want(field)?;
         Some(self.slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
             self.slots.push(slot);
@@ -444,7 +460,7 @@ fn is_for_modbus(source: &LogSource) -> bool {
     source.product.as_deref().is_none_or(|product| product == OWN_PRODUCT)
 }
 
-fn asks_for_keywords(expr: &Expr) -> bool {
+pub(super) fn asks_for_keywords(expr: &Expr) -> bool {
     match expr {
         Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
         Expr::Not(inner) => asks_for_keywords(inner),
@@ -452,11 +468,11 @@ fn asks_for_keywords(expr: &Expr) -> bool {
     }
 }
 
-fn is_some(value: Value<'_>) -> bool {
+pub(super) fn is_some(value: Value<'_>) -> bool {
     !matches!(value, Value::Absent | Value::Null)
 }
 
-fn named(name: Arc<str>, value: Value<'_>) -> Named {
+pub(super) fn named(name: Arc<str>, value: Value<'_>) -> Named {
     let mut json = Vec::new();
     value.write_json(&mut json);
     Named { name, json: String::from_utf8_lossy(&json).into() }

@@ -26,6 +26,16 @@ pub struct Summary {
     pub findings: BTreeMap<RuleRef, u64>,
     /// Alerts by level, `informational` first.
     pub alerts: [u64; 5],
+    /// Alerts that only their incidents tell, by level likewise.
+    pub grouped: [u64; 5],
+    /// Findings that would be alerts and were not told, since an alert like them was.
+    pub repeats: u64,
+    /// Findings that would be alerts and were not told, since there were not enough of them.
+    pub held: u64,
+    /// Findings that a policy suppressed: they are no alerts and add no points.
+    pub suppressed: u64,
+    /// Incidents that began.
+    pub incidents: u64,
     /// Everything that was counted and is not zero, by room and name.
     pub counters: BTreeMap<(Room, &'static str), u64>,
     /// What went wrong without ending the run, in order.
@@ -109,7 +119,7 @@ impl Summary {
     /// Whether an alert of `level` or above was raised.
     #[must_use]
     pub fn has_alert(&self, level: Level) -> bool {
-        self.alerts.iter().skip(level as usize).any(|count| *count > 0)
+        self.alerts.iter().zip(&self.grouped).skip(level as usize).any(|(told, grouped)| told + grouped > 0)
     }
 
     /// Adds a room's counters.

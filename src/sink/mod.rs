@@ -8,17 +8,18 @@ pub use json_lines::JsonLines;
 pub use secret::{MASK, Secret};
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 
-use crate::alert::{Alert, Score};
+use crate::alert::{Alert, AlertId, Incident, ScoreLine};
 use crate::detect::{Catalogue, Finding};
+use crate::time::Timestamp;
 use std::io;
 
 /// Something that takes what the engine says, in order.
 pub trait Sink {
-    /// A record as a line that is ready to be written.
+    /// Records as whole lines that are ready to be written; perhaps none.
     ///
     /// # Errors
-    /// When it cannot be written.
-    fn record(&mut self, line: &[u8]) -> io::Result<()>;
+    /// When they cannot be written.
+    fn records(&mut self, lines: &[u8]) -> io::Result<()>;
 
     /// A finding.
     ///
@@ -32,14 +33,23 @@ pub trait Sink {
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
 
-    /// A score that changed; most do not ask for these.
+    /// A score that changed.
     ///
     /// # Errors
     /// When it cannot be written.
-    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()> {
-        let _ = (score, catalogue);
-        Ok(())
-    }
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// Another finding at `time` that the told alert `id` stands for.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()>;
+
+    /// What is new of an incident.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn incident(&mut self, incident: &Incident) -> io::Result<()>;
 
     /// Hands on what is still held back.
     ///

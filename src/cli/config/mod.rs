@@ -9,9 +9,11 @@
 mod assets;
 mod check;
 mod file;
+mod incidents;
 mod mappings;
 mod maps;
 mod placeholders;
+mod policies;
 mod ports;
 mod reader;
 mod scoreboards;
@@ -26,6 +28,7 @@ mod zones;
 use super::args::ConfigCommand;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
+use crate::alert::Alerting;
 use crate::record::assets::{Asset, Assets, Zone};
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
@@ -52,6 +55,8 @@ pub struct Config {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Which findings are alerts, and which alerts belong together.
+    pub alerting: Alerting,
     /// Values for the placeholders of rules (`expand`), by name.
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// The mappings that rules go through, where the command line names none.
@@ -76,6 +81,7 @@ impl Default for Config {
             ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
             scoreboards: Scoreboard::shipped(),
+            alerting: Alerting::default(),
             placeholders: BTreeMap::new(),
             mappings: Mappings::default(),
             times: Vec::new(),
@@ -128,6 +134,12 @@ const SECTIONS: &[Section] = &[
     }),
     section("scoreboards", "scoreboard", scoreboards::DEFAULT, |config, node, reader| {
         config.scoreboards = scoreboards::read(node, reader);
+    }),
+    section("policies", "policy", "[]", |config, node, reader| {
+        config.alerting.policies = policies::read(node, config, reader);
+    }),
+    section("incidents", "incident setting", incidents::DEFAULT, |config, node, reader| {
+        config.alerting.incidents = incidents::read(node, config.maps.tags(), reader);
     }),
 ];
 
