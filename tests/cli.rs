@@ -512,7 +512,9 @@ fn the_readme_shows_what_is_printed() {
 
 #[test]
 fn the_help_texts_are_these() {
-    for topic in ["", "scan", "decode", "watch", "rules", "rules check", "config", "config check", "config show"] {
+    for topic in
+        ["", "scan", "decode", "watch", "rules", "rules check", "config", "config check", "config show", "sinks test"]
+    {
         let mut args: Vec<&str> = topic.split_whitespace().collect();
         args.push("--help");
         let ran = sigmabus(&args);

@@ -45,6 +45,9 @@ pub enum Command {
     /// Look at the configuration: check, show
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Try the sinks of the configuration: test
+    #[command(subcommand)]
+    Sinks(SinksCommand),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  sigmabus completions bash > /etc/bash_completion.d/sigmabus")]
     Completions {
@@ -492,6 +495,34 @@ pub enum ConfigCommand {
         /// The configuration [default: sigmabus.yml here, if there is one]
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+    },
+}
+
+const SINKS_TEST_EXAMPLES: &str = "\
+Examples:
+  sigmabus sinks test                   one line to every sink of sigmabus.yml
+  sigmabus sinks test siem archive      to these two
+
+Exit codes:
+  0  every sink took it
+  3  the configuration is wrong
+  4  a sink did not take it";
+
+/// `sigmabus sinks ...`
+#[derive(Debug, Subcommand)]
+pub enum SinksCommand {
+    /// Send one alert that is marked as a test to each sink, and tell what became of it
+    #[command(after_help = SINKS_TEST_EXAMPLES)]
+    Test {
+        /// Sinks [default: all of them]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// The configuration [default: sigmabus.yml here]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// How to print what became of it [default: text on a terminal, json otherwise]
+        #[arg(long, value_enum)]
+        format: Option<Format>,
     },
 }
 

@@ -23,6 +23,7 @@ mod rules_check;
 mod rules_coverage;
 mod rules_test;
 mod scan;
+mod sinks;
 mod skeleton;
 #[cfg(feature = "live")]
 mod watch;
@@ -66,6 +67,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
             Err(Failure::usage("this sigmabus was built without libpcap and reads files only"))
         }
         Command::Rules(command) => rules::run(command),
+        Command::Sinks(command) => sinks::run(&command),
         Command::Config(command) => config::run(command),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { words } => manual::page(&words),

@@ -107,7 +107,33 @@ pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
             label(out, name, &odd.join(", "))?;
         }
     }
+    sinks(out, summary)
+}
+
+/// What became of the lines for each sink.
+fn sinks(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    for figures in &summary.sinks {
+        let counts = [
+            (figures.delivered, "delivered"),
+            (figures.rejected, "rejected"),
+            (figures.dropped, "dropped for want of room"),
+            (figures.undelivered, "not delivered"),
+        ];
+        let told = counts.iter().enumerate().filter(|(place, (count, _))| *place == 0 || *count > 0);
+        let told: Vec<String> = told.map(|(_, (count, what))| format!("{} {what}", grouped(*count))).collect();
+        let retries = if figures.retries > 0 {
+            format!(", after {}", counted_as(figures.retries, "retry", "retries"))
+        } else {
+            String::new()
+        };
+        label(out, "Sink", &format!("{}: {}{retries}", plain(&figures.name), told.join(", ")))?;
+    }
     Ok(())
+}
+
+/// `1 retry`, `2 retries`
+fn counted_as(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 fn words(name: &str) -> String {

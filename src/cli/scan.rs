@@ -12,7 +12,7 @@ use crate::capture::LinkType;
 use crate::detect::Input;
 use crate::pipeline::{self, Emits, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
 use crate::sigma::ir::Ruleset;
-use crate::sink::Pace;
+use crate::sink::{Figures, Kind, Pace, Pressure, plain};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,7 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let origin = config.origin.clone();
+    let delivery = config.delivery.clone();
     let mut wanted = wanted(config, &args.traffic, &args.output.emit);
     wanted.sources = match (args.sources.logsource, args.sources.logsource_fields) {
         (Some(source), _) => Sources::Declared(source),
@@ -34,8 +35,8 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
     inputs::sort_by_time(&mut stored.inputs, &times);
-    let printer = Printer::open(&args.output, Pace::Report)?;
-    let (summary, outcome) = stored.run(plan, emits(&args.output.emit), origin, printer)?;
+    let printer = Printer::open(&args.output, Pace::Report, &delivery, Pressure::Wait)?;
+    let (summary, outcome) = stored.run(plan, emits(&args.output.emit, &delivery), origin, printer)?;
     Ok(if outcome == Outcome::Done { judged(&summary, &args.output) } else { outcome })
 }
 
@@ -45,6 +46,8 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     let origin = config.origin.clone();
     let mut wanted = wanted(config, &args.traffic, &[]);
     wanted.scoreboards.clear();
+    // Sinks are for what a scan finds.
+    wanted.routes.clear();
     wanted.records = Some(match args.naming {
         NamingArg::Native => Naming::Native,
         NamingArg::Nxlog => Naming::Nxlog(args.utc_offset),
@@ -63,7 +66,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         points: config.points,
         scoreboards: config.scoreboards,
         alerting: config.alerting,
-        findings: emit.contains(&Emit::Findings),
+        findings: emit.contains(&Emit::Findings) || config.delivery.takes(Kind::Finding),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
         without_status: traffic.no_status,
         sources: Sources::Unknown,
@@ -71,6 +74,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         maps: config.maps,
         assets,
         register_changes: traffic.register_changes,
+        routes: config.delivery.record_conditions(),
     }
 }
 
@@ -143,6 +147,7 @@ impl Stored {
             run.finish(printer.sink())
         };
         let mut summary = summary.map_err(|error| Failure::output(&error))?;
+        outcome = delivered(&mut summary, &mut printer, outcome);
         summary.configuration = configuration.map(|path| path.display().to_string());
         hint_at_ports(&mut summary, &plan);
         if summary.records.timeless > 0 {
@@ -184,6 +189,18 @@ impl Stored {
             Some(_) => Err(Failure::usage("--bpf needs libpcap, and this sigmabus was built without it")),
         }
     }
+}
+
+/// Waits for the sinks. What did not arrive is a warning, and the run failed.
+pub(super) fn delivered(summary: &mut Summary, printer: &mut Printer, outcome: Outcome) -> Outcome {
+    summary.sinks = printer.close();
+    let lost: Vec<&Figures> = summary.sinks.iter().filter(|figures| figures.lost() > 0).collect();
+    for figures in &lost {
+        let lines = counted(usize::try_from(figures.lost()).unwrap_or(usize::MAX), "line");
+        let reason = figures.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", plain(reason)));
+        summary.warnings.push(format!("sink {} did not get {lines}{reason}", figures.name));
+    }
+    if lost.is_empty() { outcome } else { Outcome::Failed }
 }
 
 fn cores() -> usize {

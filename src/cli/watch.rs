@@ -9,7 +9,7 @@ use super::{format_for_stdout, note, report, rule_files, scan};
 use crate::capture::live::{self, Live, LiveError, Options};
 use crate::detect::{Input, Unit};
 use crate::pipeline::{self, Engine, Progress};
-use crate::sink::{Pace, plain};
+use crate::sink::{Pace, Pressure, plain};
 use serde_json::json;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -20,6 +20,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let configuration = config.origin.as_ref().map(|path| path.display().to_string());
+    let delivery = config.delivery.clone();
     let wanted = scan::wanted(config, &args.traffic, &args.output.emit);
     let options = Options {
         ports: wanted.ports.clone(),
@@ -29,8 +30,8 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     };
     let plan = Arc::new(rule_files::compile(ruleset, wanted, &args.rules)?);
     let live = Live::open(&args.interface, &options).map_err(refused)?;
-    let mut printer = Printer::open(&args.output, Pace::AsTheyHappen)?;
-    let mut engine = Engine::new(&plan, emits(&args.output.emit));
+    let mut printer = Printer::open(&args.output, Pace::AsTheyHappen, &delivery, Pressure::Drop)?;
+    let mut engine = Engine::new(&plan, emits(&args.output.emit, &delivery));
     let input = engine.begin(Input { name: args.interface.as_str().into(), unit: Unit::Frame });
     note(&format!("watching {}; Ctrl-C ends with a summary", args.interface));
 
@@ -38,6 +39,8 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let ran = pipeline::live::watch(live, input, &plan, &mut engine, printer.sink(), &stop);
     let mut summary = engine.stop(printer.sink()).map_err(|error| Failure::output(&error))?;
     summary.configuration = configuration;
+    let outcome = scan::delivered(&mut summary, &mut printer, Outcome::Done);
+    summary.warnings.iter().for_each(|warning| note(&format!("sigmabus: warning: {warning}")));
     let mut words = Vec::new();
     let told = report::overview(&mut words, &summary);
     note(String::from_utf8_lossy(&words).trim_end());
@@ -55,7 +58,7 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
         report::grouped(edge.own_drops),
     ));
     printer.sink().flush().map_err(|error| Failure::output(&error))?;
-    Ok(scan::judged(&summary, &args.output))
+    Ok(if outcome == Outcome::Done { scan::judged(&summary, &args.output) } else { outcome })
 }
 
 /// Ctrl-C or SIGTERM.

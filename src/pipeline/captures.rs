@@ -213,7 +213,7 @@ pub(super) fn hand_over(
     engine: &mut Engine,
     sink: &mut dyn Sink,
 ) -> io::Result<()> {
-    let mut rows = Rows::new(sink);
+    let mut rows = Rows::new(sink, engine.prints_records());
     for (evidence, entry) in merged(evidence) {
         let Some(sighting) = evidence.sighting_of(entry) else {
             rows.take(evidence, entry)?;
@@ -222,7 +222,7 @@ pub(super) fn hand_over(
         };
         let certain = census.take(sighting, entry.order);
         for entry in certain.entries() {
-            rows.records(certain.line_of(entry))?;
+            rows.take_now(certain.line_of(entry))?;
             engine.observe(input, certain, entry, &mut rows)?;
         }
     }

@@ -10,7 +10,7 @@ use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::record::Memory;
 use crate::sigma::ir::RuleRef;
-use crate::sink::Sink;
+use crate::sink::{Routed, Sink};
 use crate::time::{Clock, Timestamp};
 use std::io;
 use std::sync::Arc;
@@ -74,6 +74,11 @@ impl Engine {
         (self.summary.catalogue.inputs.len() - 1) as u32
     }
 
+    /// Whether records are printed; otherwise only routes want their lines.
+    pub(super) fn prints_records(&self) -> bool {
+        self.plan.records.is_some()
+    }
+
     /// Lends the memory to whoever sees the next input's messages, all of them in their order.
     pub(super) fn lend_memory(&mut self) -> Option<Memory> {
         self.memory.take().or_else(|| self.plan.memory())
@@ -100,6 +105,7 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
+        self.route(evidence, entry, sink)?;
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
@@ -121,6 +127,13 @@ impl Engine {
             self.correlate(&said, hit.rule, sink)?;
         }
         Ok(())
+    }
+
+    /// Hands a record to its routes.
+    fn route(&self, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
+        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
+        let line = evidence.line_of(entry);
+        if routes == 0 { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
     }
 
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.

@@ -127,7 +127,7 @@ impl Judge {
             return Ok(());
         }
         evidence.begin(order, record.time(), order.number);
-        if plan.records.is_some() {
+        if plan.naming(rules).is_some() {
             evidence.line(|out| {
                 out.extend_from_slice(line);
                 out.push(b'\n');
@@ -188,7 +188,7 @@ impl Judge {
             return Ok(());
         }
         evidence.begin(order, told.time, order.number);
-        match plan.records {
+        match plan.naming(rules) {
             None => {}
             Some(Naming::Nxlog(offset)) if told.data.is_some() && told.direction.is_some() => evidence.line(|out| {
                 let module = nxlog::Module { name: "pcap", received: None, offset };
@@ -260,7 +260,7 @@ impl Bench<'_> {
             return;
         }
         evidence.begin_message(self.order, message);
-        match plan.records {
+        match plan.naming(rules) {
             None => {}
             Some(_) if !plan.prints_status && is_state_event(message) => {}
             Some(Naming::Native) => evidence.line(|out| {

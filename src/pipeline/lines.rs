@@ -187,7 +187,7 @@ fn hand_over(
     engine: &mut Engine,
     sink: &mut dyn Sink,
 ) -> Result<(), RunError> {
-    let mut rows = Rows::new(sink);
+    let mut rows = Rows::new(sink, engine.prints_records());
     for entry in evidence.entries() {
         if !entry.to_join {
             rows.take(evidence, entry).map_err(RunError::Output)?;
@@ -197,7 +197,7 @@ fn hand_over(
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
         for entry in joined.entries() {
-            rows.records(joined.line_of(entry)).map_err(RunError::Output)?;
+            rows.take_now(joined.line_of(entry)).map_err(RunError::Output)?;
             engine.observe(input, joined, entry, &mut rows).map_err(RunError::Output)?;
         }
     }

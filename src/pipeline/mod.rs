@@ -23,6 +23,7 @@ mod lines;
 pub mod live;
 mod plan;
 mod policies;
+mod routes;
 mod rows;
 mod scoring;
 mod spread;

@@ -1,6 +1,7 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
 use super::policies::Policies;
+use super::routes::RecordRoutes;
 use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
@@ -10,7 +11,7 @@ use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Expression, MAX_POINTS, Points, RuleWorth, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
-use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
+use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset};
 use crate::time::{Offset, Span};
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
@@ -55,6 +56,8 @@ pub struct Wanted {
     pub assets: Arc<Assets>,
     /// Whether changes of registers are told as records.
     pub register_changes: bool,
+    /// The conditions of the routes that take records.
+    pub routes: Vec<Expr>,
 }
 
 /// What is known of where log lines come from: a rule with a conflicting log source is not for them.
@@ -136,6 +139,7 @@ pub struct Plan {
     pub prints_status: bool,
     pub(super) policies: Policies,
     correlator: Correlator,
+    routes: RecordRoutes,
     rules: Vec<Facets>,
     correlations: Vec<Facets>,
     /// For each scoreboard, where its entity's values stand among those of any hit.
@@ -173,15 +177,18 @@ impl Plan {
     ///
     /// # Errors
     /// When rules ask for more than the engine's bounds allow.
-    pub fn compile(ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
+    pub fn compile(mut ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
         let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
         let mut common = Common::new(&wanted, &mut slots)?;
         let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
+        let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
         let machine =
             Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
+        let keywords = ruleset.rules.iter().any(|rule| rule.condition.asks_for_keywords());
+        routes.remove(&mut ruleset.rules);
         let correlator =
             Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
                 .map_err(|refusals| refused_correlations(&refusals, &ruleset))?;
@@ -213,7 +220,6 @@ impl Plan {
             }
             Sources::Unknown | Sources::Declared(_) => None,
         };
-        let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
         let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
@@ -232,6 +238,7 @@ impl Plan {
             prints_status: !wanted.without_status,
             policies,
             correlator,
+            routes,
             rules,
             correlations,
             entities: common.entities,
@@ -260,16 +267,16 @@ impl Plan {
         !self.maps.is_empty() || self.remembered != Remembered::default()
     }
 
-    /// Whether a rule can be about our own records.
+    /// Whether a rule can be about our own records; routes are about all.
     #[must_use]
     pub fn is_for_modbus(&self, rule: RuleIx) -> bool {
-        self.rules.get(rule.0 as usize).is_some_and(|facets| is_for_modbus(&facets.source))
+        self.rules.get(rule.0 as usize).map_or_else(|| self.routes.has(rule), |facets| is_for_modbus(&facets.source))
     }
 
     /// Whether a rule can be about this log line.
     #[must_use]
     pub fn is_for_line(&self, rule: RuleIx, line: &impl Facts) -> bool {
-        let Some(facets) = self.rules.get(rule.0 as usize) else { return false };
+        let Some(facets) = self.rules.get(rule.0 as usize) else { return self.routes.has(rule) };
         let Some([product, category, service]) = self.told else { return facets.source.admits(&self.declared) };
         let agrees = |wanted: &Option<Arc<str>>, slot| match (wanted, line.fact(slot)) {
             (Some(wanted), Fact::Text(told)) => wanted.eq_ignore_ascii_case(told),
@@ -277,6 +284,16 @@ impl Plan {
         };
         let LogSource { product: own, category: kind, service: part } = &facets.source;
         agrees(own, product) && agrees(kind, category) && agrees(part, service)
+    }
+
+    /// How the record is written that satisfies these rules, if somebody prints it or a route takes it.
+    pub(super) fn naming(&self, rules: &[RuleIx]) -> Option<Naming> {
+        self.records.or_else(|| self.routes.take_any(rules).then_some(Naming::Native))
+    }
+
+    /// The routes that take a record which satisfies these rules, each a bit.
+    pub(super) fn routes_of(&self, rules: impl Iterator<Item = RuleIx>) -> u64 {
+        self.routes.bits(rules)
     }
 
     /// Whether a rule's findings need the record.
@@ -291,10 +308,10 @@ impl Plan {
         masks.fold(Mask::NONE, Mask::with_all)
     }
 
-    /// Whether a rule only feeds correlations. (Correlations that only feed others are kept silent by the correlator.)
+    /// Whether a rule only feeds correlations or is a route. (Correlations that only feed others are kept silent by the correlator.)
     #[must_use]
     pub fn is_silent(&self, rule: RuleRef) -> bool {
-        self.facets(rule).is_some_and(|facets| facets.silent)
+        self.facets(rule).is_none_or(|facets| facets.silent)
     }
 
     /// The title of a rule.
@@ -458,14 +475,6 @@ fn show_what_completes(ruleset: &Ruleset, rules: &mut [Facets], correlations: &m
 
 fn is_for_modbus(source: &LogSource) -> bool {
     source.product.as_deref().is_none_or(|product| product == OWN_PRODUCT)
-}
-
-pub(super) fn asks_for_keywords(expr: &Expr) -> bool {
-    match expr {
-        Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
-        Expr::Not(inner) => asks_for_keywords(inner),
-        Expr::Test(predicate) => predicate.target == Target::AnyValue,
-    }
 }
 
 pub(super) fn is_some(value: Value<'_>) -> bool {

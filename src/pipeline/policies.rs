@@ -7,7 +7,7 @@ use super::plan::{Common, PlanError, is_some, named};
 use crate::alert::{Act, Alerting, Attack, Grouping, Incidents, Limits, Policy, RULE_FIELDS};
 use crate::detect::{Finding, Machine, Named, RuleIx, Scratch, Values};
 use crate::record::{LogPlan, LogRecord, Slots};
-use crate::sigma::ir::{Expr, LogSource, Meta, Origin, Rule, Ruleset, Target, Test};
+use crate::sigma::ir::{Expr, Meta, Rule, Ruleset, Target, Test};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ impl Policies {
             let problem = errors.first().map_or_else(String::new, |error| error.problem.to_string());
             PlanError::Policy { number: errors.first().map_or(0, |error| error.rule.0 + 1), problem }
         })?;
-        let keywords = rules.iter().any(|rule| super::plan::asks_for_keywords(&rule.condition));
+        let keywords = rules.iter().any(|rule| rule.condition.asks_for_keywords());
         let mut compiled = Vec::with_capacity(all.len());
         for (number, policy) in (1..).zip(&all) {
             let by = policy.by.iter().map(|field| part(field, common, slots)).collect::<Option<_>>();
@@ -246,23 +246,7 @@ fn part(field: &str, common: &mut Common, slots: &mut Slots) -> Option<Part> {
 
 /// A policy's condition, as the matcher takes it.
 fn as_rule(policy: &Policy) -> Rule {
-    let meta = Meta {
-        id: None,
-        name: None,
-        title: "policy".into(),
-        level: crate::sigma::ir::Level::Informational,
-        tags: Vec::new(),
-        description: None,
-        status: None,
-        false_positives: Vec::new(),
-        references: Vec::new(),
-        author: None,
-        license: None,
-        origin: Origin { file: "policies".into(), line: 1 },
-        mask: Vec::new(),
-    };
-    let condition = policy.when.clone().unwrap_or_else(|| Expr::All(Vec::new()));
-    Rule { meta, source: LogSource::default(), condition }
+    Rule::asking("policy", policy.when.clone().unwrap_or_else(|| Expr::All(Vec::new())))
 }
 
 /// Whether a condition asks for more than the rule's own fields.

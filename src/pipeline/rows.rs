@@ -3,7 +3,7 @@
 use super::evidence::{Entry, Evidence};
 use crate::alert::{Alert, AlertId, Incident, ScoreLine};
 use crate::detect::{Catalogue, Finding};
-use crate::sink::Sink;
+use crate::sink::{Routed, Sink};
 use crate::time::Timestamp;
 use std::io;
 use std::ops::Range;
@@ -11,13 +11,15 @@ use std::ops::Range;
 /// A sink behind the lines that it has not got yet: they go before whatever else is said.
 pub(super) struct Rows<'a> {
     sink: &'a mut dyn Sink,
+    /// Whether records are printed: otherwise only routes want their lines.
+    printed: bool,
     waiting: Option<(&'a Evidence, Range<usize>)>,
 }
 
 impl<'a> Rows<'a> {
     /// Nothing waits.
-    pub(super) fn new(sink: &'a mut dyn Sink) -> Self {
-        Self { sink, waiting: None }
+    pub(super) fn new(sink: &'a mut dyn Sink, printed: bool) -> Self {
+        Self { sink, printed, waiting: None }
     }
 
     /// Takes the line of an entry, if it has one.
@@ -26,7 +28,7 @@ impl<'a> Rows<'a> {
     /// When the sink cannot write.
     pub(super) fn take(&mut self, evidence: &'a Evidence, entry: &Entry) -> io::Result<()> {
         let line = entry.line();
-        if line.is_empty() {
+        if line.is_empty() || !self.printed {
             return Ok(());
         }
         match &mut self.waiting {
@@ -40,6 +42,14 @@ impl<'a> Rows<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes a line that will not be there for long.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub(super) fn take_now(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.printed { self.records(line) } else { Ok(()) }
     }
 
     /// Gives the sink what waits.
@@ -56,6 +66,11 @@ impl Sink for Rows<'_> {
     fn records(&mut self, lines: &[u8]) -> io::Result<()> {
         self.hand_on()?;
         self.sink.records(lines)
+    }
+
+    fn routed(&mut self, record: &Routed<'_>) -> io::Result<()> {
+        self.hand_on()?;
+        self.sink.routed(record)
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
@@ -145,7 +160,7 @@ mod tests {
     fn lines_wait_for_what_follows_them_and_never_change_their_order() {
         let (ours, other) = (evidence(&["a\n", "", "b\n", "c\n"]), evidence(&["x\n"]));
         let mut pieces = Pieces::default();
-        let mut rows = Rows::new(&mut pieces);
+        let mut rows = Rows::new(&mut pieces, true);
         let [a, none, b, c] = ours.entries() else { unreachable!() };
         for entry in [a, none, b] {
             rows.take(&ours, entry).unwrap();

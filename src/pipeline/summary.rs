@@ -4,6 +4,7 @@ use super::evidence::Problems;
 use crate::detect::Catalogue;
 use crate::modbus::Kind;
 use crate::sigma::ir::{Level, RuleRef};
+use crate::sink::Figures;
 use crate::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
@@ -42,6 +43,8 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// The entities with the highest scores.
     pub top: Vec<TopEntity>,
+    /// What became of the lines for each sink.
+    pub sinks: Vec<Figures>,
 }
 
 /// Who counted.

@@ -16,13 +16,16 @@ mod placeholders;
 mod policies;
 mod ports;
 mod reader;
+mod routes;
 mod scoreboards;
 mod scores;
 mod secret_key;
 mod show;
+mod sinks;
 #[cfg(test)]
 mod testing;
 mod timestamp_fields;
+mod when;
 mod zones;
 
 use super::args::ConfigCommand;
@@ -35,7 +38,7 @@ use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
 use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
-use crate::sink::Secret;
+use crate::sink::{Delivery, Secret};
 use file::File;
 pub(super) use maps::of_files as maps_of_files;
 use reader::Reader;
@@ -67,6 +70,8 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// Where everything goes.
+    pub delivery: Delivery,
     /// The parts of the plant.
     pub zones: Vec<Zone>,
     /// What has a name in it.
@@ -87,6 +92,7 @@ impl Default for Config {
             times: Vec::new(),
             secret_key: None,
             maps: Arc::default(),
+            delivery: Delivery::default(),
             zones: Vec::new(),
             assets: Vec::new(),
             origin: None,
@@ -140,6 +146,14 @@ const SECTIONS: &[Section] = &[
     }),
     section("incidents", "incident setting", incidents::DEFAULT, |config, node, reader| {
         config.alerting.incidents = incidents::read(node, config.maps.tags(), reader);
+    }),
+    section("sinks", "sink", "[]", |config, node, reader| sinks::read(node, &mut config.delivery, reader)),
+    section("routes", "route", "", |config, node, reader| {
+        routes::read(node, &config.placeholders, &mut config.delivery, reader);
+    }),
+    section("deliver_within", "time to deliver", "30s", |config, node, reader| {
+        config.delivery.patience =
+            sinks::duration(node, "`deliver_within`", reader).unwrap_or(config.delivery.patience);
     }),
 ];
 
