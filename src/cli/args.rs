@@ -426,6 +426,16 @@ pub enum RulesCommand {
         /// The one to print
         name: Option<String>,
     },
+    /// List what rules must be told of the site, and what they are told
+    #[command(after_help = "Example:\n  sigmabus rules placeholders --config plant.yml")]
+    Placeholders {
+        /// Takes their values from this file [default: sigmabus.yml here, if there is one]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// Print the fields that rules on Modbus records can use
     #[command(after_help = "Example:\n  sigmabus rules fields | less")]
     Fields {
