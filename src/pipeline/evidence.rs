@@ -36,6 +36,8 @@ pub(super) struct Evidence {
     hits: Vec<Stored>,
     bytes: Vec<u8>,
     sightings: Vec<Sighting>,
+    /// The latest time of its records, also of those that no rule found.
+    pub(super) reached: Option<Timestamp>,
     /// Lines that could not be read.
     pub(super) problems: Problems,
 }
@@ -115,6 +117,7 @@ impl Evidence {
         self.hits.clear();
         self.bytes.clear();
         self.sightings.clear();
+        self.reached = None;
         self.problems = Problems::default();
     }
 

@@ -101,6 +101,7 @@ impl Joiner {
             self.foreign(line, number);
         }
         problems.merge(&std::mem::take(&mut self.evidence.problems));
+        self.evidence.reached = self.judge.reached().max(self.clock.latest());
         Ok(&self.evidence)
     }
 
@@ -112,6 +113,7 @@ impl Joiner {
         }
         self.release();
         problems.merge(&std::mem::take(&mut self.evidence.problems));
+        self.evidence.reached = self.judge.reached().max(self.clock.latest());
         &self.evidence
     }
 

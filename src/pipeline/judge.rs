@@ -11,6 +11,7 @@ use crate::record::json::write_fields;
 use crate::record::{
     Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, name_parties, nxlog, schema,
 };
+use crate::time::{Clock, Timestamp};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub(super) struct Judge {
     told: Vec<u8>,
     /// Lines of tshark that only announce a packet.
     announced: u64,
+    /// The time of log lines.
+    clock: Clock,
 }
 
 impl Judge {
@@ -53,6 +56,7 @@ impl Judge {
             memory: None,
             told: Vec::new(),
             announced: 0,
+            clock: Clock::default(),
         }
     }
 
@@ -64,6 +68,16 @@ impl Judge {
     /// Gives the memory back.
     pub(super) fn give_back(&mut self) -> Option<Memory> {
         self.memory.take()
+    }
+
+    /// The latest time of the log lines since the clock was started.
+    pub(super) fn reached(&self) -> Option<Timestamp> {
+        self.clock.latest()
+    }
+
+    /// Starts the clock of log lines anew.
+    pub(super) fn restart_clock(&mut self) {
+        self.clock = Clock::default();
     }
 
     /// Judges a Modbus message, and after it the changes of registers that it shows.
@@ -122,6 +136,7 @@ impl Judge {
             return Ok(());
         }
         self.records.note(record.time(), None);
+        record.time().map(|time| self.clock.tick(time));
         let rules = plan.machine.matches(&record, &mut self.scratch);
         if rules.is_empty() && plan.records.is_none() {
             return Ok(());
@@ -174,6 +189,7 @@ impl Judge {
         evidence: &mut Evidence,
     ) -> Result<(), LineError> {
         self.records.note(told.time, told.direction.map(|_| message.kind));
+        told.time.map(|time| self.clock.tick(time));
         self.arena.reset();
         let plan = &*self.plan;
         let recall = self.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();

@@ -114,6 +114,8 @@ impl Work for Reader {
     type Batch = Chunk;
 
     fn run(&mut self, chunk: &Chunk, evidence: &mut Evidence) {
+        // By the chunk, so that it does not depend on which worker reads it.
+        self.judge.restart_clock();
         for number in &chunk.too_long {
             evidence.problems.note(*number, format!("a line of more than {LONGEST} bytes"));
         }
@@ -127,6 +129,7 @@ impl Work for Reader {
             let order = Order { number: chunk.first + index as u64, phase: Phase::Frame, shard: 0 };
             self.judge.line(line, order, evidence);
         }
+        evidence.reached = self.judge.reached();
     }
 }
 
@@ -160,9 +163,7 @@ impl Run<'_> {
         }
         let unfolded = lines.reader.counters();
         let rest = joiner.end(&mut problems, lines.next.saturating_sub(1));
-        for entry in rest.entries() {
-            engine.observe(input, rest, entry, sink).map_err(RunError::Output)?;
-        }
+        observe(input, rest, engine, sink).map_err(RunError::Output)?;
         joiner.report(engine.summary());
         engine.keep_memory(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
@@ -193,11 +194,19 @@ fn hand_over(
         }
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
-        for entry in joined.entries() {
-            engine.observe(input, joined, entry, sink).map_err(RunError::Output)?;
-        }
+        observe(input, joined, engine, sink).map_err(RunError::Output)?;
     }
-    Ok(())
+    pass(evidence, engine, sink).map_err(RunError::Output)
+}
+
+fn observe(input: u32, joined: &Evidence, engine: &mut Engine, sink: &mut dyn Sink) -> io::Result<()> {
+    joined.entries().iter().try_for_each(|entry| engine.observe(input, joined, entry, sink))?;
+    pass(joined, engine, sink)
+}
+
+/// Takes the time that lines have reached, also those that no rule found.
+fn pass(evidence: &Evidence, engine: &mut Engine, sink: &mut dyn Sink) -> io::Result<()> {
+    evidence.reached.map_or(Ok(()), |time| engine.follow(time, sink))
 }
 
 impl Reader {
