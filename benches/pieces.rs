@@ -110,28 +110,27 @@ fn pieces(criterion: &mut Criterion) {
     });
 }
 
-/// Requests that wait for their answers, evenly over the shards and over conversations that hold a thousand each.
+/// Requests that wait for their answers, evenly over conversations, and these evenly over the shards.
 struct Waiting {
     shards: Vec<Pairing>,
+    conversations: usize,
     turn: usize,
 }
 
 impl Waiting {
     const SHARDS: usize = 16;
-    const CONVERSATION: usize = 1_000;
 
-    fn new(open: usize) -> Self {
+    fn new(open: usize, conversations: usize) -> Self {
         let shards = (0..Self::SHARDS).map(|_| Pairing::new(&modbus::Config::default())).collect();
-        let mut waiting = Self { shards, turn: 0 };
+        let mut waiting = Self { shards, conversations, turn: 0 };
         for number in 0..open {
-            let slot = number / Self::CONVERSATION;
-            let (shard, slot) = (slot % Self::SHARDS, slot / Self::SHARDS);
-            waiting.push(shard, slot as u32, Direction::ToServer, (number % Self::CONVERSATION) as u16, READ);
+            waiting.push(number % conversations, Direction::ToServer, (number / conversations) as u16, READ);
         }
         waiting
     }
 
-    fn push(&mut self, shard: usize, slot: u32, direction: Direction, trans_id: u16, pdu: &[u8]) {
+    fn push(&mut self, conversation: usize, direction: Direction, trans_id: u16, pdu: &[u8]) {
+        let (shard, slot) = (conversation % Self::SHARDS, (conversation / Self::SHARDS) as u32);
         let endpoint = |port| Endpoint { ip: [192, 0, 2, slot as u8].into(), port };
         let (client, server) = (endpoint(40_000), endpoint(502));
         let flow = Flow { slot, serial: u64::from(slot) + 1, transport: Transport::Tcp, client, server };
@@ -142,11 +141,11 @@ impl Waiting {
         self.shards[shard].push_pdu(&flow, direction, &carrier, pdu, &mut |message| _ = black_box(message.flags));
     }
 
-    /// One more request, and its answer, in a conversation with a thousand others.
+    /// One more request, and its answer, in the next conversation.
     fn exchange(&mut self) {
-        self.turn = (self.turn + 1) % Self::SHARDS;
-        self.push(self.turn, 0, Direction::ToServer, 0xFFFF, READ);
-        self.push(self.turn, 0, Direction::ToClient, 0xFFFF, ANSWER);
+        self.turn = (self.turn + 1) % self.conversations;
+        self.push(self.turn, Direction::ToServer, 0xFFFF, READ);
+        self.push(self.turn, Direction::ToClient, 0xFFFF, ANSWER);
     }
 }
 
@@ -156,9 +155,11 @@ const ANSWER: &[u8] = &[3, 2, 0, 1];
 
 fn open_requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("request and answer");
-    for open in [0, 1_000, 100_000] {
-        let mut waiting = Waiting::new(open);
-        group.bench_function(format!("among {open} open"), |bencher| bencher.iter(|| waiting.exchange()));
+    group.throughput(Throughput::Elements(2));
+    for (open, conversations) in [(10, 10), (100_000, 100), (100_000, 10_000)] {
+        let mut waiting = Waiting::new(open, conversations);
+        let name = format!("among {open} open in {conversations} conversations");
+        group.bench_function(name, |bencher| bencher.iter(|| waiting.exchange()));
         let evicted: u64 = waiting.shards.iter().map(|shard| shard.counters().evicted).sum();
         assert_eq!(evicted, 0, "all of them must stay open");
     }
@@ -173,19 +174,27 @@ fn scores(criterion: &mut Criterion) {
     const FINDINGS: u64 = 100_000;
     let mut group = criterion.benchmark_group("score");
     group.throughput(Throughput::Elements(FINDINGS));
-    group.bench_function("finding to score, 1,000 entities", |bencher| {
-        bencher.iter_batched_ref(
-            || Board::new(Scoreboard::default()),
-            |board| {
-                for number in 0..FINDINGS {
-                    let time = Timestamp::from_nanos(number as i64 * 1_000_000);
-                    let scored = Scored { time, number, input: 0, rule: 0, points: 5 };
-                    black_box(board.add(&(number % 1_000).to_be_bytes(), scored));
-                }
-            },
-            BatchSize::LargeInput,
-        );
-    });
+    let plain = Scoreboard::default();
+    let fading = Scoreboard { half_life: Some(plain.window), rules: 3, ..plain.clone() };
+    for (name, board, entities) in [
+        ("1,000 entities", &plain, 1_000),
+        ("50,000 entities", &plain, 50_000),
+        ("fading, 1,000 entities", &fading, 1_000),
+    ] {
+        group.bench_function(format!("finding to score, {name}"), |bencher| {
+            bencher.iter_batched_ref(
+                || Board::new(board.clone()),
+                |board| {
+                    for number in 0..FINDINGS {
+                        let time = Timestamp::from_nanos(number as i64 * 1_000_000);
+                        let scored = Scored { time, number, input: 0, rule: 0, points: 5 };
+                        black_box(board.add(&(number % entities).to_be_bytes(), scored));
+                    }
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
     group.finish();
 }
 
@@ -210,7 +219,7 @@ fn whole(criterion: &mut Criterion) {
         let plan = Arc::new(Plan::compile(ruleset, wanted).expect("the built-in rules"));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let mut run = Run::new(&plan, threads, &(), Emits { alerts: true, findings: false });
+                let mut run = Run::new(&plan, threads, &(), Emits { alerts: true, ..Emits::default() });
                 let Ok(Opened::Capture(source)) = capture::open(Box::new(Cursor::new(bytes.clone()))) else {
                     unreachable!("the generator writes captures")
                 };

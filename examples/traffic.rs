@@ -4,10 +4,11 @@ use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use generator::attack::{self, Attack, CATALOGUE};
 use generator::file::{Container, Endian, Format, Resolution};
+use generator::hostile::{self, Scale};
 use generator::packet::Link;
 use generator::plan::{self, Addressing, Options};
 use generator::schedule::Network;
-use generator::{fixture, hostile, truth::Truth};
+use generator::{fixture, truth::Truth};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -186,7 +187,7 @@ fn write_plant(args: &PlantArgs) -> anyhow::Result<()> {
 
 fn write_hostile(out: &Path) -> anyhow::Result<()> {
     let file = File::create(out).with_context(|| format!("cannot create {}", out.display()))?;
-    let written = hostile::write(BufWriter::with_capacity(1 << 18, file));
+    let written = hostile::write(BufWriter::with_capacity(1 << 18, file), Scale::FULL);
     written.map(drop).with_context(|| format!("cannot write {}", out.display()))
 }
 

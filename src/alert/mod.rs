@@ -6,9 +6,11 @@
 
 mod id;
 mod json;
+mod score;
 
 pub use id::{AlertId, Numbering};
 pub use json::{RuleSum, sums_by_rule, write_alert, write_finding};
+pub use score::{Score, write_score};
 
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::score::{Scoreboard, Scored, Threat, Threshold};
@@ -164,6 +166,7 @@ impl Raiser {
         rule_of: impl Fn(u32) -> RuleRef,
     ) -> Alert {
         let (_, bound) = board.threshold.parts();
+        let news = if threat.doubled { format!("doubled to {}", threat.score) } else { format!("passed {bound}") };
         let who: Vec<&str> = entity.iter().map(|named| named.json.trim_matches('"')).collect();
         let cause = |scored: &Scored| Cause {
             rule: rule_of(scored.rule),
@@ -175,8 +178,8 @@ impl Raiser {
             id: self.numbering.id(Kind::Threat, &board.name, threat.time, &entity),
             time: threat.time,
             kind: Kind::Threat,
-            title: format!("Threat score of {} {} passed {bound}", board.name, who.join(" ")),
-            level: Level::High,
+            title: format!("Threat score of {} {} {news}", board.name, who.join(" ")),
+            level: board.level,
             entity,
             score: threat.score,
             threshold: Some(board.threshold),

@@ -83,7 +83,11 @@ impl Printer {
 /// What `--emit` asks the engine for.
 #[must_use]
 pub(super) fn emits(emit: &[Emit]) -> Emits {
-    Emits { alerts: emit.contains(&Emit::Alerts), findings: emit.contains(&Emit::Findings) }
+    Emits {
+        alerts: emit.contains(&Emit::Alerts),
+        findings: emit.contains(&Emit::Findings),
+        scores: emit.contains(&Emit::Scores),
+    }
 }
 
 /// Standard output or a file. Lines for people lose their colours everywhere but on a terminal.

@@ -33,6 +33,13 @@ const ORDINARY: [&str; 15] = [
     "matched",
 ];
 
+/// Counters whose names do not say alone what was counted.
+const WORDS: [(&str, &str); 3] = [
+    ("hung_up", "of the timeouts because a conversation ended"),
+    ("late", "answered after their timeout"),
+    ("queries_displaced", "possible queries on other ports displaced"),
+];
+
 const HEAD: Style = Style::new().bold();
 
 /// Writes the report of a finished run.
@@ -95,13 +102,17 @@ pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
         [(Room::Net, "Transport"), (Room::Modbus, "Modbus"), (Room::Log, "Log"), (Room::Engine, "Engine")]
     {
         let odd = summary.counters.iter().filter(|((by, name), _)| *by == room && !ORDINARY.contains(name));
-        let odd: Vec<String> =
-            odd.map(|((_, name), count)| format!("{} {}", grouped(*count), name.replace('_', " "))).collect();
+        let odd: Vec<String> = odd.map(|((_, name), count)| format!("{} {}", grouped(*count), words(name))).collect();
         if !odd.is_empty() {
             label(out, name, &odd.join(", "))?;
         }
     }
     Ok(())
+}
+
+fn words(name: &str) -> String {
+    let words = WORDS.iter().find(|(counter, _)| *counter == name);
+    words.map_or_else(|| name.replace('_', " "), |(_, words)| (*words).to_owned())
 }
 
 fn inputs(summary: &Summary) -> String {

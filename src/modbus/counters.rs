@@ -12,6 +12,8 @@ crate::net::counters! {
     exceptions,
     /// Requests told to be unanswered.
     timeouts,
+    /// Of these, the ones that were still waiting when their conversation ended.
+    hung_up,
     /// Messages about a connection.
     statuses,
     /// Answers that found their request, in time or late.
@@ -22,8 +24,6 @@ crate::net::counters! {
     unsolicited,
     /// Answers given before.
     duplicates,
-    /// Requests that were still waiting when their conversation ended.
-    unanswered,
     /// Requests without an answer where the capture holds no packet of the server: nobody can tell.
     one_sided,
     /// Waiting requests dropped because too many were open, or because their time lay in the far future.

@@ -290,8 +290,7 @@ fn encapsulated(data: &[u8], device_id: impl Fn(&[u8]) -> Decoded<'_>) -> Decode
     match data {
         [] => malformed(data),
         [MEI_DEVICE_ID, rest @ ..] => match device_id(rest) {
-            // The MEI type belongs to what cannot be read.
-            (Body::Opaque(_), flags) => (Body::Opaque(data), flags),
+            (Body::Opaque(_), flags) => (Body::Mei { mei_type: MEI_DEVICE_ID, data: rest }, flags),
             decoded => decoded,
         },
         [MEI_CANOPEN, rest @ ..] => (Body::CanOpen { data: rest }, Flags::NONE),
@@ -552,6 +551,8 @@ mod tests {
         assert_eq!(self::flags(Kind::Query, &[0, 1, 2, 3]), ["malformed"]);
         assert_eq!(self::flags(Kind::Query, &[8, 0, 4, 0]), ["length_mismatch"]);
         assert_eq!(self::flags(Kind::Query, &[20, 7, 5, 0, 4, 0, 1, 0, 2]), ["malformed"]);
+        assert_eq!(self::flags(Kind::Response, &[43, 14, 1, 0]), ["malformed"]);
+        assert_eq!(Body::decode(Kind::Response, 43, &[14, 1, 0]).0, Body::Mei { mei_type: 14, data: &[1, 0] });
         assert_eq!(self::flags(Kind::Response, &[24, 0, 6, 0, 3, 1, 2, 3, 4]), ["byte_count_mismatch"]);
         assert_eq!(
             self::flags(Kind::Response, &[43, 14, 1, 1, 0, 0, 2, 0, 1, b'A']),

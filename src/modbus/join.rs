@@ -371,6 +371,7 @@ impl Join {
             return;
         }
         self.counters.timeouts += 1;
+        self.counters.hung_up += u64::from(ended.is_some());
         let due = stored.time().plus(self.config.timeout);
         let (reason, time) = ended.unwrap_or((Reason::Elapsed, due));
         let data = self.pending.data(id);
@@ -419,7 +420,6 @@ impl Join {
     ) {
         self.settle(dialogue, now, sink);
         while let Some(id) = dialogue.open.oldest(Stage::Waiting) {
-            self.counters.unanswered += u64::from(self.pending.request(id).expects_answer);
             self.time_out(dialogue, id, Some((why, now)), sink);
             self.drop_request(dialogue, id);
         }
@@ -626,7 +626,7 @@ mod tests {
             // What fell due before the close is told with the time when it did.
             assert_eq!(told, [(1, due, Some(Reason::Elapsed)), (2, plant.now, Some(reason))]);
             assert_eq!((plant.said[0].kind, plant.said[0].asked_in()), (Kind::Timeout, Some(asked)));
-            assert_eq!((plant.count("unanswered"), plant.count("timeouts")), (1, 2));
+            assert_eq!((plant.count("hung_up"), plant.count("timeouts")), (1, 2));
             plant.wait(31);
             plant.expire();
             assert_eq!(plant.answer(1, 1, &READ_ANSWER).flags, ["unsolicited"]);

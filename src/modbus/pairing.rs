@@ -315,7 +315,7 @@ mod tests {
         let other = Flow { serial: 99, ..flow(0) };
         plant.event(&other, Direction::ToClient, data(&adu(1, 1, &READ_ANSWER)));
         assert_eq!(plant.said.last().unwrap().flags, ["unsolicited"]);
-        assert_eq!(plant.count("unanswered"), 1);
+        assert_eq!(plant.count("hung_up"), 1);
     }
 
     #[test]

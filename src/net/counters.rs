@@ -48,6 +48,8 @@ counters! {
     other_port,
     /// Conversations found to be Modbus on ports that are not watched. Their first segments count as `other_port`.
     found_elsewhere,
+    /// Segments between ports that are not watched that might have been queries, forgotten for newer ones before an answer.
+    queries_displaced,
     /// IP fragments.
     fragments,
     /// Packets put together from fragments.

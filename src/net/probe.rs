@@ -6,7 +6,7 @@
 
 use super::flows::{Key, Route};
 use super::tcp::Segment;
-use super::{Carrier, Direction};
+use super::{Carrier, Counters, Direction};
 use crate::time::Span;
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
@@ -55,7 +55,13 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Looks at a segment of another port. Gives the query before it if it proves it one.
-    pub(super) fn look(&mut self, route: &Route, segment: &Segment<'_>, carrier: &Carrier) -> Option<Box<Query>> {
+    pub(super) fn look(
+        &mut self,
+        route: &Route,
+        segment: &Segment<'_>,
+        carrier: &Carrier,
+        counters: &mut Counters,
+    ) -> Option<Box<Query>> {
         let bytes = segment.whole_data()?;
         let cell = cell(&route.key);
         if let Some(place @ Some(_)) = self.cells.get_mut(cell)
@@ -78,6 +84,8 @@ impl Probe {
         };
         let query = match place {
             Some(old) => {
+                let waits = carrier.time.since(old.carrier.time) <= PATIENCE;
+                counters.queries_displaced += u64::from(waits && old.route.key != route.key);
                 **old = query;
                 old
             }
@@ -126,9 +134,10 @@ fn transaction(bytes: &[u8], direction: Direction) -> Option<Transaction> {
 
 #[cfg(test)]
 mod tests {
-    use crate::net::Config;
+    use super::CELLS;
     use crate::net::testing::Host::{Client, Server};
     use crate::net::testing::{ACK, FIN, Wire, ipv4, tcp};
+    use crate::net::{Config, SHARDS};
 
     /// Nobody told port 502.
     fn wire() -> Wire {
@@ -191,5 +200,7 @@ mod tests {
         wire.segment(Server, ACK, (501, 113), ANSWER);
         assert_eq!(wire.told().len(), 3);
         assert_eq!(wire.counters().other_port, 2_001);
+        // Each took the place of another, but for the first ones.
+        assert!((2_001 - SHARDS * CELLS..2_001).contains(&(wire.counters().queries_displaced as usize)));
     }
 }

@@ -85,7 +85,14 @@ impl Net {
             ports: Ports::new(&config.ports),
             flows: Flows::new(config.max_flows / SHARDS),
             fragments: Fragments::default(),
-            ledger: Ledger { counters: Counters::default(), held: 0, max_held: config.max_held / SHARDS, number, step },
+            ledger: Ledger {
+                counters: Counters::default(),
+                held: 0,
+                max_held: config.max_held / SHARDS,
+                spare: Vec::new(),
+                number,
+                step,
+            },
             probe: Probe::default(),
             waiting: Vec::new(),
         }
@@ -271,7 +278,8 @@ impl Net {
         }
         let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
         if !(is_followed && self.flows.find(&route.key).is_some()) {
-            let Some(query) = self.probe.look(&route, &segment, carrier) else { return };
+            let counters = &mut self.ledger.counters;
+            let Some(query) = self.probe.look(&route, &segment, carrier, counters) else { return };
             let slot = self.insert(&query.route, None, &query.carrier, sink);
             let conversation = self.flows.get_mut(slot);
             conversation.roles = Roles::Exchange;
@@ -597,7 +605,7 @@ mod tests {
         #[test]
         fn any_packets_give_whole_conversations_within_bounds(
             packets in proptest::collection::vec((packet(), 0..12_u32, 0..30_i64), 0..120),
-            max_held in 0..400_usize,
+            max_held in 0..2_000_usize,
         ) {
             let config = Config { max_flows: 3 * SHARDS, max_held: max_held * SHARDS, ..Config::default() };
             let mut net = Net::new(&config);

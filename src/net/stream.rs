@@ -16,6 +16,11 @@ const MAX_HELD_BYTES: usize = 64 << 10;
 /// retransmissions take, and only waited for where the capture lacks the other direction.
 const PATIENCE: Span = Span::from_secs(5);
 
+/// The room that a piece is given which is held back, at least: the longest ADU, so that any room serves for any of them.
+const ROOM: usize = 260;
+/// How many rooms a shard keeps for pieces to come.
+const MAX_SPARE: usize = 64;
+
 /// What the streams of a shard share.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -23,6 +28,8 @@ pub(super) struct Ledger {
     /// Bytes held back by all of them, and how many may be.
     pub(super) held: usize,
     pub(super) max_held: usize,
+    /// Rooms of pieces that went, for others.
+    pub(super) spare: Vec<Vec<u8>>,
     /// Serials are one more than `number` plus a multiple of `step`.
     pub(super) number: usize,
     pub(super) step: usize,
@@ -34,6 +41,24 @@ impl Ledger {
         let serial = self.counters.opened * self.step as u64 + self.number as u64 + 1;
         self.counters.opened += 1;
         serial
+    }
+
+    /// Holds a copy of `bytes`.
+    fn hold(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let room = if bytes.len() > ROOM { None } else { self.spare.pop() };
+        let mut copy = room.unwrap_or_else(|| Vec::with_capacity(bytes.len().max(ROOM)));
+        copy.extend_from_slice(bytes);
+        self.held += Held::cost(&copy);
+        copy
+    }
+
+    /// A piece is held no longer.
+    fn let_go(&mut self, mut bytes: Vec<u8>) {
+        self.held -= Held::cost(&bytes);
+        if bytes.len() <= ROOM && self.spare.len() < MAX_SPARE {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
     }
 }
 
@@ -76,15 +101,15 @@ pub(super) struct Stream {
 #[derive(Debug)]
 struct Held {
     seq: u32,
-    bytes: Box<[u8]>,
+    bytes: Vec<u8>,
     wire_len: u32,
     carrier: Carrier,
 }
 
 impl Held {
-    /// What it counts for against the bounds.
-    fn cost(&self) -> usize {
-        self.bytes.len() + size_of::<Self>()
+    /// What a piece of these bytes counts for against the bounds.
+    fn cost(bytes: &[u8]) -> usize {
+        bytes.len().max(ROOM) + size_of::<Self>()
     }
 
     /// The carrier to deliver it with when frame `by` releases it, or none does.
@@ -102,7 +127,7 @@ impl Stream {
     /// Forgets everything but its memory.
     pub(super) fn reset(&mut self, ledger: &mut Ledger) {
         let mut held = std::mem::take(&mut self.held);
-        ledger.held -= held.drain(..).map(|held| held.cost()).sum::<usize>();
+        held.drain(..).for_each(|piece| ledger.let_go(piece.bytes));
         *self = Self { held, ..Self::default() };
     }
 
@@ -176,10 +201,12 @@ impl Stream {
                 self.skip_to(payload.seq, carrier, ledger, emit);
             }
         }
-        if payload.seq == self.next && self.held.is_empty() {
-            return self.deliver(payload.bytes, payload.wire_len, carrier, ledger, emit);
+        let hole = self.held.first().map_or(u32::MAX, |first| first.seq.wrapping_sub(self.next));
+        if payload.seq == self.next && payload.wire_len <= hole {
+            self.deliver(payload.bytes, payload.wire_len, carrier, ledger, emit);
+        } else {
+            self.hold(payload, again, carrier, ledger);
         }
-        self.hold(payload, again, carrier, ledger);
         self.drain(Some(carrier), ledger, emit);
         while self.holds_too_much(ledger) {
             self.skip_hole(Some(carrier), ledger, emit);
@@ -305,8 +332,8 @@ impl Stream {
         }
         let mut held = std::mem::take(&mut self.held);
         for piece in held.drain(..ready) {
-            ledger.held -= piece.cost();
             self.deliver(&piece.bytes, piece.wire_len, &piece.released(by), ledger, emit);
+            ledger.let_go(piece.bytes);
         }
         self.held = held;
     }
@@ -339,9 +366,8 @@ impl Stream {
                 _ => {
                     let to = known.map_or(end, |(known_from, _)| known_from.min(end));
                     let seq = next.wrapping_add(from);
-                    let held = Held { seq, bytes: part(from, to).into(), wire_len: to - from, carrier: *carrier };
-                    ledger.held += held.cost();
-                    self.held.insert(index, held);
+                    let bytes = ledger.hold(part(from, to));
+                    self.held.insert(index, Held { seq, bytes, wire_len: to - from, carrier: *carrier });
                     from = to;
                 }
             }
@@ -374,7 +400,7 @@ impl Stream {
         !self.held.is_empty()
             && (self.held.len() > MAX_HELD
                 || ledger.held > ledger.max_held
-                || self.held.iter().map(Held::cost).sum::<usize>() > MAX_HELD_BYTES)
+                || self.held.iter().map(|piece| Held::cost(&piece.bytes)).sum::<usize>() > MAX_HELD_BYTES)
     }
 
     /// Whether segments wait for a hole.

@@ -404,7 +404,7 @@ impl Case {
         };
         let unknown = |_: &[u8]| RunError::Input(io::Error::other("neither a capture nor a log"));
         let unit = unit_of(&opened).map_err(unknown)?;
-        let mut run = Run::new(plan, threads, &(), Emits { alerts: false, findings: true });
+        let mut run = Run::new(plan, threads, &(), Emits { findings: true, ..Emits::default() });
         let mut heard = Heard::default();
         run.input(Input { name: self.name.as_str().into(), unit }, opened, None, &mut heard)?;
         let warnings = run.finish(&mut heard).map_err(RunError::Output)?.warnings;

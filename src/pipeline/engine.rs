@@ -2,13 +2,13 @@
 
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
-use super::summary::{Room, Summary, TopEntity};
-use crate::alert::{Alert, Raiser};
+use super::scoring::{Counted, Scoring};
+use super::summary::{Room, Summary};
+use crate::alert::{Alert, Raiser, Score};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::record::Memory;
-use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
-use crate::sink::{self, Sink};
+use crate::sink::Sink;
 use crate::time::{Clock, Timestamp};
 use std::io;
 use std::sync::Arc;
@@ -20,17 +20,16 @@ pub struct Emits {
     pub alerts: bool,
     /// Findings.
     pub findings: bool,
+    /// Scores, each time one changes.
+    pub scores: bool,
 }
-
-/// How many entities of each scoreboard a summary names.
-const TOP: usize = 5;
 
 /// Correlations, scoreboards and alerts of one run.
 pub struct Engine {
     plan: Arc<Plan>,
     emits: Emits,
     correlator: Correlator,
-    boards: Vec<Board>,
+    scoring: Scoring,
     raiser: Raiser,
     summary: Summary,
     /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
@@ -52,7 +51,7 @@ impl Engine {
         Self {
             emits,
             correlator: plan.correlator(),
-            boards: plan.scoreboards.iter().cloned().map(Board::new).collect(),
+            scoring: Scoring::new(plan),
             raiser: Raiser::default(),
             summary: Summary {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
@@ -109,7 +108,7 @@ impl Engine {
             let finding = Finding {
                 rule,
                 time: self.last,
-                points: plan.points(rule),
+                points: plan.points(rule, hit.values),
                 group: &[],
                 window: None,
                 record: evidence.object_of(entry),
@@ -172,7 +171,7 @@ impl Engine {
             let finding = Finding {
                 rule,
                 time: correlated.time,
-                points: self.plan.points(rule),
+                points: self.plan.points(rule, &correlated.values),
                 group: &group,
                 window: Some(&correlated.window),
                 record: by.map_or(&[], |said| said.finding.record),
@@ -203,14 +202,16 @@ impl Engine {
 
     fn score(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         let plan = Arc::clone(&self.plan);
-        let Finding { rule, time, points, place, .. } = said.finding;
-        let scored = Scored { time, number: place.number, input: place.input, rule: plan.number_of(rule), points };
-        for index in 0..self.boards.len() {
-            let Some(board) = self.boards.get_mut(index) else { continue };
-            let Some(entity) = plan.entity(index, said.values) else { continue };
-            if let Some(threat) = board.add(&entity, scored) {
-                let named = plan.name_entity(index, &entity);
-                let alert = self.raiser.threat(&threat, board.rule(), named, place, |number| plan.rule_of(number));
+        for (index, board) in plan.scoreboards.iter().enumerate() {
+            let counted = self.scoring.add(index, &said.finding, said.values, self.emits.scores);
+            let Some(Counted { entity, change }) = counted else { continue };
+            if self.emits.scores {
+                let score = Score { board, entity: &entity, finding: &said.finding, change: &change };
+                sink.score(&score, &self.summary.catalogue)?;
+            }
+            if let Some(threat) = &change.threat {
+                let place = said.finding.place;
+                let alert = self.raiser.threat(threat, board, entity, place, |number| plan.rule_of(number));
                 self.alert(&alert, sink)?;
             }
         }
@@ -246,27 +247,7 @@ impl Engine {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
-        for (index, board) in self.boards.iter().enumerate() {
-            self.summary.count(
-                Room::Engine,
-                [
-                    ("scores too late", board.late()),
-                    ("entities forgotten", board.evicted()),
-                    ("scored findings let go", board.let_go()),
-                ],
-            );
-            for (entity, peak, threats, history) in board.top(TOP) {
-                let (columns, width) = history.columns();
-                self.summary.top.push(TopEntity {
-                    board: board.rule().name.to_string(),
-                    entity: sink::entity(&self.plan.name_entity(index, entity)),
-                    peak,
-                    threats,
-                    columns: columns.to_vec(),
-                    width,
-                });
-            }
-        }
+        self.scoring.sum_up(&mut self.summary);
         if let Some(memory) = &self.memory {
             self.summary.count(Room::Engine, memory.counters());
         }

@@ -22,6 +22,7 @@ mod lines;
 #[cfg(feature = "live")]
 pub mod live;
 mod plan;
+mod scoring;
 mod spread;
 mod summary;
 

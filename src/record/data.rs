@@ -8,7 +8,7 @@ use crate::modbus::{Body, Values};
 use bumpalo::Bump;
 
 /// Write Single Coil (6.5), whose value is a switch position.
-const WRITE_SINGLE_COIL: u8 = 5;
+pub(super) const WRITE_SINGLE_COIL: u8 = 5;
 /// What sets a coil to ON (6.5).
 pub(super) const COIL_ON: u16 = 0xFF00;
 

@@ -1,7 +1,7 @@
 //! The flat view of a Modbus message.
 
 use super::assets::Parties;
-use super::data::{Data, count, int, maybe, numbers};
+use super::data::{Data, WRITE_SINGLE_COIL, count, int, maybe, numbers};
 use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::veil::{self, Veil};
@@ -280,6 +280,10 @@ impl<'a> Record<'a> {
 
     /// Secrets can stand in some of these fields, too.
     fn special(&self, native: Native) -> Fact<'a> {
+        // Function 6 has the same layout, and its value is no switch.
+        if native == Native::OutputValue && self.message.function_code != WRITE_SINGLE_COIL {
+            return Fact::Absent;
+        }
         let fact = special::fact(native, &self.message.body, self.arena);
         let tells =
             matches!(native, Native::Data | Native::OutputValue | Native::AndMask | Native::OrMask | Native::Records);
@@ -462,6 +466,9 @@ mod tests {
         assert_eq!(says(sample("canopen"), "modbus.query.canopen_general_reference.data"), r#""0102""#);
         assert_eq!(says(sample("user defined"), "modbus.query.function_66.data"), r#""010203""#);
         assert_eq!(says(sample("write coil"), "modbus.query.write_single_coil.output_value"), r#""ON""#);
+        assert_eq!(says(sample("write coil"), "modbus.output_value"), r#""ON""#);
+        let register = Sample { pdu: b"\x06\0\x01\xFF\0", ..sample("write register") };
+        assert_eq!(says(register, "modbus.output_value"), "null");
     }
 
     #[test]

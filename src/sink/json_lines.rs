@@ -1,7 +1,7 @@
 //! JSON lines: data for other programs.
 
 use super::Sink;
-use crate::alert::{self, Alert};
+use crate::alert::{self, Alert, Score};
 use crate::detect::{Catalogue, Finding};
 use std::io::{self, Write};
 
@@ -47,6 +47,11 @@ impl<W: Write> Sink for JsonLines<W> {
 
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
         alert::write_alert(alert, catalogue, &mut self.held);
+        self.hand_on_when_full()
+    }
+
+    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        alert::write_score(score, catalogue, &mut self.held);
         self.hand_on_when_full()
     }
 

@@ -8,7 +8,7 @@ pub use json_lines::JsonLines;
 pub use secret::{MASK, Secret};
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Score};
 use crate::detect::{Catalogue, Finding};
 use std::io;
 
@@ -31,6 +31,15 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// A score that changed; most do not ask for these.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        let _ = (score, catalogue);
+        Ok(())
+    }
 
     /// Hands on what is still held back.
     ///

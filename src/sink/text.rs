@@ -1,7 +1,7 @@
 //! Lines for people.
 
 use super::Sink;
-use crate::alert::{Alert, Counted, Kind, Window, sums_by_rule};
+use crate::alert::{Alert, Counted, Kind, Score, Window, sums_by_rule};
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::sigma::ir::{CorrelationKind, Level, RuleRef};
 use crate::time::Timestamp;
@@ -111,6 +111,13 @@ impl<W: Write> Sink for Text<W> {
             writeln!(self.out, "{:35}{}", "", row.detail)?;
         }
         self.out.flush()
+    }
+
+    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        let Score { board, entity: who, finding, change } = score;
+        let title = plain(&catalogue.meta(finding.rule).title);
+        let (time, who) = (short(change.time), entity(who));
+        writeln!(self.out, "{time}  {}  {who}  {} (+{} {title})", plain(&board.name), change.score, finding.points)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -115,7 +115,12 @@ impl Ask {
             ..Wanted::default()
         };
         let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());
-        let mut run = Run::new(&plan, self.threads, &(), Emits { alerts: self.alerts, findings: self.findings });
+        let mut run = Run::new(
+            &plan,
+            self.threads,
+            &(),
+            Emits { alerts: self.alerts, findings: self.findings, ..Emits::default() },
+        );
         let mut out = Vec::new();
         let mut sink = JsonLines::new(&mut out);
         for path in inputs {

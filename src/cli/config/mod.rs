@@ -75,7 +75,7 @@ impl Default for Config {
         Self {
             ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
-            scoreboards: vec![Scoreboard::default()],
+            scoreboards: Scoreboard::shipped(),
             placeholders: BTreeMap::new(),
             mappings: Mappings::default(),
             times: Vec::new(),
