@@ -66,7 +66,7 @@ use SiteValues::{Hosts, Numbers};
 /// Name, values, meaning, defaults, example.
 type Row = (&'static str, SiteValues, &'static str, &'static [&'static str], &'static str);
 
-const TABLE: [Row; 17] = [
+const TABLE: [Row; 18] = [
     ("modbus_writers", Hosts, "clients that may write", &["*"], "[192.0.2.10, 192.0.2.16/28]"),
     ("modbus_readers", Hosts, "clients that may read", &["*"], "[192.0.2.0/24]"),
     ("engineering_stations", Hosts, "clients that may use diagnostics and load programs", &["*"], "[192.0.2.30]"),
@@ -76,6 +76,7 @@ const TABLE: [Row; 17] = [
     ("modbus_gateways", Hosts, "servers with many units behind them", &[], "[192.0.2.50]"),
     ("block_writers", Hosts, "clients that write blocks of equal coils or of zeros", &[], "[192.0.2.10]"),
     ("site_networks", Hosts, "public addresses that are the site's own", &[], "[198.51.100.0/24]"),
+    ("passphrase_servers", Hosts, "devices that ask for a passphrase in register 31", &[], "[192.0.2.20]"),
     ("protected_servers", Hosts, "servers that the two below are about", &["*"], "[192.0.2.20]"),
     (
         "protected_registers",
