@@ -24,7 +24,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("detect", &["time", "record", "sigma"]),
     ("score", &["time", "sigma", "detect"]),
     ("alert", &["time", "sigma", "detect", "score"]),
-    ("sink", &["time", "sigma", "detect", "score", "alert"]),
+    ("sink", &["time", "record", "sigma", "detect", "score", "alert"]),
     ("pipeline", &["time", "capture", "net", "modbus", "record", "sigma", "detect", "score", "alert", "sink"]),
     ("cli", &["time", "capture", "net", "modbus", "record", "sigma", "detect", "score", "alert", "sink", "pipeline"]),
 ];

@@ -139,7 +139,7 @@ fn packed_piped_and_plain_input_are_the_same_input() {
     let gz = file(folder.path(), "capture.zst", gz.finish().unwrap());
     let ids = |ran: &Ran| -> Vec<String> { values(&ran.out).iter().map(|line| line["id"].to_string()).collect() };
     let plain = sigmabus(&["scan", text(&fixture("demo/capture.pcap"))]);
-    assert!(ids(&plain).len() > 5, "{}", plain.out);
+    assert!(ids(&plain).len() > 4, "{}", plain.out);
     for packed in [zst, gz] {
         assert_eq!(ids(&sigmabus(&["scan", text(&packed)])), ids(&plain));
     }
@@ -337,7 +337,7 @@ fn files_are_read_in_the_order_of_their_times() {
     let ran =
         sigmabus(&["scan", "-r", text(&rule), text(&late), text(&fixture("badlogin/capture.pcap")), text(&early)]);
     let times: Vec<_> = values(&ran.out).iter().map(|line| line["time"].as_str().unwrap()[..4].to_owned()).collect();
-    assert_eq!(times, ["2020", "2020", "2020", "2024", "2024"], "{}", ran.out);
+    assert_eq!(times, ["2020", "2020", "2024", "2024"], "{}", ran.out);
 }
 
 #[test]
@@ -512,7 +512,11 @@ fn the_readme_shows_what_is_printed() {
 
 #[test]
 fn the_help_texts_are_these() {
-    for topic in ["", "scan", "decode", "watch", "rules", "rules check", "config", "config check", "config show"] {
+    let config = ["config", "config check", "config show"];
+    let baseline = ["baseline", "baseline learn", "baseline diff", "baseline approve"];
+    for topic in
+        ["", "scan", "decode", "watch", "rules", "rules check", "sinks test"].into_iter().chain(config).chain(baseline)
+    {
         let mut args: Vec<&str> = topic.split_whitespace().collect();
         args.push("--help");
         let ran = sigmabus(&args);

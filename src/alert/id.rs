@@ -1,4 +1,4 @@
-//! Alert ids: made of what happened, so that the same traffic gives the same ids wherever it is read.
+//! Ids of alerts and incidents: made of what happened, so that the same traffic gives the same ids wherever it is read.
 
 use super::Kind;
 use crate::detect::Named;
@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// 128 bits that tell alerts apart.
+/// 128 bits that tell alerts apart, and incidents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AlertId([u8; 16]);
 
@@ -34,20 +34,28 @@ impl Numbering {
             self.time = time;
             self.seen.clear();
         }
-        let base = digest(kind, subject, time, entity, 0);
+        let base = digest(kind.word(), subject, time, entity, 0);
         let number = self.seen.iter().filter(|seen| **seen == base).count() as u64;
         self.seen.push(base);
-        AlertId(if number == 0 { base } else { digest(kind, subject, time, entity, number) })
+        AlertId(if number == 0 { base } else { digest(kind.word(), subject, time, entity, number) })
     }
 }
 
-fn digest(kind: Kind, subject: &str, time: Timestamp, entity: &[Named], number: u64) -> [u8; 16] {
+impl AlertId {
+    /// The id of the incident that begins with the alert of this id.
+    #[must_use]
+    pub fn incident(first: Self, time: Timestamp, entity: &[Named]) -> Self {
+        Self(digest("incident", &first.to_string(), time, entity, 0))
+    }
+}
+
+fn digest(kind: &str, subject: &str, time: Timestamp, entity: &[Named], number: u64) -> [u8; 16] {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     };
-    part(kind.word().as_bytes());
+    part(kind.as_bytes());
     part(subject.as_bytes());
     part(&time.nanos().to_be_bytes());
     for named in entity {

@@ -1,6 +1,6 @@
-//! The JSON lines of findings and alerts, as `docs/json-lines.md` promises them.
+//! The JSON lines of findings, alerts and incidents, as `docs/json-lines.md` promises them.
 
-use super::{Alert, Cause, Counted, Window};
+use super::{Alert, AlertId, Attack, Cause, Counted, Entity, Incident, Packet, Proof, Rule, State, Technique, Window};
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::score::Threshold;
 use crate::sigma::ir::{Meta, Number, RuleRef};
@@ -28,10 +28,26 @@ pub fn write_alert(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
     string(out, alert.kind.word());
     key(out, "title");
     string(out, &alert.title);
+    if let Some(description) = &alert.description {
+        key(out, "description");
+        string(out, description);
+    }
     key(out, "level");
     string(out, alert.level.word());
     key(out, "entity");
     object(out, &alert.entity);
+    key(out, "entities");
+    items(out, &alert.entities, entity);
+    key(out, "attack");
+    attack(out, &alert.attack);
+    key(out, "first");
+    time(out, alert.first);
+    key(out, "last");
+    time(out, alert.last);
+    key(out, "suppressed");
+    text(out, &alert.suppressed.to_string());
+    key(out, "incident");
+    id_or_null(out, alert.incident);
     key(out, "score");
     text(out, &alert.score.to_string());
     key(out, "threshold");
@@ -42,6 +58,8 @@ pub fn write_alert(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
         Some(it) => window(out, it),
     }
     points_by_rule(alert, catalogue, out);
+    key(out, "evidence");
+    items(out, &alert.proofs, |out, it| proof(out, it, catalogue));
     key(out, "findings");
     out.push(b'[');
     let first = alert.causes.len().saturating_sub(LISTED);
@@ -54,6 +72,100 @@ pub fn write_alert(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
     key(out, "source");
     source(out, alert.place, catalogue);
     out.extend_from_slice(b"}\n");
+}
+
+/// Appends what is new of an incident as one line.
+pub fn write_incident(incident: &Incident, out: &mut Vec<u8>) {
+    text(out, "{\"type\":\"incident\",\"id\":");
+    id_or_null(out, Some(incident.id));
+    key(out, "state");
+    string(out, incident.state.word());
+    if let State::Closed(reason) = incident.state {
+        key(out, "reason");
+        string(out, reason.word());
+    }
+    key(out, "entity");
+    object(out, &incident.entity);
+    key(out, "entities");
+    items(out, &incident.entities, entity);
+    key(out, "level");
+    string(out, incident.level.word());
+    for (name, count) in [("alerts", incident.alerts), ("suppressed", incident.suppressed)] {
+        key(out, name);
+        text(out, &count.to_string());
+    }
+    key(out, "first");
+    time(out, incident.first);
+    key(out, "last");
+    time(out, incident.last);
+    key(out, "rules");
+    items(out, &incident.rules, |out, rule: &Rule| {
+        text(out, "{\"id\":");
+        text_or_null(out, rule.id.as_deref());
+        key(out, "title");
+        string(out, &rule.title);
+        key(out, "count");
+        text(out, &format!("{}}}", rule.count));
+    });
+    key(out, "techniques");
+    items(out, &incident.techniques, technique);
+    key(out, "score");
+    text(out, &incident.score.to_string());
+    out.extend_from_slice(b"}\n");
+}
+
+fn attack(out: &mut Vec<u8>, attack: &Attack) {
+    text(out, "{\"techniques\":");
+    items(out, &attack.techniques, technique);
+    key(out, "tactics");
+    items(out, &attack.tactics, |out, tactic| string(out, tactic));
+    out.push(b'}');
+}
+
+fn technique(out: &mut Vec<u8>, technique: &Technique) {
+    text(out, "{\"id\":");
+    string(out, &technique.id);
+    key(out, "name");
+    text_or_null(out, technique.name);
+    if let Some(successor) = &technique.successor {
+        key(out, "successor");
+        string(out, successor);
+    }
+    out.push(b'}');
+}
+
+fn entity(out: &mut Vec<u8>, entity: &Entity) {
+    text(out, "{\"type\":");
+    string(out, entity.kind.word());
+    key(out, "value");
+    text(out, &entity.json);
+    if let Some(role) = entity.role {
+        key(out, "role");
+        string(out, role);
+    }
+    out.push(b'}');
+}
+
+fn proof(out: &mut Vec<u8>, proof: &Proof, catalogue: &Catalogue) {
+    let Some(input) = catalogue.inputs.get(proof.place.input as usize) else {
+        return text(out, "null");
+    };
+    text(out, "{\"input\":");
+    string(out, &input.name);
+    key(out, input.unit.word());
+    text(out, &proof.place.number.to_string());
+    for (name, packet) in [("request", proof.request), ("answer", proof.answer)] {
+        if let Some(Packet { frame, time: captured }) = packet {
+            key(out, name);
+            text(out, &format!("{{\"frame\":{frame}"));
+            if let Some(captured) = captured {
+                key(out, "time");
+                time(out, captured);
+            }
+            out.push(b'}');
+        }
+    }
+    out.push(b'}');
 }
 
 /// How often each rule is in it, and what that was worth; most points first.
@@ -141,10 +253,7 @@ fn finding_fields(finding: &Finding<'_>, window: Option<&Window>, catalogue: &Ca
 
 pub(super) fn rule(out: &mut Vec<u8>, meta: &Meta) {
     text(out, "{\"id\":");
-    match &meta.id {
-        Some(id) => string(out, id),
-        None => text(out, "null"),
-    }
+    text_or_null(out, meta.id.as_deref());
     key(out, "title");
     string(out, &meta.title);
     key(out, "level");
@@ -166,14 +275,29 @@ pub(super) fn rule(out: &mut Vec<u8>, meta: &Meta) {
 }
 
 fn list(out: &mut Vec<u8>, texts: &[Arc<str>]) {
+    items(out, texts, |out, text| string(out, text));
+}
+
+fn items<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     out.push(b'[');
-    for (index, text) in texts.iter().enumerate() {
+    for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        string(out, text);
+        write(out, item);
     }
     out.push(b']');
+}
+
+fn id_or_null(out: &mut Vec<u8>, id: Option<AlertId>) {
+    text_or_null(out, id.map(|id| id.to_string()).as_deref());
+}
+
+fn text_or_null(out: &mut Vec<u8>, value: Option<&str>) {
+    match value {
+        Some(value) => string(out, value),
+        None => text(out, "null"),
+    }
 }
 
 fn window(out: &mut Vec<u8>, window: &Window) {

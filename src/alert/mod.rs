@@ -1,21 +1,43 @@
 //! What should a person be told, once?
 //!
-//! A finding of level high or above is an alert by itself; lower ones only add up, and become an alert when a
-//! scoreboard calls the sum a threat. Alert ids are made of what happened and when, not of where it was read: the
-//! same traffic gives the same ids from a file, a pipe or a wire.
+//! ```text
+//! Finding -> Policy (the first one that is for it) -> Act: raise, group, score, suppress
+//!         -> Repeats (what was told already?)      -> Verdict: tell, repeat, hold
+//!         -> Raiser -> Alert                       what is told, with [`Attack`], [`Entity`], [`Proof`]
+//!         -> Incidents                             alerts of one entity, until it is quiet
+//! ```
+//!
+//! Without a policy that says otherwise, a finding of level high or above is an alert by itself, told once in ten
+//! minutes; lower ones only add up, and become an alert when a scoreboard calls the sum a threat. Ids are made of what
+//! happened and when, not of where it was read: the same traffic gives the same ids from a file, a pipe or a wire.
 
+mod attack;
+mod entity;
 mod id;
+mod incident;
 mod json;
+mod policy;
+mod proof;
+mod raise;
+mod repeats;
 mod score;
 
+pub use attack::{Attack, Technique};
+pub use entity::{Entity, EntityKind};
 pub use id::{AlertId, Numbering};
-pub use json::{RuleSum, sums_by_rule, write_alert, write_finding};
-pub use score::{Score, write_score};
+pub use incident::{Incident, Incidents, Joining, OPEN, Reason, Rule, Score, State, Whose};
+pub use json::{RuleSum, sums_by_rule, write_alert, write_finding, write_incident};
+pub use policy::{Act, Alerting, Grouping, Limits, MOST_COUNTED, Policy, RULE_FIELDS};
+pub use proof::{Packet, Proof};
+pub use raise::Raiser;
+pub use repeats::{KEYS, Repeats, TIMES, Told, Verdict};
+pub use score::{ScoreLine, write_score};
 
 use crate::detect::{Catalogue, Finding, Named, Place};
-use crate::score::{Scoreboard, Scored, Threat, Threshold};
+use crate::score::Threshold;
 use crate::sigma::ir::{Level, Number, RuleRef};
 use crate::time::{Span, Timestamp};
+use std::sync::Arc;
 
 /// What a person should know.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,10 +50,16 @@ pub struct Alert {
     pub kind: Kind,
     /// One line.
     pub title: String,
+    /// What the rule says of it; a threat has none.
+    pub description: Option<Arc<str>>,
     /// How bad it is.
     pub level: Level,
+    /// What was done and what for; of a threat, by all its rules.
+    pub attack: Attack,
     /// Whom it is about.
     pub entity: Vec<Named>,
+    /// Whom and what else, typed.
+    pub entities: Vec<Entity>,
     /// The points of the finding, or the sum that made the threat.
     pub score: i64,
     /// The bound that a threat's score passed.
@@ -46,6 +74,16 @@ pub struct Alert {
     pub record: Box<[u8]>,
     /// Where that finding is.
     pub place: Place,
+    /// Where to look it up, oldest first.
+    pub proofs: Vec<Proof>,
+    /// The time of the earliest event that it tells of, those that were not told before it included.
+    pub first: Timestamp,
+    /// The time of the latest.
+    pub last: Timestamp,
+    /// How many like it were not told since the last one that was.
+    pub suppressed: u64,
+    /// The incident that it belongs to.
+    pub incident: Option<AlertId>,
 }
 
 /// Why an alert was raised.
@@ -115,79 +153,4 @@ pub struct Cause {
     pub points: u32,
     /// Where.
     pub place: Place,
-}
-
-/// A finding of this level or above is an alert by itself.
-pub const ALERT_LEVEL: Level = Level::High;
-
-/// Makes alerts and numbers those that nothing else tells apart.
-#[derive(Debug, Default)]
-pub struct Raiser {
-    numbering: Numbering,
-}
-
-impl Raiser {
-    /// The alert of a finding that is bad enough.
-    pub fn finding(&mut self, finding: &Finding<'_>, entity: Vec<Named>, catalogue: &Catalogue) -> Option<Alert> {
-        let meta = catalogue.meta(finding.rule);
-        if meta.level < ALERT_LEVEL {
-            return None;
-        }
-        let subject = meta.id.as_ref().unwrap_or(&meta.title);
-        Some(Alert {
-            id: self.numbering.id(Kind::Rule, subject, finding.time, &entity),
-            time: finding.time,
-            kind: Kind::Rule,
-            title: meta.title.to_string(),
-            level: meta.level,
-            entity,
-            score: i64::from(finding.points),
-            threshold: None,
-            window: Window::of(finding, catalogue),
-            causes: vec![Cause {
-                rule: finding.rule,
-                time: finding.time,
-                points: finding.points,
-                place: finding.place,
-            }],
-            group: finding.group.to_vec(),
-            record: finding.record.into(),
-            place: finding.place,
-        })
-    }
-
-    /// The alert of a threat on `board`; `rule_of` turns the board's rule numbers back.
-    pub fn threat(
-        &mut self,
-        threat: &Threat,
-        board: &Scoreboard,
-        entity: Vec<Named>,
-        place: Place,
-        rule_of: impl Fn(u32) -> RuleRef,
-    ) -> Alert {
-        let (_, bound) = board.threshold.parts();
-        let news = if threat.doubled { format!("doubled to {}", threat.score) } else { format!("passed {bound}") };
-        let who: Vec<&str> = entity.iter().map(|named| named.json.trim_matches('"')).collect();
-        let cause = |scored: &Scored| Cause {
-            rule: rule_of(scored.rule),
-            time: scored.time,
-            points: scored.points,
-            place: Place { input: scored.input, number: scored.number },
-        };
-        Alert {
-            id: self.numbering.id(Kind::Threat, &board.name, threat.time, &entity),
-            time: threat.time,
-            kind: Kind::Threat,
-            title: format!("Threat score of {} {} {news}", board.name, who.join(" ")),
-            level: board.level,
-            entity,
-            score: threat.score,
-            threshold: Some(board.threshold),
-            window: Some(Window { from: threat.from, to: threat.to, span: board.window, counted: None }),
-            causes: threat.findings.iter().map(cause).collect(),
-            group: Vec::new(),
-            record: Box::default(),
-            place,
-        }
-    }
 }

@@ -6,7 +6,7 @@ use crate::score::{Change, Scoreboard};
 
 /// The score of an entity after a finding.
 #[derive(Clone, Copy, Debug)]
-pub struct Score<'a> {
+pub struct ScoreLine<'a> {
     /// On which board.
     pub board: &'a Scoreboard,
     /// Whose.
@@ -18,7 +18,7 @@ pub struct Score<'a> {
 }
 
 /// Appends a score as one line.
-pub fn write_score(score: &Score<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
+pub fn write_score(score: &ScoreLine<'_>, catalogue: &Catalogue, out: &mut Vec<u8>) {
     text(out, "{\"type\":\"score\",\"time\":");
     time(out, score.change.time);
     key(out, "board");

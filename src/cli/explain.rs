@@ -5,6 +5,7 @@ use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome, reason};
 use super::{mapping_files, rule_files};
+use crate::alert::{Alert, AlertId, Incident};
 use crate::capture::Opened;
 use crate::detect::{Catalogue, Explained, Explainer, Finding, Input, Unit};
 use crate::pipeline::{Emits, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
@@ -13,6 +14,7 @@ use crate::record::{Fact, LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::sigma::ir::{Absent, Correlation, Expr, LogSource, Meta, Rule, RuleRef, Ruleset, Side};
 use crate::sigma::{OWN_PRODUCT, Severity};
 use crate::sink::{Sink, plain};
+use crate::time::Timestamp;
 use anstyle::{AnsiColor, Style};
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
@@ -159,14 +161,16 @@ struct Kept {
 }
 
 impl Sink for Kept {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        self.line += 1;
-        let number = match self.unit {
-            Unit::Frame => frame_of(line),
-            Unit::Line => Some(self.line),
-        };
-        if number == Some(self.number) {
-            self.lines.push(line.trim_ascii().to_vec());
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            self.line += 1;
+            let number = match self.unit {
+                Unit::Frame => frame_of(line),
+                Unit::Line => Some(self.line),
+            };
+            if number == Some(self.number) {
+                self.lines.push(line.trim_ascii().to_vec());
+            }
         }
         Ok(())
     }
@@ -175,7 +179,19 @@ impl Sink for Kept {
         Ok(())
     }
 
-    fn alert(&mut self, _: &crate::alert::Alert, _: &Catalogue) -> io::Result<()> {
+    fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn incident(&mut self, _: &Incident) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn score(&mut self, _: &crate::alert::ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! to standard error; how it ended is the exit code ([`outcome`]).
 
 pub mod args;
+pub mod baseline;
 pub mod config;
 mod diagnostics;
 mod explain;
@@ -22,6 +23,7 @@ mod rules;
 mod rules_check;
 mod rules_test;
 mod scan;
+mod sinks;
 mod skeleton;
 #[cfg(feature = "live")]
 mod watch;
@@ -65,7 +67,9 @@ fn run(command: Command) -> Result<Outcome, Failure> {
             Err(Failure::usage("this sigmabus was built without libpcap and reads files only"))
         }
         Command::Rules(command) => rules::run(command),
+        Command::Sinks(command) => sinks::run(&command),
         Command::Config(command) => config::run(command),
+        Command::Baseline(command) => baseline::run(command),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { words } => manual::page(&words),
     }

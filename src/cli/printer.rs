@@ -4,8 +4,11 @@ use super::args::{Emit, Format, OutputArgs};
 use super::outcome::{Failure, reason};
 use super::progress::Meanwhile;
 use super::report;
+use crate::alert::{Alert, AlertId, Incident, ScoreLine};
+use crate::detect::{Catalogue, Finding};
 use crate::pipeline::{Emits, Summary};
-use crate::sink::{JsonLines, Pace, Sink, Text};
+use crate::sink::{Delivery, Fan, Figures, JsonLines, Kind, OpenError, Pace, Pressure, Printed, Sink, Text};
+use crate::time::Timestamp;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -14,7 +17,7 @@ type Out = Box<dyn Write>;
 
 /// The output of a run.
 pub(super) struct Printer {
-    form: Form,
+    fan: Fan<Form>,
     meanwhile: Meanwhile,
 }
 
@@ -24,11 +27,16 @@ enum Form {
 }
 
 impl Printer {
-    /// Opens what the arguments ask for.
+    /// Opens what the arguments ask for, and the sinks of the configuration.
     ///
     /// # Errors
-    /// When the output file cannot be made.
-    pub(super) fn open(args: &OutputArgs, pace: Pace) -> Result<Self, Failure> {
+    /// When the output file cannot be made, or a sink not be opened.
+    pub(super) fn open(
+        args: &OutputArgs,
+        pace: Pace,
+        delivery: &Delivery,
+        pressure: Pressure,
+    ) -> Result<Self, Failure> {
         let terminal = args.output.is_none() && io::stdout().is_terminal();
         let format = args.format.unwrap_or(if terminal { Format::Text } else { Format::Json });
         let out = writer(args.output.as_deref(), format)?;
@@ -38,7 +46,12 @@ impl Printer {
             Format::Json => Form::Json(JsonLines::new(out)),
             Format::Text => Form::Text(Text::new(out, pace)),
         };
-        Ok(Self { form, meanwhile })
+        let delivered = Fan::open(form, printed(&args.emit), delivery, pressure, tell);
+        let fan = delivered.map_err(|error| match error {
+            OpenError::Routes(_) => Failure::rules(error),
+            OpenError::Sink { .. } | OpenError::Thread(_) => Failure::failed(error),
+        })?;
+        Ok(Self { fan, meanwhile })
     }
 
     /// JSON lines for `output`.
@@ -48,7 +61,7 @@ impl Printer {
     pub(super) fn json(output: Option<&Path>) -> Result<Self, Failure> {
         let terminal = output.is_none() && io::stdout().is_terminal();
         let meanwhile = if terminal { Meanwhile::Lines } else { Meanwhile::Nothing };
-        Ok(Self { form: Form::Json(JsonLines::new(writer(output, Format::Json)?)), meanwhile })
+        Ok(Self { fan: Fan::alone(Form::Json(JsonLines::new(writer(output, Format::Json)?))), meanwhile })
     }
 
     /// What appears on the screen during the run.
@@ -58,10 +71,12 @@ impl Printer {
 
     /// As a sink.
     pub(super) fn sink(&mut self) -> &mut dyn Sink {
-        match &mut self.form {
-            Form::Json(json) => json,
-            Form::Text(text) => text,
-        }
+        &mut self.fan
+    }
+
+    /// Waits for the sinks, and tells what became of their lines.
+    pub(super) fn close(&mut self) -> Vec<Figures> {
+        self.fan.close()
     }
 
     /// The last words: in text form, the report.
@@ -69,7 +84,7 @@ impl Printer {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn finish(self, summary: &Summary) -> io::Result<()> {
-        match self.form {
+        match self.fan.into_printer()? {
             Form::Json(mut json) => json.flush(),
             Form::Text(text) => {
                 let (rows, unlisted, mut out) = text.into_report();
@@ -80,13 +95,67 @@ impl Printer {
     }
 }
 
-/// What `--emit` asks the engine for.
+/// What `--emit` and routes ask the engine for.
 #[must_use]
-pub(super) fn emits(emit: &[Emit]) -> Emits {
+pub(super) fn emits(emit: &[Emit], delivery: &Delivery) -> Emits {
+    let Printed { alerts, findings, incidents } = printed(emit);
     Emits {
+        alerts: alerts || delivery.takes(Kind::Alert),
+        findings: findings || delivery.takes(Kind::Finding),
+        incidents: incidents || delivery.takes(Kind::Incident),
+        scores: emit.contains(&Emit::Scores),
+    }
+}
+
+/// What `--emit` wants to be printed.
+fn printed(emit: &[Emit]) -> Printed {
+    Printed {
         alerts: emit.contains(&Emit::Alerts),
         findings: emit.contains(&Emit::Findings),
-        scores: emit.contains(&Emit::Scores),
+        incidents: emit.contains(&Emit::Incidents),
+    }
+}
+
+fn tell(news: &str) {
+    super::note(&format!("sigmabus: {news}"));
+}
+
+impl Form {
+    fn inner(&mut self) -> &mut dyn Sink {
+        match self {
+            Self::Json(json) => json,
+            Self::Text(text) => text,
+        }
+    }
+}
+
+impl Sink for Form {
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.inner().records(lines)
+    }
+
+    fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        self.inner().finding(finding, catalogue)
+    }
+
+    fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
+        self.inner().alert(alert, catalogue)
+    }
+
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        self.inner().score(score, catalogue)
+    }
+
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {
+        self.inner().repeated(id, time)
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        self.inner().incident(incident)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner().flush()
     }
 }
 

@@ -107,7 +107,33 @@ pub fn overview(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
             label(out, name, &odd.join(", "))?;
         }
     }
+    sinks(out, summary)
+}
+
+/// What became of the lines for each sink.
+fn sinks(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    for figures in &summary.sinks {
+        let counts = [
+            (figures.delivered, "delivered"),
+            (figures.rejected, "rejected"),
+            (figures.dropped, "dropped for want of room"),
+            (figures.undelivered, "not delivered"),
+        ];
+        let told = counts.iter().enumerate().filter(|(place, (count, _))| *place == 0 || *count > 0);
+        let told: Vec<String> = told.map(|(_, (count, what))| format!("{} {what}", grouped(*count))).collect();
+        let retries = if figures.retries > 0 {
+            format!(", after {}", counted_as(figures.retries, "retry", "retries"))
+        } else {
+            String::new()
+        };
+        label(out, "Sink", &format!("{}: {}{retries}", plain(&figures.name), told.join(", ")))?;
+    }
     Ok(())
+}
+
+/// `1 retry`, `2 retries`
+fn counted_as(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 fn words(name: &str) -> String {
@@ -134,7 +160,10 @@ fn findings(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     Ok(())
 }
 
-fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -> io::Result<()> {
+/// How many alerts there are, what became of findings that are none of these, and how many incidents: the head of the
+/// report's alerts, and of the last words of a live run.
+#[must_use]
+pub fn told(summary: &Summary) -> String {
     let by_level: Vec<String> = Level::ALL
         .into_iter()
         .rev()
@@ -142,8 +171,13 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
         .filter(|(_, count)| *count > 0)
         .map(|(level, count)| format!("{} {}", grouped(count), level.word()))
         .collect();
-    let by_level = if by_level.is_empty() { "none".into() } else { by_level.join(", ") };
-    writeln!(out, "\n{HEAD}Alerts{HEAD:#}  {by_level}")?;
+    let mut told = vec![if by_level.is_empty() { "none".into() } else { by_level.join(", ") }];
+    told.extend(beside(summary));
+    told.join("; ")
+}
+
+fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -> io::Result<()> {
+    writeln!(out, "\n{HEAD}Alerts{HEAD:#}  {}", told(summary))?;
     let title = rows.iter().take(LISTED).map(|row| row.title.chars().count()).max().unwrap_or(0);
     let entity = rows.iter().take(LISTED).map(|row| row.entity.chars().count()).max().unwrap_or(0);
     for row in rows.iter().take(LISTED) {
@@ -172,6 +206,22 @@ fn alerts(out: &mut dyn Write, summary: &Summary, rows: &[Row], unlisted: u64) -
         writeln!(out, "  and {} more; --format json gives them all", grouped(more))?;
     }
     Ok(())
+}
+
+/// What policies made of findings that are not told, and how many incidents there are.
+fn beside(summary: &Summary) -> Vec<String> {
+    let counts = [
+        (summary.repeats, "repeat"),
+        (summary.grouped.iter().sum(), "told by incidents only"),
+        (summary.held, "below a threshold"),
+        (summary.suppressed, "suppressed"),
+        (summary.incidents, "incident"),
+    ];
+    let counted = |(count, what): (u64, &str)| match what {
+        "repeat" | "incident" => counted(usize::try_from(count).unwrap_or(usize::MAX), what),
+        what => format!("{} {what}", grouped(count)),
+    };
+    counts.into_iter().filter(|(count, _)| *count > 0).map(counted).collect()
 }
 
 fn top(out: &mut dyn Write, entities: &[TopEntity]) -> io::Result<()> {
@@ -246,10 +296,15 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// A number of things: `1 rule`, `2,000 rules`.
+/// A number of things: `1 rule`, `2,000 rules`, `2 policies`.
 #[must_use]
 pub fn counted(number: usize, thing: &str) -> String {
-    format!("{} {thing}{}", grouped(number as u64), if number == 1 { "" } else { "s" })
+    let number_told = grouped(number as u64);
+    match thing.strip_suffix('y') {
+        _ if number == 1 => format!("{number_told} {thing}"),
+        Some(stem) => format!("{number_told} {stem}ies"),
+        None => format!("{number_told} {thing}s"),
+    }
 }
 
 /// How long it was, in the two largest units: `14m 22s`, `350ms`.

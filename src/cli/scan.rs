@@ -1,6 +1,7 @@
 //! `sigmabus scan` and `sigmabus decode`: stored input, from its first byte to its last.
 
 use super::args::{DecodeArgs, Emit, Naming as NamingArg, OutputArgs, ScanArgs, TrafficArgs};
+use super::baseline::Keeper;
 use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome};
@@ -10,19 +11,23 @@ use super::report::counted;
 use super::{note, rule_files};
 use crate::capture::LinkType;
 use crate::detect::Input;
-use crate::pipeline::{self, Emits, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
+use crate::pipeline::{self, Emits, Filter, Naming, Plan, Progress, Run, RunError, Sources, Summary, Wanted};
+use crate::record::baseline::Baseline;
 use crate::sigma::ir::Ruleset;
-use crate::sink::Pace;
+use crate::sink::{Figures, Kind, Pace, Pressure, plain};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus scan`
 pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.rules.config.as_deref())?;
+    let mut config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let origin = config.origin.clone();
+    let delivery = config.delivery.clone();
+    let keeper = Keeper::open(config.baseline.take())?;
     let mut wanted = wanted(config, &args.traffic, &args.output.emit);
+    wanted.usual = keeper.usual();
     wanted.sources = match (args.sources.logsource, args.sources.logsource_fields) {
         (Some(source), _) => Sources::Declared(source),
         (None, Some(fields)) => Sources::Told(fields.0),
@@ -34,17 +39,25 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let plan = rule_files::compile(ruleset, wanted, &args.rules)?;
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
     inputs::sort_by_time(&mut stored.inputs, &times);
-    let printer = Printer::open(&args.output, Pace::Report)?;
-    let (summary, outcome) = stored.run(plan, emits(&args.output.emit), origin, printer)?;
-    Ok(if outcome == Outcome::Done { judged(&summary, &args.output) } else { outcome })
+    let printer = Printer::open(&args.output, Pace::Report, &delivery, Pressure::Wait)?;
+    let (mut summary, outcome) = stored.run(plan, emits(&args.output.emit, &delivery), origin, printer, &keeper)?;
+    let kept = keeper.end(summary.learned.take());
+    Ok(match (outcome, kept) {
+        (Outcome::Done, Outcome::Done) => judged(&summary, &args.output),
+        (Outcome::Done, failed) | (failed, _) => failed,
+    })
 }
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.config.as_deref())?;
+    let mut config = Config::load(args.config.as_deref())?;
     let origin = config.origin.clone();
+    let keeper = Keeper::open(config.baseline.take())?;
     let mut wanted = wanted(config, &args.traffic, &[]);
+    wanted.usual = keeper.frozen();
     wanted.scoreboards.clear();
+    // Sinks are for what a scan finds.
+    wanted.routes.clear();
     wanted.records = Some(match args.naming {
         NamingArg::Native => Naming::Native,
         NamingArg::Nxlog => Naming::Nxlog(args.utc_offset),
@@ -52,7 +65,7 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     let plan = Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?;
     let stored = Stored::find(&args.inputs, args.output.as_deref(), args.traffic, args.threads)?;
     let printer = Printer::json(args.output.as_deref())?;
-    Ok(stored.run(plan, Emits::default(), origin, printer)?.1)
+    Ok(stored.run(plan, Emits::default(), origin, printer, &keeper)?.1)
 }
 
 /// What the configuration and the command line ask for; ports of the command line go before those of the file.
@@ -62,7 +75,8 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         ports: if traffic.ports.is_empty() { config.ports } else { traffic.ports.clone() },
         points: config.points,
         scoreboards: config.scoreboards,
-        findings: emit.contains(&Emit::Findings),
+        alerting: config.alerting,
+        findings: emit.contains(&Emit::Findings) || config.delivery.takes(Kind::Finding),
         records: emit.contains(&Emit::Records).then_some(Naming::Native),
         without_status: traffic.no_status,
         sources: Sources::Unknown,
@@ -70,6 +84,8 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         maps: config.maps,
         assets,
         register_changes: traffic.register_changes,
+        routes: config.delivery.record_conditions(),
+        usual: None,
     }
 }
 
@@ -80,8 +96,8 @@ pub(super) fn judged(summary: &Summary, output: &OutputArgs) -> Outcome {
 }
 
 /// A run over stored input.
-struct Stored {
-    inputs: Vec<Named>,
+pub(super) struct Stored {
+    pub(super) inputs: Vec<Named>,
     traffic: TrafficArgs,
     threads: Option<u16>,
     stop: Arc<AtomicBool>,
@@ -89,7 +105,7 @@ struct Stored {
 
 impl Stored {
     /// Finds the inputs, and what is wrong with them or with the filter, before anything is read or written.
-    fn find(
+    pub(super) fn find(
         paths: &[PathBuf],
         output: Option<&Path>,
         traffic: TrafficArgs,
@@ -102,18 +118,21 @@ impl Stored {
         Ok(stored)
     }
 
-    fn run(
+    /// Reads all of it.
+    pub(super) fn run(
         self,
         plan: Plan,
         emits: Emits,
         configuration: Option<PathBuf>,
         mut printer: Printer,
+        keeper: &Keeper,
     ) -> Result<(Summary, Outcome), Failure> {
         let plan = Arc::new(plan);
         let size = self.inputs.iter().map(|input| input.size).sum();
         let bar = Bar::new(size, printer.meanwhile(), Arc::clone(&self.stop));
         let threads = self.threads.map_or_else(cores, usize::from);
-        let mut run = Run::new(&plan, threads, &bar, emits);
+        let watched = Watched { bar: &bar, keeper };
+        let mut run = Run::new(&plan, threads, &watched, emits);
         let mut outcome = Outcome::Done;
         let mut skipped = Vec::new();
         for input in self.inputs.iter().take_while(|_| !self.stop.load(Ordering::Relaxed)) {
@@ -142,6 +161,7 @@ impl Stored {
             run.finish(printer.sink())
         };
         let mut summary = summary.map_err(|error| Failure::output(&error))?;
+        outcome = delivered(&mut summary, &mut printer, outcome);
         summary.configuration = configuration.map(|path| path.display().to_string());
         hint_at_ports(&mut summary, &plan);
         if summary.records.timeless > 0 {
@@ -182,6 +202,38 @@ impl Stored {
             None => Ok(None),
             Some(_) => Err(Failure::usage("--bpf needs libpcap, and this sigmabus was built without it")),
         }
+    }
+}
+
+/// Waits for the sinks. What did not arrive is a warning, and the run failed.
+pub(super) fn delivered(summary: &mut Summary, printer: &mut Printer, outcome: Outcome) -> Outcome {
+    summary.sinks = printer.close();
+    let lost: Vec<&Figures> = summary.sinks.iter().filter(|figures| figures.lost() > 0).collect();
+    for figures in &lost {
+        let lines = counted(usize::try_from(figures.lost()).unwrap_or(usize::MAX), "line");
+        let reason = figures.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", plain(reason)));
+        summary.warnings.push(format!("sink {} did not get {lines}{reason}", figures.name));
+    }
+    if lost.is_empty() { outcome } else { Outcome::Failed }
+}
+
+/// How far a run is, and what it learned so far.
+struct Watched<'a> {
+    bar: &'a Bar,
+    keeper: &'a Keeper,
+}
+
+impl Progress for Watched<'_> {
+    fn step(&self) {
+        self.bar.step();
+    }
+
+    fn learned(&self, baseline: &Baseline) {
+        self.keeper.save(baseline);
+    }
+
+    fn stopped(&self) -> bool {
+        self.bar.stopped()
     }
 }
 

@@ -9,7 +9,7 @@ use super::given::{self, Record, WrittenSource};
 use super::input::unit_of;
 use super::plan::Plan;
 use super::{RunError, Wanted};
-use crate::alert::Alert;
+use crate::alert::{Alert, AlertId, Incident};
 use crate::capture::{self, Opened};
 use crate::detect::{Catalogue, Finding, Input};
 use crate::record::maps::Maps;
@@ -441,7 +441,7 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn record(&mut self, _: &[u8]) -> io::Result<()> {
+    fn records(&mut self, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
 
@@ -452,6 +452,18 @@ impl Sink for Heard {
     }
 
     fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn incident(&mut self, _: &Incident) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn score(&mut self, _: &crate::alert::ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
         Ok(())
     }
 

@@ -2,13 +2,16 @@
 
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
+use super::policies::Judged;
 use super::scoring::{Counted, Scoring};
 use super::summary::{Room, Summary};
-use crate::alert::{Alert, Raiser, Score};
+use super::telling::{Fate, Outcome, Telling};
+use super::usual::{Learned, Past};
+use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
-use crate::record::Memory;
+use crate::record::baseline::{Baseline, Seen, Watcher};
 use crate::sigma::ir::RuleRef;
-use crate::sink::Sink;
+use crate::sink::{Routed, Sink};
 use crate::time::{Clock, Timestamp};
 use std::io;
 use std::sync::Arc;
@@ -22,6 +25,8 @@ pub struct Emits {
     pub findings: bool,
     /// Scores, each time one changes.
     pub scores: bool,
+    /// What is new of incidents.
+    pub incidents: bool,
 }
 
 /// Correlations, scoreboards and alerts of one run.
@@ -30,10 +35,14 @@ pub struct Engine {
     emits: Emits,
     correlator: Correlator,
     scoring: Scoring,
-    raiser: Raiser,
+    telling: Telling,
     summary: Summary,
-    /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
-    memory: Option<Memory>,
+    /// What was seen before; it outlives inputs, so that a rotated capture goes on where the last one ended.
+    past: Past,
+    /// What was new to the baseline.
+    news: Baseline,
+    /// What was learned so far, when it is time to save it.
+    learned: Option<Arc<Baseline>>,
     clock: Clock,
     /// The time of the last record that told one, for those that do not.
     last: Timestamp,
@@ -52,12 +61,14 @@ impl Engine {
             emits,
             correlator: plan.correlator(),
             scoring: Scoring::new(plan),
-            raiser: Raiser::default(),
+            telling: Telling::new(plan),
             summary: Summary {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
             },
-            memory: None,
+            past: plan.past(),
+            news: Baseline::default(),
+            learned: None,
             clock: Clock::default(),
             last: Timestamp::default(),
             plan: Arc::clone(plan),
@@ -70,14 +81,31 @@ impl Engine {
         (self.summary.catalogue.inputs.len() - 1) as u32
     }
 
-    /// Lends the memory to whoever sees the next input's messages, all of them in their order.
-    pub(super) fn lend_memory(&mut self) -> Option<Memory> {
-        self.memory.take().or_else(|| self.plan.memory())
+    /// Whether records are printed; otherwise only routes want their lines.
+    pub(super) fn prints_records(&self) -> bool {
+        self.plan.records.is_some()
     }
 
-    /// Takes the memory back.
-    pub(super) fn keep_memory(&mut self, memory: Option<Memory>) {
-        self.memory = memory;
+    /// Lends the past to whoever sees the next input's messages, all of them in their order.
+    pub(super) fn lend_past(&mut self) -> Past {
+        std::mem::take(&mut self.past)
+    }
+
+    /// Takes the past back.
+    pub(super) fn keep_past(&mut self, past: Past) {
+        self.past = past;
+    }
+
+    /// What of this evidence is about no single record: what was learned so far, when it is time to save it.
+    pub(super) fn learn(&mut self, evidence: &Evidence) {
+        if let Some(learned) = &evidence.learned {
+            self.learned = Some(Arc::clone(learned));
+        }
+    }
+
+    /// What was learned so far, once, when it is time to save it.
+    pub(super) fn take_learned(&mut self) -> Option<Arc<Baseline>> {
+        self.learned.take()
     }
 
     /// The figures so far, for the caller to add to.
@@ -85,7 +113,7 @@ impl Engine {
         &mut self.summary
     }
 
-    /// Takes the next entry of `input`.
+    /// Takes the next entry of `input`, whose line is before it in the sink.
     ///
     /// # Errors
     /// When the sink cannot write.
@@ -96,13 +124,15 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let line = evidence.line_of(entry);
-        if !line.is_empty() {
-            sink.record(line)?;
-        }
+        self.route(evidence, entry, sink)?;
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
+        if let Some(watch) = &plan.watch {
+            for thing in evidence.news_of(entry) {
+                self.news.learn(thing, Seen::once(self.last), watch.bounds());
+            }
+        }
         for hit in evidence.hits_of(entry) {
             let rule = RuleRef::Rule(hit.rule.0 as usize);
             let finding = Finding {
@@ -121,6 +151,13 @@ impl Engine {
             self.correlate(&said, hit.rule, sink)?;
         }
         Ok(())
+    }
+
+    /// Hands a record to its routes.
+    fn route(&self, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
+        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
+        let line = evidence.line_of(entry);
+        if routes == 0 { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
     }
 
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.
@@ -146,7 +183,9 @@ impl Engine {
         let Some(now) = now else { return Ok(()) };
         let mut closed = Vec::new();
         self.correlator.expire(now, &mut closed);
-        self.tell(&closed, None, sink)
+        self.tell(&closed, None, sink)?;
+        let over = self.telling.expire(now);
+        self.tell_incidents(&over, sink)
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
@@ -189,13 +228,24 @@ impl Engine {
         if self.emits.findings {
             sink.finding(finding, &self.summary.catalogue)?;
         }
-        let mut subject = self.plan.subject(said.values);
-        if subject.is_empty() {
-            // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
-            subject.extend_from_slice(finding.group);
+        let plan = Arc::clone(&self.plan);
+        let catalogue = &self.summary.catalogue;
+        let meta = catalogue.meta(finding.rule);
+        let (policy, act) = self.telling.policy(&plan, finding, meta, said.values);
+        if act == Act::Suppress {
+            self.summary.suppressed += 1;
+            return Ok(());
         }
-        if let Some(alert) = self.raiser.finding(finding, subject, &self.summary.catalogue) {
-            self.alert(&alert, sink)?;
+        if act.is_alert() {
+            let mut subject = plan.subject(said.values);
+            if subject.is_empty() {
+                // Stored logs need not be about Modbus; then what the events have in common tells whom it is about.
+                subject.extend_from_slice(finding.group);
+            }
+            let number = plan.number_of(finding.rule);
+            let judged = Judged { finding, meta, number, values: said.values, entity: &subject };
+            let outcome = self.telling.finding(&plan, policy, judged, catalogue);
+            self.conclude(outcome, finding.time, sink)?;
         }
         self.score(said, sink)
     }
@@ -205,17 +255,43 @@ impl Engine {
         for (index, board) in plan.scoreboards.iter().enumerate() {
             let counted = self.scoring.add(index, &said.finding, said.values, self.emits.scores);
             let Some(Counted { entity, change }) = counted else { continue };
+            let catalogue = &self.summary.catalogue;
             if self.emits.scores {
-                let score = Score { board, entity: &entity, finding: &said.finding, change: &change };
-                sink.score(&score, &self.summary.catalogue)?;
+                let score = ScoreLine { board, entity: &entity, finding: &said.finding, change: &change };
+                sink.score(&score, catalogue)?;
             }
             if let Some(threat) = &change.threat {
-                let place = said.finding.place;
-                let alert = self.raiser.threat(threat, board, entity, place, |number| plan.rule_of(number));
-                self.alert(&alert, sink)?;
+                let Finding { time, place, .. } = said.finding;
+                let whose = (entity, said.values);
+                let outcome = self.telling.threat(&plan, (threat, board), whose, place, catalogue);
+                self.conclude(outcome, time, sink)?;
             }
         }
         Ok(())
+    }
+
+    /// Tells what became of a finding at `time` or a threat, and what is new of incidents.
+    fn conclude(&mut self, outcome: Outcome, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
+        match outcome.fate {
+            Fate::Alert(alert) => self.alert(&alert, sink)?,
+            Fate::Repeat(id) => {
+                self.summary.repeats += 1;
+                if self.emits.alerts {
+                    sink.repeated(id, time)?;
+                }
+            }
+            Fate::Held => self.summary.held += 1,
+            Fate::Grouped(level) => {
+                if let Some(count) = self.summary.grouped.get_mut(level as usize) {
+                    *count += 1;
+                }
+            }
+        }
+        self.tell_incidents(&outcome.incidents, sink)
+    }
+
+    fn tell_incidents(&mut self, incidents: &[Incident], sink: &mut dyn Sink) -> io::Result<()> {
+        if self.emits.incidents { incidents.iter().try_for_each(|incident| sink.incident(incident)) } else { Ok(()) }
     }
 
     fn alert(&mut self, alert: &Alert, sink: &mut dyn Sink) -> io::Result<()> {
@@ -243,13 +319,35 @@ impl Engine {
         self.end(Ending::Cut(now), sink)
     }
 
+    /// What was learned, and what was new.
+    fn report_news(&mut self) {
+        if let Some(watcher) = &self.past.watcher {
+            self.summary.count(Room::Engine, watcher.counters());
+        }
+        let new = self.news.entries().len() as u64;
+        let not_kept = self.news.not_learned();
+        self.summary.count(Room::Engine, [("things new to the baseline", new), ("new things not kept", not_kept)]);
+        let baseline = self.past.watcher.as_ref().and_then(Watcher::learned);
+        self.summary.learned = Some(Learned { baseline, news: std::mem::take(&mut self.news) });
+    }
+
     fn end(mut self, ending: Ending, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
+        // Records without findings may have come since the last one with some.
+        let over = self.summary.records.last.map_or_else(Vec::new, |last| self.telling.expire(last));
+        self.tell_incidents(&over, sink)?;
+        let open = self.telling.finish();
+        self.tell_incidents(&open, sink)?;
+        self.summary.incidents = self.telling.begun();
+        self.summary.count(Room::Engine, self.telling.losses());
         self.scoring.sum_up(&mut self.summary);
-        if let Some(memory) = &self.memory {
+        if let Some(memory) = &self.past.memory {
             self.summary.count(Room::Engine, memory.counters());
+        }
+        if self.plan.watch.is_some() {
+            self.report_news();
         }
         let losses = self.correlator.losses();
         self.summary.count(

@@ -3,8 +3,10 @@
 use super::census::Sighting;
 use crate::detect::RuleIx;
 use crate::modbus::Message;
+use crate::record::baseline::{Baseline, Thing, Watcher};
 use crate::time::Timestamp;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// How many unreadable lines are told one by one; the rest is only counted.
 pub(super) const TOLD_PROBLEMS: usize = 10;
@@ -29,15 +31,20 @@ pub(super) enum Phase {
     Frame,
 }
 
-/// The entries of one batch, their bytes in one buffer that is used again.
+/// The entries of one batch, their bytes in buffers that are used again.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     entries: Vec<Entry>,
     hits: Vec<Stored>,
+    /// The lines to be printed, one after the other.
+    lines: Vec<u8>,
     bytes: Vec<u8>,
     sightings: Vec<Sighting>,
     /// The latest time of its records, also of those that no rule found.
     pub(super) reached: Option<Timestamp>,
+    news: Vec<Thing>,
+    /// What was learned so far, when it is time to save it.
+    pub(super) learned: Option<Arc<Baseline>>,
     /// Lines that could not be read.
     pub(super) problems: Problems,
 }
@@ -60,6 +67,7 @@ pub(super) struct Entry {
     pub(super) to_join: bool,
     /// Of a host that is new, perhaps.
     sighting: Option<usize>,
+    news: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,14 +118,24 @@ impl Problems {
     }
 }
 
+impl Entry {
+    /// Where its line stands among all lines; empty when records are not printed.
+    pub(super) fn line(&self) -> Range<usize> {
+        self.line.clone()
+    }
+}
+
 impl Evidence {
     /// Forgets its entries and keeps its memory.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.hits.clear();
+        self.lines.clear();
         self.bytes.clear();
         self.sightings.clear();
         self.reached = None;
+        self.news.clear();
+        self.learned = None;
         self.problems = Problems::default();
     }
 
@@ -129,9 +147,7 @@ impl Evidence {
 
     /// Begins an entry; what is added next belongs to it.
     pub(super) fn begin(&mut self, order: Order, time: Option<Timestamp>, number: u64) {
-        let (bytes, hits) = (self.bytes.len(), self.hits.len());
-        let (line, object) = (bytes..bytes, bytes..bytes);
-        let hits = hits..hits;
+        let [line, object, hits] = [self.lines.len(), self.bytes.len(), self.hits.len()].map(|end| end..end);
         self.entries.push(Entry {
             order,
             time,
@@ -142,6 +158,7 @@ impl Evidence {
             hits,
             to_join: false,
             sighting: None,
+            news: self.news.len()..self.news.len(),
         });
     }
 
@@ -162,6 +179,27 @@ impl Evidence {
         self.sightings.push(sighting);
     }
 
+    /// Adds what is new to the baseline in the current entry.
+    pub(super) fn news(&mut self, things: &[Thing]) {
+        self.news.extend_from_slice(things);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.news.end = self.news.len();
+        }
+    }
+
+    /// Keeps what was learned so far, if it is time to save it.
+    pub(super) fn save(&mut self, watcher: &mut Watcher) {
+        if let Some(learned) = watcher.due() {
+            self.learned = Some(Arc::new(learned));
+        }
+    }
+
+    /// What is new in an entry.
+    #[must_use]
+    pub(super) fn news_of(&self, entry: &Entry) -> &[Thing] {
+        self.news.get(entry.news.clone()).unwrap_or_default()
+    }
+
     /// The sighting that an entry is.
     #[must_use]
     pub(super) fn sighting_of(&self, entry: &Entry) -> Option<&Sighting> {
@@ -170,9 +208,9 @@ impl Evidence {
 
     /// Writes the current entry's line for `--emit records`.
     pub(super) fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let range = self.write(write);
+        write(&mut self.lines);
         if let Some(entry) = self.entries.last_mut() {
-            entry.line = range;
+            entry.line.end = self.lines.len();
         }
     }
 
@@ -204,7 +242,13 @@ impl Evidence {
     /// An entry's line; empty when records are not printed.
     #[must_use]
     pub(super) fn line_of(&self, entry: &Entry) -> &[u8] {
-        &self.bytes[entry.line.clone()]
+        &self.lines[entry.line.clone()]
+    }
+
+    /// The lines of entries that follow one another.
+    #[must_use]
+    pub(super) fn lines(&self, lines: Range<usize>) -> &[u8] {
+        &self.lines[lines]
     }
 
     /// An entry's JSON object; empty when nobody needs it.

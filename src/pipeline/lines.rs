@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::join::Joiner;
 use super::judge::Judge;
+use super::rows::Rows;
 use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
 use crate::detect::Input;
@@ -146,26 +147,37 @@ impl Run<'_> {
         let worker = || Reader { judge: Judge::new(Arc::clone(plan)), lines: 0 };
         let workers = (0..*threads).map(|_| worker()).collect();
         let mut joiner = Joiner::new(plan, input);
-        joiner.remember(engine.lend_memory());
+        joiner.remember(engine.lend_past());
         let mut problems = Problems::default();
         let mut lines = Lines::new(reader);
-        let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
+        let ran = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
                 hand_over(input, evidence, &mut joiner, &mut problems, engine, sink)?;
             }
             sink.flush().map_err(RunError::Output)?;
+            if let Some(learned) = engine.take_learned() {
+                progress.learned(&learned);
+            }
             progress.step();
             Ok(if progress.stopped() { Go::Stop } else { Go::On })
-        })?;
+        });
+        let (workers, read) = match ran {
+            Ok(done) => done,
+            Err(error) => {
+                // What was learned before a line that nothing can be made of is kept.
+                engine.keep_past(joiner.give_back());
+                return Err(error);
+            }
+        };
         for worker in &workers {
             worker.report(engine.summary());
         }
         let unfolded = lines.reader.counters();
         let rest = joiner.end(&mut problems, lines.next.saturating_sub(1));
-        observe(input, rest, engine, sink).map_err(RunError::Output)?;
+        tell_joined(input, rest, engine, &mut Rows::new(sink, engine.prints_records())).map_err(RunError::Output)?;
         joiner.report(engine.summary());
-        engine.keep_memory(joiner.give_back());
+        engine.keep_past(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
         if let (true, Some((line, reason))) = (lines > 0 && problems.count == lines, problems.first.first()) {
             return Err(RunError::NotALog { line: *line, reason: reason.clone() });
@@ -187,25 +199,33 @@ fn hand_over(
     engine: &mut Engine,
     sink: &mut dyn Sink,
 ) -> Result<(), RunError> {
+    let mut rows = Rows::new(sink, engine.prints_records());
     for entry in evidence.entries() {
         if !entry.to_join {
-            engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
+            rows.take(evidence, entry).map_err(RunError::Output)?;
+            engine.observe(input, evidence, entry, &mut rows).map_err(RunError::Output)?;
             continue;
         }
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
-        observe(input, joined, engine, sink).map_err(RunError::Output)?;
+        engine.learn(joined);
+        tell_joined(input, joined, engine, &mut rows).map_err(RunError::Output)?;
     }
-    pass(evidence, engine, sink).map_err(RunError::Output)
+    follow(evidence, engine, &mut rows).map_err(RunError::Output)?;
+    rows.hand_on().map_err(RunError::Output)
 }
 
-fn observe(input: u32, joined: &Evidence, engine: &mut Engine, sink: &mut dyn Sink) -> io::Result<()> {
-    joined.entries().iter().try_for_each(|entry| engine.observe(input, joined, entry, sink))?;
-    pass(joined, engine, sink)
+/// Gives what lines were joined to, which will not be there for long.
+fn tell_joined(input: u32, joined: &Evidence, engine: &mut Engine, rows: &mut Rows<'_>) -> io::Result<()> {
+    for entry in joined.entries() {
+        rows.take_now(joined.line_of(entry))?;
+        engine.observe(input, joined, entry, rows)?;
+    }
+    follow(joined, engine, rows)
 }
 
-/// Takes the time that lines have reached, also those that no rule found.
-fn pass(evidence: &Evidence, engine: &mut Engine, sink: &mut dyn Sink) -> io::Result<()> {
+/// Lets the engine take the time that lines have reached, also those that no rule found.
+fn follow(evidence: &Evidence, engine: &mut Engine, sink: &mut dyn Sink) -> io::Result<()> {
     evidence.reached.map_or(Ok(()), |time| engine.follow(time, sink))
 }
 

@@ -1,5 +1,9 @@
 //! Everything that is decided before the first record: rules compiled, fields given slots, points fixed.
 
+use super::policies::Policies;
+use super::routes::RecordRoutes;
+use super::usual::{Usual, Watch};
+use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
@@ -8,7 +12,7 @@ use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Expression, MAX_POINTS, Points, RuleWorth, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
-use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Target};
+use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset};
 use crate::time::{Offset, Span};
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
@@ -35,6 +39,8 @@ pub struct Wanted {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Which findings are alerts, and which alerts belong together.
+    pub alerting: Alerting,
     /// Whether findings are printed, which needs every finding's record.
     pub findings: bool,
     /// Whether and how records are printed.
@@ -51,6 +57,10 @@ pub struct Wanted {
     pub assets: Arc<Assets>,
     /// Whether changes of registers are told as records.
     pub register_changes: bool,
+    /// The conditions of the routes that take records.
+    pub routes: Vec<Expr>,
+    /// What is usual, if that is known or to be learned.
+    pub usual: Option<Usual>,
 }
 
 /// What is known of where log lines come from: a rule with a conflicting log source is not for them.
@@ -83,6 +93,14 @@ pub enum PlanError {
     /// What this names is more fields than there can be.
     #[error("{0} names one field too many")]
     Fields(String),
+    /// A policy asks for too much.
+    #[error("policy {number}: {problem}")]
+    Policy {
+        /// Its place in the list, counted from 1.
+        number: u32,
+        /// What it asks for.
+        problem: String,
+    },
 }
 
 /// A rule that was read but cannot be run.
@@ -122,7 +140,9 @@ pub struct Plan {
     pub records: Option<Naming>,
     /// Whether records of state events are printed, too.
     pub prints_status: bool,
+    pub(super) policies: Policies,
     correlator: Correlator,
+    routes: RecordRoutes,
     rules: Vec<Facets>,
     correlations: Vec<Facets>,
     /// For each scoreboard, where its entity's values stand among those of any hit.
@@ -137,6 +157,8 @@ pub struct Plan {
     /// What clients and servers are called.
     pub assets: Arc<Assets>,
     remembered: Remembered,
+    /// What is usual, and how to tell.
+    pub(super) watch: Option<Watch>,
     /// What log lines come from.
     declared: LogSource,
     /// Where log lines tell their product, category and service.
@@ -160,14 +182,18 @@ impl Plan {
     ///
     /// # Errors
     /// When rules ask for more than the engine's bounds allow.
-    pub fn compile(ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
+    pub fn compile(mut ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
         let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
-        let common = Common::new(&wanted, &mut slots)?;
+        let mut common = Common::new(&wanted, &mut slots)?;
+        let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
+        let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
         let machine =
             Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
+        let keywords = ruleset.rules.iter().any(|rule| rule.condition.asks_for_keywords());
+        routes.remove(&mut ruleset.rules);
         let correlator =
             Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
                 .map_err(|refusals| refused_correlations(&refusals, &ruleset))?;
@@ -175,20 +201,21 @@ impl Plan {
             Sources::Declared(source) => source.clone(),
             Sources::Unknown | Sources::Told(_) => LogSource::default(),
         };
-        let facets = |meta: &Meta, silent, source: &LogSource| Facets {
+        let facets = |number: usize, meta: &Meta, silent, source: &LogSource| Facets {
             worth: wanted.points.of(meta),
             silent,
-            shown: wanted.findings || meta.level >= crate::alert::ALERT_LEVEL,
+            shown: wanted.findings || policies.needs_record(number as u32),
             source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
         let mut rules: Vec<Facets> = Vec::with_capacity(ruleset.rules.len());
         for (index, rule) in ruleset.rules.iter().enumerate() {
             let silent = !correlator.speaks(RuleIx(index as u32));
-            rules.push(facets(&rule.meta, silent, &rule.source));
+            rules.push(facets(index, &rule.meta, silent, &rule.source));
         }
         let anywhere = LogSource::default();
-        let correlations = ruleset.correlations.iter().map(|correlation| facets(&correlation.meta, false, &anywhere));
+        let correlations = (rules.len()..).zip(&ruleset.correlations);
+        let correlations = correlations.map(|(number, rule)| facets(number, &rule.meta, false, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
         show_what_completes(&ruleset, &mut rules, &mut correlations);
         let told = match &wanted.sources {
@@ -198,13 +225,19 @@ impl Plan {
             }
             Sources::Unknown | Sources::Declared(_) => None,
         };
-        let keywords = ruleset.rules.iter().any(|rule| asks_for_keywords(&rule.condition));
+        let watch = match wanted.usual {
+            Some(usual) => Some(
+                Watch::new(usual, &wanted.maps, &mut slots).ok_or_else(|| PlanError::Fields("the baseline".into()))?,
+            ),
+            None => None,
+        };
         let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
             maps: wanted.maps,
             assets: wanted.assets,
             remembered,
+            watch,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),
             machine,
@@ -215,7 +248,9 @@ impl Plan {
             scoreboards: wanted.scoreboards,
             records: wanted.records,
             prints_status: !wanted.without_status,
+            policies,
             correlator,
+            routes,
             rules,
             correlations,
             entities: common.entities,
@@ -235,25 +270,29 @@ impl Plan {
 
     /// A memory that has seen nothing, where one is needed. It must see all messages in their one order.
     pub(super) fn memory(&self) -> Option<Memory> {
-        self.remembers().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
+        self.has_memory().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
     }
 
     /// Whether what a record says depends on the records before.
     #[must_use]
     pub fn remembers(&self) -> bool {
+        self.has_memory() || self.watch.as_ref().is_some_and(Watch::learns)
+    }
+
+    fn has_memory(&self) -> bool {
         !self.maps.is_empty() || self.remembered != Remembered::default()
     }
 
-    /// Whether a rule can be about our own records.
+    /// Whether a rule can be about our own records; routes are about all.
     #[must_use]
     pub fn is_for_modbus(&self, rule: RuleIx) -> bool {
-        self.rules.get(rule.0 as usize).is_some_and(|facets| is_for_modbus(&facets.source))
+        self.rules.get(rule.0 as usize).map_or_else(|| self.routes.has(rule), |facets| is_for_modbus(&facets.source))
     }
 
     /// Whether a rule can be about this log line.
     #[must_use]
     pub fn is_for_line(&self, rule: RuleIx, line: &impl Facts) -> bool {
-        let Some(facets) = self.rules.get(rule.0 as usize) else { return false };
+        let Some(facets) = self.rules.get(rule.0 as usize) else { return self.routes.has(rule) };
         let Some([product, category, service]) = self.told else { return facets.source.admits(&self.declared) };
         let agrees = |wanted: &Option<Arc<str>>, slot| match (wanted, line.fact(slot)) {
             (Some(wanted), Fact::Text(told)) => wanted.eq_ignore_ascii_case(told),
@@ -261,6 +300,16 @@ impl Plan {
         };
         let LogSource { product: own, category: kind, service: part } = &facets.source;
         agrees(own, product) && agrees(kind, category) && agrees(part, service)
+    }
+
+    /// How the record is written that satisfies these rules, if somebody prints it or a route takes it.
+    pub(super) fn naming(&self, rules: &[RuleIx]) -> Option<Naming> {
+        self.records.or_else(|| self.routes.take_any(rules).then_some(Naming::Native))
+    }
+
+    /// The routes that take a record which satisfies these rules, each a bit.
+    pub(super) fn routes_of(&self, rules: impl Iterator<Item = RuleIx>) -> u64 {
+        self.routes.bits(rules)
     }
 
     /// Whether a rule's findings need the record.
@@ -275,10 +324,10 @@ impl Plan {
         masks.fold(Mask::NONE, Mask::with_all)
     }
 
-    /// Whether a rule only feeds correlations. (Correlations that only feed others are kept silent by the correlator.)
+    /// Whether a rule only feeds correlations or is a route. (Correlations that only feed others are kept silent by the correlator.)
     #[must_use]
     pub fn is_silent(&self, rule: RuleRef) -> bool {
-        self.facets(rule).is_some_and(|facets| facets.silent)
+        self.facets(rule).is_none_or(|facets| facets.silent)
     }
 
     /// The title of a rule.
@@ -368,7 +417,7 @@ impl Plan {
 }
 
 /// The fields that every hit carries.
-struct Common {
+pub(super) struct Common {
     slots: Vec<Slot>,
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
@@ -403,7 +452,7 @@ impl Common {
         Ok(common)
     }
 
-    fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
+    pub(super) fn place(&mut self, field: &str, slots: &mut Slots) -> Option<usize> {
         let slot = slots.want(field)?;
         Some(self.slots.iter().position(|known| *known == slot).unwrap_or_else(|| {
             self.slots.push(slot);
@@ -444,19 +493,11 @@ fn is_for_modbus(source: &LogSource) -> bool {
     source.product.as_deref().is_none_or(|product| product == OWN_PRODUCT)
 }
 
-fn asks_for_keywords(expr: &Expr) -> bool {
-    match expr {
-        Expr::All(all) | Expr::Any(all) => all.iter().any(asks_for_keywords),
-        Expr::Not(inner) => asks_for_keywords(inner),
-        Expr::Test(predicate) => predicate.target == Target::AnyValue,
-    }
-}
-
-fn is_some(value: Value<'_>) -> bool {
+pub(super) fn is_some(value: Value<'_>) -> bool {
     !matches!(value, Value::Absent | Value::Null)
 }
 
-fn named(name: Arc<str>, value: Value<'_>) -> Named {
+pub(super) fn named(name: Arc<str>, value: Value<'_>) -> Named {
     let mut json = Vec::new();
     value.write_json(&mut json);
     Named { name, json: String::from_utf8_lossy(&json).into() }

@@ -1,9 +1,11 @@
 //! What a run comes to: the figures that a report begins with.
 
 use super::evidence::Problems;
+use super::usual::Learned;
 use crate::detect::Catalogue;
 use crate::modbus::Kind;
 use crate::sigma::ir::{Level, RuleRef};
+use crate::sink::Figures;
 use crate::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
@@ -26,12 +28,26 @@ pub struct Summary {
     pub findings: BTreeMap<RuleRef, u64>,
     /// Alerts by level, `informational` first.
     pub alerts: [u64; 5],
+    /// Alerts that only their incidents tell, by level likewise.
+    pub grouped: [u64; 5],
+    /// Findings that would be alerts and were not told, since an alert like them was.
+    pub repeats: u64,
+    /// Findings that would be alerts and were not told, since there were not enough of them.
+    pub held: u64,
+    /// Findings that a policy suppressed: they are no alerts and add no points.
+    pub suppressed: u64,
+    /// Incidents that began.
+    pub incidents: u64,
     /// Everything that was counted and is not zero, by room and name.
     pub counters: BTreeMap<(Room, &'static str), u64>,
     /// What went wrong without ending the run, in order.
     pub warnings: Vec<String>,
     /// The entities with the highest scores.
     pub top: Vec<TopEntity>,
+    /// What became of the lines for each sink.
+    pub sinks: Vec<Figures>,
+    /// What a baseline learned, and what was new to it.
+    pub learned: Option<Learned>,
 }
 
 /// Who counted.
@@ -109,7 +125,7 @@ impl Summary {
     /// Whether an alert of `level` or above was raised.
     #[must_use]
     pub fn has_alert(&self, level: Level) -> bool {
-        self.alerts.iter().skip(level as usize).any(|count| *count > 0)
+        self.alerts.iter().zip(&self.grouped).skip(level as usize).any(|(told, grouped)| told + grouped > 0)
     }
 
     /// Adds a room's counters.

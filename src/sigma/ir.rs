@@ -154,6 +154,29 @@ pub struct Rule {
     pub condition: Expr,
 }
 
+impl Rule {
+    /// A condition by itself, as a rule that says nothing; `name` names it in messages.
+    #[must_use]
+    pub fn asking(name: &str, condition: Expr) -> Self {
+        let meta = Meta {
+            id: None,
+            name: None,
+            title: name.into(),
+            level: Level::Informational,
+            tags: Vec::new(),
+            description: None,
+            status: None,
+            false_positives: Vec::new(),
+            references: Vec::new(),
+            author: None,
+            license: None,
+            origin: Origin { file: name.into(), line: 1 },
+            mask: Vec::new(),
+        };
+        Self { meta, source: LogSource::default(), condition }
+    }
+}
+
 /// A Boolean function of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expr {
@@ -165,6 +188,18 @@ pub enum Expr {
     Not(Box<Self>),
     /// A leaf.
     Test(Predicate),
+}
+
+impl Expr {
+    /// Whether it asks for keywords: for any value of the record.
+    #[must_use]
+    pub fn asks_for_keywords(&self) -> bool {
+        match self {
+            Self::All(all) | Self::Any(all) => all.iter().any(Self::asks_for_keywords),
+            Self::Not(inner) => inner.asks_for_keywords(),
+            Self::Test(predicate) => predicate.target == Target::AnyValue,
+        }
+    }
 }
 
 /// One question about one field.

@@ -16,6 +16,7 @@
 
 mod absence;
 mod ast;
+pub mod attack;
 pub mod codes;
 mod collection;
 mod condition;
@@ -44,6 +45,7 @@ mod site;
 #[cfg(test)]
 mod testing;
 mod value;
+mod when;
 pub(crate) mod yaml;
 
 pub use criteria::correlation_types;
@@ -54,6 +56,7 @@ pub use load::{check, load};
 pub use mapping::{Mapping, Mappings, Shipped, mapping_words, read_mapping, shipped_mapping, shipped_mappings};
 pub use modifiers::modifiers;
 pub use site::{SitePlaceholder, SiteValues, misspelt_site_placeholder, site_placeholders, site_placeholders_markdown};
+pub(crate) use when::when;
 
 use diagnostic::{Problem, Refusal, Span, short};
 use ir::{LogSource, Ruleset};

@@ -1,7 +1,9 @@
 //! Lines for people.
 
 use super::Sink;
-use crate::alert::{Alert, Counted, Kind, Score, Window, sums_by_rule};
+use crate::alert::{
+    Alert, AlertId, Counted, Incident, KEYS, Kind, Reason, ScoreLine, State, Technique, Window, sums_by_rule,
+};
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::sigma::ir::{CorrelationKind, Level, RuleRef};
 use crate::time::Timestamp;
@@ -32,7 +34,7 @@ pub struct Row {
     pub entity: String,
     /// What made it, for a threat; what was measured, for a correlation.
     pub detail: String,
-    /// How often it was raised.
+    /// How often it was raised, findings included that an alert stands for.
     pub count: u64,
     /// When first.
     pub first: Timestamp,
@@ -50,13 +52,15 @@ pub struct Text<W> {
     pace: Pace,
     rows: Vec<Row>,
     index: HashMap<(String, String), usize>,
+    /// The rows of alerts that may stand for more findings, as many as whoever tells of these remembers.
+    told: HashMap<AlertId, usize>,
     unlisted: u64,
 }
 
 impl<W: Write> Text<W> {
     /// Lines for `out`.
     pub fn new(out: W, pace: Pace) -> Self {
-        Self { out, pace, rows: Vec::new(), index: HashMap::new(), unlisted: 0 }
+        Self { out, pace, rows: Vec::new(), index: HashMap::new(), told: HashMap::new(), unlisted: 0 }
     }
 
     /// What a report shows, in the order of first times, how many alerts it leaves out, and the writer.
@@ -66,25 +70,36 @@ impl<W: Write> Text<W> {
         (rows, self.unlisted, self.out)
     }
 
-    fn keep(&mut self, row: Row) {
+    fn keep(&mut self, id: AlertId, row: Row) {
         let key = (row.title.clone(), row.entity.clone());
         let known = self.index.get(&key).copied();
-        if let Some(known) = known.and_then(|at| self.rows.get_mut(at)) {
-            known.count += 1;
-            known.first = known.first.min(row.first);
-            known.last = known.last.max(row.last);
+        if let Some(at) = known {
+            self.count(at, row.first);
+            self.told.insert(id, at);
         } else if self.rows.len() < ROWS {
+            self.told.insert(id, self.rows.len());
             self.index.insert(key, self.rows.len());
             self.rows.push(row);
         } else {
             self.unlisted += 1;
         }
+        if self.told.len() > KEYS {
+            self.told.clear();
+        }
+    }
+
+    fn count(&mut self, row: usize, time: Timestamp) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.count += 1;
+            row.first = row.first.min(time);
+            row.last = row.last.max(time);
+        }
     }
 }
 
 impl<W: Write> Sink for Text<W> {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        writeln!(self.out, "{}", record_line(line))
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        lines.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| writeln!(self.out, "{}", record_line(line)))
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
@@ -102,26 +117,68 @@ impl<W: Write> Sink for Text<W> {
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
         let row = row(alert, catalogue);
         if self.pace == Pace::Report {
-            self.keep(row);
+            self.keep(alert.id, row);
             return Ok(());
         }
         let level = painted(row.level, 8);
         writeln!(self.out, "{}  {level}  {}  {}  {}", short(row.first), row.title, row.entity, row.place)?;
-        if !row.detail.is_empty() {
-            writeln!(self.out, "{:35}{}", "", row.detail)?;
+        for detail in [row.detail, techniques(&alert.attack.techniques), since(alert)] {
+            if !detail.is_empty() {
+                writeln!(self.out, "{:35}{detail}", "")?;
+            }
         }
         self.out.flush()
     }
 
-    fn score(&mut self, score: &Score<'_>, catalogue: &Catalogue) -> io::Result<()> {
-        let Score { board, entity: who, finding, change } = score;
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        let ScoreLine { board, entity: who, finding, change } = score;
         let title = plain(&catalogue.meta(finding.rule).title);
         let (time, who) = (short(change.time), entity(who));
         writeln!(self.out, "{time}  {}  {who}  {} (+{} {title})", plain(&board.name), change.score, finding.points)
     }
 
+    fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {
+        if let Some(row) = self.told.get(&id).copied() {
+            self.count(row, time);
+        }
+        Ok(())
+    }
+
+    fn incident(&mut self, incident: &Incident) -> io::Result<()> {
+        let level = painted(incident.level, 8);
+        let (time, what) = match incident.state {
+            State::Open => (incident.first, "Incident begins".to_owned()),
+            State::Grown => (incident.last, "Incident grows".to_owned()),
+            State::Closed(Reason::Silence) => (incident.last, "Incident over".to_owned()),
+            State::Closed(reason) => (incident.last, format!("Incident over ({})", reason.word())),
+        };
+        let rules: Vec<String> = incident.rules.iter().map(|rule| format!("{} × {}", rule.count, rule.title)).collect();
+        let since =
+            if incident.state == State::Open { String::new() } else { format!(" since {}", short(incident.first)) };
+        writeln!(self.out, "{}  {level}  {what}  {}{since}", short(time), entity(&incident.entity))?;
+        writeln!(self.out, "{:35}score {}: {}", "", incident.score, plain(&rules.join(", ")))?;
+        self.out.flush()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// What was done: `Valid Accounts (T0859), Brute Force I/O (T0806)`.
+fn techniques(techniques: &[Technique]) -> String {
+    let named = techniques.iter().map(|technique| match technique.name {
+        Some(name) => format!("{name} ({})", technique.id),
+        None => technique.id.clone(),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// What an alert stands for besides itself.
+fn since(alert: &Alert) -> String {
+    match alert.suppressed {
+        0 => String::new(),
+        count => format!("{count} more like it since {}", short(alert.first)),
     }
 }
 
@@ -244,4 +301,41 @@ fn record_line(line: &[u8]) -> String {
         }
     }
     plain(&out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{Attack, Numbering, Raiser, Told};
+    use crate::detect::{Input, Unit};
+    use crate::sigma::{Options, SourceText, load};
+
+    #[test]
+    fn an_alert_as_it_happens_tells_what_was_done_and_what_it_stands_for() {
+        let rule = "title: Bad login\nlevel: high\ntags: [attack.t0859, attack.t1110.001]\n\
+                    logsource: {product: modbus}\ndetection: {s: {modbus.exc: 2}, condition: s}\n";
+        let loaded = load([SourceText::new("rule.yml", rule.as_bytes())], &Options::default());
+        let input = Input { name: "lo".into(), unit: Unit::Frame };
+        let catalogue = Catalogue { ruleset: loaded.ruleset.into(), inputs: vec![input] };
+        let time = Timestamp::from_parts(1_700_000_060, 0);
+        let place = Place { input: 0, number: 9 };
+        let rule = RuleRef::Rule(0);
+        let finding = Finding { rule, time, points: 70, group: &[], window: None, record: b"{}", place };
+        let entity = vec![Named { name: "modbus.client".into(), json: "\"10.0.0.1\"".into() }];
+        let attack = Attack::of(&catalogue.meta(rule).tags);
+        let id = Numbering::default().id(Kind::Rule, "r", time, &entity);
+        let mut text = Text::new(Vec::new(), Pace::AsTheyHappen);
+        for (suppressed, since) in [(0, None), (7, Some(Timestamp::from_parts(1_700_000_000, 0)))] {
+            let alert = Raiser::finding(&finding, &Told { id, suppressed, since }, entity.clone(), &attack, &catalogue);
+            text.alert(&alert, &catalogue).unwrap();
+        }
+        let told = String::from_utf8(anstream::adapter::strip_bytes(&text.out).into_vec()).unwrap();
+        insta::assert_snapshot!(told, @r"
+        2023-11-14 22:14:20.000  high      Bad login  10.0.0.1  frame 9
+                                           Valid Accounts (T0859), T1110.001
+        2023-11-14 22:14:20.000  high      Bad login  10.0.0.1  frame 9
+                                           Valid Accounts (T0859), T1110.001
+                                           7 more like it since 2023-11-14 22:13:20.000
+        ");
+    }
 }

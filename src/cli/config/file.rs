@@ -62,11 +62,11 @@ impl File {
 
     /// What it says, and all that is wrong with it.
     pub(super) fn understand(&self) -> Understood<'_> {
-        let mut reader = Reader::new(self.path.parent().unwrap_or(Path::new("")));
+        let name: Arc<str> = self.path.display().to_string().into();
+        let mut reader = Reader::new(self.path.parent().unwrap_or(Path::new("")), &name, &self.text);
         let root = self.root(&mut reader);
         let config = root.as_ref().map_or_else(Config::default, |root| Config::read(root, &mut reader));
         let Reader { problems, elsewhere, notes, .. } = reader;
-        let name: Arc<str> = self.path.display().to_string().into();
         let mut told = Loaded { diagnostics: problems.locate(&name, &self.text), ..Loaded::default() };
         told.sources.push(SourceText::new(name, notes.masked(&self.text)));
         for (source, found) in elsewhere {

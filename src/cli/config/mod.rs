@@ -7,32 +7,40 @@
 //! in ([`show`]).
 
 mod assets;
+mod baseline;
 mod check;
 mod file;
+mod incidents;
 mod mappings;
 mod maps;
 mod placeholders;
+mod policies;
 mod ports;
 mod reader;
+mod routes;
 mod scoreboards;
 mod scores;
 mod secret_key;
 mod show;
+mod sinks;
 #[cfg(test)]
 mod testing;
 mod timestamp_fields;
+mod when;
 mod zones;
 
 use super::args::ConfigCommand;
+use super::baseline::Settings;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
+use crate::alert::Alerting;
 use crate::record::assets::{Asset, Assets, Zone};
 use crate::record::maps::Maps;
 use crate::score::{Points, Scoreboard};
 use crate::sigma::Mappings;
 use crate::sigma::scalar::is_null;
 use crate::sigma::yaml::Node;
-use crate::sink::Secret;
+use crate::sink::{Delivery, Secret};
 use file::File;
 pub(super) use maps::of_files as maps_of_files;
 use reader::Reader;
@@ -52,6 +60,8 @@ pub struct Config {
     pub points: Points,
     /// Where they add up.
     pub scoreboards: Vec<Scoreboard>,
+    /// Which findings are alerts, and which alerts belong together.
+    pub alerting: Alerting,
     /// Values for the placeholders of rules (`expand`), by name.
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// The mappings that rules go through, where the command line names none.
@@ -62,6 +72,10 @@ pub struct Config {
     pub secret_key: Option<Secret>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
+    /// Where everything goes.
+    pub delivery: Delivery,
+    /// Where the baseline is kept, and what is done with it.
+    pub baseline: Option<Settings>,
     /// The parts of the plant.
     pub zones: Vec<Zone>,
     /// What has a name in it.
@@ -76,11 +90,14 @@ impl Default for Config {
             ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
             scoreboards: Scoreboard::shipped(),
+            alerting: Alerting::default(),
             placeholders: BTreeMap::new(),
             mappings: Mappings::default(),
             times: Vec::new(),
             secret_key: None,
             maps: Arc::default(),
+            delivery: Delivery::default(),
+            baseline: None,
             zones: Vec::new(),
             assets: Vec::new(),
             origin: None,
@@ -119,6 +136,9 @@ const SECTIONS: &[Section] = &[
     section("maps", "map", "[]", |config, node, reader| {
         config.maps = Arc::new(maps::read(node, config.secret_key.as_ref(), reader));
     }),
+    section("baseline", "setting of the baseline", "", |config, node, reader| {
+        config.baseline = baseline::read(node, reader);
+    }),
     section("zones", "zone", "{}", |config, node, reader| config.zones = zones::read(node, reader)),
     section("assets", "asset", "[]", |config, node, reader| {
         config.assets = assets::read(node, &config.zones, reader);
@@ -128,6 +148,20 @@ const SECTIONS: &[Section] = &[
     }),
     section("scoreboards", "scoreboard", scoreboards::DEFAULT, |config, node, reader| {
         config.scoreboards = scoreboards::read(node, reader);
+    }),
+    section("policies", "policy", "[]", |config, node, reader| {
+        config.alerting.policies = policies::read(node, config, reader);
+    }),
+    section("incidents", "incident setting", incidents::DEFAULT, |config, node, reader| {
+        config.alerting.incidents = incidents::read(node, config.maps.tags(), reader);
+    }),
+    section("sinks", "sink", "[]", |config, node, reader| sinks::read(node, &mut config.delivery, reader)),
+    section("routes", "route", "", |config, node, reader| {
+        routes::read(node, &config.placeholders, &mut config.delivery, reader);
+    }),
+    section("deliver_within", "time to deliver", "30s", |config, node, reader| {
+        config.delivery.patience =
+            sinks::duration(node, "`deliver_within`", reader).unwrap_or(config.delivery.patience);
     }),
 ];
 

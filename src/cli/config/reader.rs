@@ -3,14 +3,16 @@
 use super::super::node::{Fields, elements, text, wrong_value};
 use super::super::outcome::reason;
 use crate::sigma::diagnostic::{Diagnostic, Problem, Problems, Refusal, Span};
+use crate::sigma::ir::Expr;
 use crate::sigma::yaml::Node;
-use crate::sigma::{MAX_FILE_BYTES, SourceText};
+use crate::sigma::{self, MAX_FILE_BYTES, Options, SourceText};
 use crate::sink::Secret;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The most bytes of a secret's file.
 const MAX_SECRET: usize = 4_096;
@@ -24,6 +26,9 @@ pub(super) struct Reader<'a> {
     /// What to know when the configuration is shown.
     pub(super) notes: Notes,
     folder: &'a Path,
+    /// The configuration's own name and text.
+    name: Arc<str>,
+    text: &'a str,
 }
 
 /// What the tree of a configuration does not tell.
@@ -61,9 +66,15 @@ impl Notes {
 }
 
 impl<'a> Reader<'a> {
-    /// For a configuration in this folder: the files that it names are relative to it.
-    pub(super) fn new(folder: &'a Path) -> Self {
-        Self { problems: Problems::default(), elsewhere: Vec::new(), notes: Notes::default(), folder }
+    /// For a configuration of this name and text in this folder: the files that it names are relative to it.
+    pub(super) fn new(folder: &'a Path, name: &Arc<str>, text: &'a str) -> Self {
+        let (problems, elsewhere, notes) = (Problems::default(), Vec::new(), Notes::default());
+        Self { problems, elsewhere, notes, folder, name: Arc::clone(name), text }
+    }
+
+    /// A condition in the language of rules: search identifiers with a `condition`, or a single selection.
+    pub(super) fn when(&mut self, node: &Node<'_>, options: &Options) -> Option<Expr> {
+        sigma::when(node, &self.name, self.text, options, &mut self.problems)
     }
 
     /// Keeps the value, or the reason why there is none.

@@ -1,11 +1,11 @@
 //! What a rule says about itself: ids, levels, tags.
 
 use super::super::ast::Map;
+use super::super::attack::{Object, Standing, TACTICS, object, standing};
 use super::super::diagnostic::{Problem, Span, nearest, short};
 use super::super::scalar::scalar_text;
 use super::super::yaml::{Kind, Node};
 use super::Lint;
-use super::attack::{Object, Standing, TACTICS, object, standing};
 
 /// The namespaces of the Sigma specification's page on tags.
 const NAMESPACES: [&str; 7] = ["attack", "car", "cve", "d3fend", "detection", "stp", "tlp"];
@@ -72,7 +72,7 @@ fn attack_tag(name: &str, span: Span) -> Option<Box<Problem>> {
         _ if TACTICS.contains(&name) => None,
         Some(Object::Other) => None,
         Some(Object::Technique(number)) => match standing(number) {
-            Standing::Current => None,
+            Standing::Current | Standing::Moved(_) => None,
             Standing::Unknown => Some(warning(format!("ATT&CK has no technique `{}`", short(name)))),
             Standing::Retired(heir) => {
                 let message = format!("technique `{}` is no longer part of ATT&CK", short(name));

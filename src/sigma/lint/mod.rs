@@ -1,7 +1,7 @@
 //! What is right and still not what its author meant: `sigmabus rules check` looks for it, a run does not.
 //!
 //! ```text
-//! file, loaded before -> documents -> about       ids, levels, tags             (attack)
+//! file, loaded before -> documents -> about       ids, levels, tags
 //!                                  -> selections  unused, idle, equal ones      (logic: is it ever true? theory: which
 //!                                  -> values      needless and impossible ones   tests exclude or imply each other?)
 //! ```
@@ -10,7 +10,6 @@
 //! than its share of steps is left unsaid.
 
 mod about;
-mod attack;
 mod logic;
 mod selections;
 mod sysmon;

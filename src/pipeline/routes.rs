@@ -1,0 +1,45 @@
+//! Routes that take records: rules that say nothing, asked by the one machine beside all others.
+
+use crate::detect::RuleIx;
+use crate::sigma::ir::{Expr, Rule};
+
+/// The machine's last rules, which are routes.
+#[derive(Debug)]
+pub(super) struct RecordRoutes {
+    /// The first of them, and one past the last.
+    first: u32,
+    end: u32,
+}
+
+impl RecordRoutes {
+    /// Puts the routes behind the rules, for the machine to compile.
+    pub(super) fn add(conditions: &[Expr], rules: &mut Vec<Rule>) -> Self {
+        let first = rules.len() as u32;
+        rules.extend(conditions.iter().map(|condition| Rule::asking("route", condition.clone())));
+        Self { first, end: rules.len() as u32 }
+    }
+
+    /// Takes them out again: nobody else knows of them.
+    pub(super) fn remove(&self, rules: &mut Vec<Rule>) {
+        rules.truncate(self.first as usize);
+    }
+
+    /// Whether a rule is a route.
+    pub(super) const fn has(&self, rule: RuleIx) -> bool {
+        self.first <= rule.0 && rule.0 < self.end
+    }
+
+    /// Whether a route takes a record which satisfies these rules, in ascending order.
+    pub(super) fn take_any(&self, rules: &[RuleIx]) -> bool {
+        rules.last().is_some_and(|last| self.has(*last))
+    }
+
+    /// The routes among these rules, each a bit.
+    pub(super) fn bits(&self, rules: impl Iterator<Item = RuleIx>) -> u64 {
+        if self.first == self.end {
+            return 0;
+        }
+        let bit = |rule: RuleIx| 1_u64.checked_shl(rule.0 - self.first).unwrap_or(0);
+        rules.filter(|rule| self.has(*rule)).fold(0, |bits, rule| bits | bit(rule))
+    }
+}
