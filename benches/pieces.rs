@@ -174,19 +174,27 @@ fn scores(criterion: &mut Criterion) {
     const FINDINGS: u64 = 100_000;
     let mut group = criterion.benchmark_group("score");
     group.throughput(Throughput::Elements(FINDINGS));
-    group.bench_function("finding to score, 1,000 entities", |bencher| {
-        bencher.iter_batched_ref(
-            || Board::new(Scoreboard::default()),
-            |board| {
-                for number in 0..FINDINGS {
-                    let time = Timestamp::from_nanos(number as i64 * 1_000_000);
-                    let scored = Scored { time, number, input: 0, rule: 0, points: 5 };
-                    black_box(board.add(&(number % 1_000).to_be_bytes(), scored));
-                }
-            },
-            BatchSize::LargeInput,
-        );
-    });
+    let plain = Scoreboard::default();
+    let fading = Scoreboard { half_life: Some(plain.window), rules: 3, ..plain.clone() };
+    for (name, board, entities) in [
+        ("1,000 entities", &plain, 1_000),
+        ("50,000 entities", &plain, 50_000),
+        ("fading, 1,000 entities", &fading, 1_000),
+    ] {
+        group.bench_function(format!("finding to score, {name}"), |bencher| {
+            bencher.iter_batched_ref(
+                || Board::new(board.clone()),
+                |board| {
+                    for number in 0..FINDINGS {
+                        let time = Timestamp::from_nanos(number as i64 * 1_000_000);
+                        let scored = Scored { time, number, input: 0, rule: 0, points: 5 };
+                        black_box(board.add(&(number % entities).to_be_bytes(), scored));
+                    }
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
     group.finish();
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Alert, AlertId, Attack, Cause, Counted, Entity, Incident, Packet, Proof, Rule, State, Technique, Window};
 use crate::detect::{Catalogue, Finding, Named, Place};
+use crate::score::Threshold;
 use crate::sigma::ir::{Meta, Number, RuleRef};
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -50,13 +51,7 @@ pub fn write_alert(alert: &Alert, catalogue: &Catalogue, out: &mut Vec<u8>) {
     key(out, "score");
     text(out, &alert.score.to_string());
     key(out, "threshold");
-    match alert.threshold {
-        None => text(out, "null"),
-        Some(threshold) => {
-            let (word, bound) = threshold.parts();
-            text(out, &format!("{{\"{word}\":{bound}}}"));
-        }
-    }
+    threshold(out, alert.threshold);
     key(out, "window");
     match &alert.window {
         None => text(out, "null"),
@@ -256,7 +251,7 @@ fn finding_fields(finding: &Finding<'_>, window: Option<&Window>, catalogue: &Ca
     source(out, finding.place, catalogue);
 }
 
-fn rule(out: &mut Vec<u8>, meta: &Meta) {
+pub(super) fn rule(out: &mut Vec<u8>, meta: &Meta) {
     text(out, "{\"id\":");
     text_or_null(out, meta.id.as_deref());
     key(out, "title");
@@ -325,7 +320,15 @@ fn window(out: &mut Vec<u8>, window: &Window) {
     out.push(b'}');
 }
 
-fn source(out: &mut Vec<u8>, place: Place, catalogue: &Catalogue) {
+/// A bound as `{"gt":100}`.
+pub(super) fn threshold(out: &mut Vec<u8>, threshold: Option<Threshold>) {
+    match threshold.map(Threshold::parts) {
+        None => text(out, "null"),
+        Some((word, bound)) => text(out, &format!("{{\"{word}\":{bound}}}")),
+    }
+}
+
+pub(super) fn source(out: &mut Vec<u8>, place: Place, catalogue: &Catalogue) {
     let Some(input) = catalogue.inputs.get(place.input as usize) else {
         return text(out, "null");
     };
@@ -336,7 +339,7 @@ fn source(out: &mut Vec<u8>, place: Place, catalogue: &Catalogue) {
     out.push(b'}');
 }
 
-fn object(out: &mut Vec<u8>, fields: &[Named]) {
+pub(super) fn object(out: &mut Vec<u8>, fields: &[Named]) {
     out.push(b'{');
     for (index, named) in fields.iter().enumerate() {
         if index > 0 {
@@ -349,23 +352,23 @@ fn object(out: &mut Vec<u8>, fields: &[Named]) {
     out.push(b'}');
 }
 
-fn key(out: &mut Vec<u8>, name: &str) {
+pub(super) fn key(out: &mut Vec<u8>, name: &str) {
     out.push(b',');
     string(out, name);
     out.push(b':');
 }
 
-fn time(out: &mut Vec<u8>, time: Timestamp) {
+pub(super) fn time(out: &mut Vec<u8>, time: Timestamp) {
     out.push(b'"');
     time.write_rfc3339(out);
     out.push(b'"');
 }
 
-fn text(out: &mut Vec<u8>, text: &str) {
+pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
 /// Appends a JSON string. Writing to a vector cannot fail.
-fn string(out: &mut Vec<u8>, text: &str) {
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }

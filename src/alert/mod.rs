@@ -20,6 +20,7 @@ mod policy;
 mod proof;
 mod raise;
 mod repeats;
+mod score;
 
 pub use attack::{Attack, Technique};
 pub use entity::{Entity, EntityKind};
@@ -30,6 +31,7 @@ pub use policy::{Act, Alerting, Grouping, Limits, MOST_COUNTED, Policy, RULE_FIE
 pub use proof::{Packet, Proof};
 pub use raise::Raiser;
 pub use repeats::{KEYS, Repeats, TIMES, Told, Verdict};
+pub use score::{ScoreLine, write_score};
 
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::score::Threshold;

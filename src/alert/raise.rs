@@ -4,7 +4,7 @@ use super::proof::{self, Proof};
 use super::{Alert, AlertId, Attack, Cause, Kind, Numbering, Told, Window, entity};
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::score::{Scoreboard, Scored, Threat};
-use crate::sigma::ir::{Level, Meta, RuleRef};
+use crate::sigma::ir::{Meta, RuleRef};
 use crate::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -77,6 +77,7 @@ impl Raiser {
         rule_of: impl Fn(u32) -> RuleRef,
     ) -> Alert {
         let (_, bound) = board.threshold.parts();
+        let news = if threat.doubled { format!("doubled to {}", threat.score) } else { format!("passed {bound}") };
         let who: Vec<&str> = entity.iter().map(|named| named.json.trim_matches('"')).collect();
         let cause = |scored: &Scored| Cause {
             rule: rule_of(scored.rule),
@@ -93,9 +94,9 @@ impl Raiser {
             id: self.numbering.id(Kind::Threat, &board.name, threat.time, &entity),
             time: threat.time,
             kind: Kind::Threat,
-            title: format!("Threat score of {} {} passed {bound}", board.name, who.join(" ")),
+            title: format!("Threat score of {} {} {news}", board.name, who.join(" ")),
             description: None,
-            level: Level::High,
+            level: board.level,
             attack: Attack::of(rules.iter().flat_map(|rule| &catalogue.meta(*rule).tags)),
             entities: entity::of_fields(&entity),
             entity,

@@ -500,6 +500,8 @@ pub enum Emit {
     Incidents,
     /// Every rule that a record or a group of records satisfied
     Findings,
+    /// The score of an entity, each time a finding changes it
+    Scores,
     /// Every record
     Records,
 }

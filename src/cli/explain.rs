@@ -157,14 +157,16 @@ struct Kept {
 }
 
 impl Sink for Kept {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        self.line += 1;
-        let number = match self.unit {
-            Unit::Frame => frame_of(line),
-            Unit::Line => Some(self.line),
-        };
-        if number == Some(self.number) {
-            self.lines.push(line.trim_ascii().to_vec());
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            self.line += 1;
+            let number = match self.unit {
+                Unit::Frame => frame_of(line),
+                Unit::Line => Some(self.line),
+            };
+            if number == Some(self.number) {
+                self.lines.push(line.trim_ascii().to_vec());
+            }
         }
         Ok(())
     }
@@ -182,6 +184,10 @@ impl Sink for Kept {
     }
 
     fn incident(&mut self, _: &Incident) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn score(&mut self, _: &crate::alert::ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
         Ok(())
     }
 

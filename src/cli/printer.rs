@@ -4,7 +4,7 @@ use super::args::{Emit, Format, OutputArgs};
 use super::outcome::{Failure, reason};
 use super::progress::Meanwhile;
 use super::report;
-use crate::alert::{Alert, AlertId, Incident};
+use crate::alert::{Alert, AlertId, Incident, ScoreLine};
 use crate::detect::{Catalogue, Finding};
 use crate::pipeline::{Emits, Summary};
 use crate::sink::{Delivery, Fan, Figures, JsonLines, Kind, OpenError, Pace, Pressure, Printed, Sink, Text};
@@ -98,11 +98,12 @@ impl Printer {
 /// What `--emit` and routes ask the engine for.
 #[must_use]
 pub(super) fn emits(emit: &[Emit], delivery: &Delivery) -> Emits {
-    let Printed { alerts, findings, incidents } = printed(emit);
+    let Printed { alerts, findings, incidents, scores } = printed(emit);
     Emits {
         alerts: alerts || delivery.takes(Kind::Alert),
         findings: findings || delivery.takes(Kind::Finding),
         incidents: incidents || delivery.takes(Kind::Incident),
+        scores,
     }
 }
 
@@ -111,6 +112,7 @@ fn printed(emit: &[Emit]) -> Printed {
     Printed {
         alerts: emit.contains(&Emit::Alerts),
         findings: emit.contains(&Emit::Findings),
+        scores: emit.contains(&Emit::Scores),
         incidents: emit.contains(&Emit::Incidents),
     }
 }
@@ -129,8 +131,8 @@ impl Form {
 }
 
 impl Sink for Form {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        self.inner().record(line)
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.inner().records(lines)
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
@@ -139,6 +141,10 @@ impl Sink for Form {
 
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
         self.inner().alert(alert, catalogue)
+    }
+
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        self.inner().score(score, catalogue)
     }
 
     fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {

@@ -19,7 +19,7 @@ pub(super) fn run(loaded: &Loaded, format: CheckFormat, fail_on: FailOn) -> Resu
     // A rule may be understood and still ask for more than the matcher's bounds allow.
     let refused = match Plan::compile(loaded.ruleset.clone(), Wanted::default()) {
         Err(PlanError::Rules(refused)) => refused,
-        Err(PlanError::Scoreboard(_) | PlanError::Policy { .. } | PlanError::Incidents) | Ok(_) => Vec::new(),
+        Err(PlanError::Fields(_) | PlanError::Policy { .. }) | Ok(_) => Vec::new(),
     };
     match format {
         CheckFormat::Text => text(loaded, &refused),

@@ -112,6 +112,18 @@ impl<'a> Value<'a> {
         guess.filter(|value| reads(value, text)).unwrap_or(Self::Text(text))
     }
 
+    /// A number without its fraction, held at the ends of the range; a Boolean is 1 or 0.
+    #[must_use]
+    pub const fn integer(self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(value),
+            Self::Uint(_) => Some(i64::MAX),
+            Self::Float(value) => Some(value as i64),
+            Self::Bool(value) => Some(value as i64),
+            _ => None,
+        }
+    }
+
     /// Appends the value as JSON; absent is null.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {

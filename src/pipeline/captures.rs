@@ -5,6 +5,7 @@ use super::engine::{Emits, Engine};
 use super::evidence::{Evidence, merged};
 use super::lane::{LEFT_OUT, Lane, Routed};
 use super::plan::Plan;
+use super::rows::Rows;
 use super::spread::{Deal, Feed, Go, spread};
 use super::summary::Summary;
 use super::{Progress, RunError};
@@ -212,15 +213,18 @@ pub(super) fn hand_over(
     engine: &mut Engine,
     sink: &mut dyn Sink,
 ) -> io::Result<()> {
+    let mut rows = Rows::new(sink, engine.prints_records());
     for (evidence, entry) in merged(evidence) {
         let Some(sighting) = evidence.sighting_of(entry) else {
-            engine.observe(input, evidence, entry, sink)?;
+            rows.take(evidence, entry)?;
+            engine.observe(input, evidence, entry, &mut rows)?;
             continue;
         };
         let certain = census.take(sighting, entry.order);
         for entry in certain.entries() {
-            engine.observe(input, certain, entry, sink)?;
+            rows.print(certain, entry)?;
+            engine.observe(input, certain, entry, &mut rows)?;
         }
     }
-    Ok(())
+    rows.hand_on()
 }

@@ -441,7 +441,7 @@ struct Heard {
 }
 
 impl Sink for Heard {
-    fn record(&mut self, _: &[u8]) -> io::Result<()> {
+    fn records(&mut self, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
 
@@ -460,6 +460,10 @@ impl Sink for Heard {
     }
 
     fn incident(&mut self, _: &Incident) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn score(&mut self, _: &crate::alert::ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
         Ok(())
     }
 

@@ -3,14 +3,14 @@
 use super::evidence::{Entry, Evidence};
 use super::plan::Plan;
 use super::policies::Judged;
-use super::summary::{Room, Summary, TopEntity};
+use super::scoring::{Counted, Scoring};
+use super::summary::{Room, Summary};
 use super::telling::{Fate, Outcome, Telling};
-use crate::alert::{Act, Alert, Incident};
+use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
 use crate::record::Memory;
-use crate::score::{Board, Scored};
 use crate::sigma::ir::RuleRef;
-use crate::sink::{self, Sink};
+use crate::sink::{Routed, Sink};
 use crate::time::{Clock, Timestamp};
 use std::io;
 use std::sync::Arc;
@@ -22,19 +22,18 @@ pub struct Emits {
     pub alerts: bool,
     /// Findings.
     pub findings: bool,
+    /// Scores, each time one changes.
+    pub scores: bool,
     /// What is new of incidents.
     pub incidents: bool,
 }
-
-/// How many entities of each scoreboard a summary names.
-const TOP: usize = 5;
 
 /// Correlations, scoreboards and alerts of one run.
 pub struct Engine {
     plan: Arc<Plan>,
     emits: Emits,
     correlator: Correlator,
-    boards: Vec<Board>,
+    scoring: Scoring,
     telling: Telling,
     summary: Summary,
     /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
@@ -56,7 +55,7 @@ impl Engine {
         Self {
             emits,
             correlator: plan.correlator(),
-            boards: plan.scoreboards.iter().cloned().map(Board::new).collect(),
+            scoring: Scoring::new(plan),
             telling: Telling::new(plan),
             summary: Summary {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
@@ -90,7 +89,12 @@ impl Engine {
         &mut self.summary
     }
 
-    /// Takes the next entry of `input`.
+    /// Whether lines of records are printed.
+    pub(super) fn prints_records(&self) -> bool {
+        self.plan.records.is_some()
+    }
+
+    /// Takes the next entry of `input`, whose line is before it in the sink.
     ///
     /// # Errors
     /// When the sink cannot write.
@@ -101,9 +105,9 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let line = evidence.line_of(entry);
-        if !line.is_empty() {
-            self.record(line, evidence, entry, sink)?;
+        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
+        if routes != 0 && !entry.line().is_empty() {
+            sink.routed(&Routed { line: evidence.line_of(entry), time: entry.time, routes })?;
         }
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
@@ -113,7 +117,7 @@ impl Engine {
             let finding = Finding {
                 rule,
                 time: self.last,
-                points: plan.points(rule),
+                points: plan.points(rule, hit.values),
                 group: &[],
                 window: None,
                 record: evidence.object_of(entry),
@@ -126,15 +130,6 @@ impl Engine {
             self.correlate(&said, hit.rule, sink)?;
         }
         Ok(())
-    }
-
-    /// Prints a record, or hands it to its routes.
-    fn record(&self, line: &[u8], evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
-        if self.plan.records.is_some() {
-            sink.record(line)?;
-        }
-        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
-        if routes == 0 { Ok(()) } else { sink.routed(&sink::Routed { line, time: entry.time, routes }) }
     }
 
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.
@@ -172,7 +167,7 @@ impl Engine {
             let finding = Finding {
                 rule,
                 time: correlated.time,
-                points: self.plan.points(rule),
+                points: self.plan.points(rule, &correlated.values),
                 group: &group,
                 window: Some(&correlated.window),
                 record: by.map_or(&[], |said| said.finding.record),
@@ -214,15 +209,18 @@ impl Engine {
 
     fn score(&mut self, said: &Said<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         let plan = Arc::clone(&self.plan);
-        let Finding { rule, time, points, place, .. } = said.finding;
-        let scored = Scored { time, number: place.number, input: place.input, rule: plan.number_of(rule), points };
-        for index in 0..self.boards.len() {
-            let Some(board) = self.boards.get_mut(index) else { continue };
-            let Some(entity) = plan.entity(index, said.values) else { continue };
-            if let Some(threat) = board.add(&entity, scored) {
-                let whose = (plan.name_entity(index, &entity), said.values);
-                let catalogue = &self.summary.catalogue;
-                let outcome = self.telling.threat(&plan, (&threat, board.rule()), whose, place, catalogue);
+        for (index, board) in plan.scoreboards.iter().enumerate() {
+            let counted = self.scoring.add(index, &said.finding, said.values, self.emits.scores);
+            let Some(Counted { entity, change }) = counted else { continue };
+            let catalogue = &self.summary.catalogue;
+            if self.emits.scores {
+                let score = ScoreLine { board, entity: &entity, finding: &said.finding, change: &change };
+                sink.score(&score, catalogue)?;
+            }
+            if let Some(threat) = &change.threat {
+                let Finding { time, place, .. } = said.finding;
+                let whose = (entity, said.values);
+                let outcome = self.telling.threat(&plan, (threat, board), whose, place, catalogue);
                 self.conclude(outcome, time, sink)?;
             }
         }
@@ -288,27 +286,7 @@ impl Engine {
         self.news(&open, sink)?;
         self.summary.incidents = self.telling.begun();
         self.summary.count(Room::Engine, self.telling.losses());
-        for (index, board) in self.boards.iter().enumerate() {
-            self.summary.count(
-                Room::Engine,
-                [
-                    ("scores too late", board.late()),
-                    ("entities forgotten", board.evicted()),
-                    ("scored findings let go", board.let_go()),
-                ],
-            );
-            for (entity, peak, threats, history) in board.top(TOP) {
-                let (columns, width) = history.columns();
-                self.summary.top.push(TopEntity {
-                    board: board.rule().name.to_string(),
-                    entity: sink::entity(&self.plan.name_entity(index, entity)),
-                    peak,
-                    threats,
-                    columns: columns.to_vec(),
-                    width,
-                });
-            }
-        }
+        self.scoring.sum_up(&mut self.summary);
         if let Some(memory) = &self.memory {
             self.summary.count(Room::Engine, memory.counters());
         }

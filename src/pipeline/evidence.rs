@@ -29,11 +29,13 @@ pub(super) enum Phase {
     Frame,
 }
 
-/// The entries of one batch, their bytes in one buffer that is used again.
+/// The entries of one batch, their bytes in buffers that are used again.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     entries: Vec<Entry>,
     hits: Vec<Stored>,
+    /// The lines to be printed, one after the other.
+    lines: Vec<u8>,
     bytes: Vec<u8>,
     sightings: Vec<Sighting>,
     /// Lines that could not be read.
@@ -108,11 +110,19 @@ impl Problems {
     }
 }
 
+impl Entry {
+    /// Where its line stands among all lines; empty when records are not printed.
+    pub(super) fn line(&self) -> Range<usize> {
+        self.line.clone()
+    }
+}
+
 impl Evidence {
     /// Forgets its entries and keeps its memory.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.hits.clear();
+        self.lines.clear();
         self.bytes.clear();
         self.sightings.clear();
         self.problems = Problems::default();
@@ -126,9 +136,7 @@ impl Evidence {
 
     /// Begins an entry; what is added next belongs to it.
     pub(super) fn begin(&mut self, order: Order, time: Option<Timestamp>, number: u64) {
-        let (bytes, hits) = (self.bytes.len(), self.hits.len());
-        let (line, object) = (bytes..bytes, bytes..bytes);
-        let hits = hits..hits;
+        let [line, object, hits] = [self.lines.len(), self.bytes.len(), self.hits.len()].map(|end| end..end);
         self.entries.push(Entry {
             order,
             time,
@@ -167,9 +175,9 @@ impl Evidence {
 
     /// Writes the current entry's line for `--emit records`.
     pub(super) fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let range = self.write(write);
+        write(&mut self.lines);
         if let Some(entry) = self.entries.last_mut() {
-            entry.line = range;
+            entry.line.end = self.lines.len();
         }
     }
 
@@ -201,7 +209,13 @@ impl Evidence {
     /// An entry's line; empty when records are not printed.
     #[must_use]
     pub(super) fn line_of(&self, entry: &Entry) -> &[u8] {
-        &self.bytes[entry.line.clone()]
+        &self.lines[entry.line.clone()]
+    }
+
+    /// The lines of entries that follow one another.
+    #[must_use]
+    pub(super) fn lines(&self, lines: Range<usize>) -> &[u8] {
+        &self.lines[lines]
     }
 
     /// An entry's JSON object; empty when nobody needs it.

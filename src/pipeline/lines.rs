@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::evidence::{Evidence, Order, Phase, Problems};
 use super::join::Joiner;
 use super::judge::Judge;
+use super::rows::Rows;
 use super::spread::{Deal, Feed, Go, Work, spread};
 use super::summary::{Room, Summary};
 use crate::detect::Input;
@@ -160,8 +161,10 @@ impl Run<'_> {
         }
         let unfolded = lines.reader.counters();
         let rest = joiner.end(&mut problems, lines.next.saturating_sub(1));
+        let mut rows = Rows::new(sink, engine.prints_records());
         for entry in rest.entries() {
-            engine.observe(input, rest, entry, sink).map_err(RunError::Output)?;
+            rows.print(rest, entry).map_err(RunError::Output)?;
+            engine.observe(input, rest, entry, &mut rows).map_err(RunError::Output)?;
         }
         joiner.report(engine.summary());
         engine.keep_memory(joiner.give_back());
@@ -186,18 +189,21 @@ fn hand_over(
     engine: &mut Engine,
     sink: &mut dyn Sink,
 ) -> Result<(), RunError> {
+    let mut rows = Rows::new(sink, engine.prints_records());
     for entry in evidence.entries() {
         if !entry.to_join {
-            engine.observe(input, evidence, entry, sink).map_err(RunError::Output)?;
+            rows.take(evidence, entry).map_err(RunError::Output)?;
+            engine.observe(input, evidence, entry, &mut rows).map_err(RunError::Output)?;
             continue;
         }
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
         for entry in joined.entries() {
-            engine.observe(input, joined, entry, sink).map_err(RunError::Output)?;
+            rows.print(joined, entry).map_err(RunError::Output)?;
+            engine.observe(input, joined, entry, &mut rows).map_err(RunError::Output)?;
         }
     }
-    Ok(())
+    rows.hand_on().map_err(RunError::Output)
 }
 
 impl Reader {

@@ -24,6 +24,8 @@ pub mod live;
 mod plan;
 mod policies;
 mod routes;
+mod rows;
+mod scoring;
 mod spread;
 mod summary;
 mod telling;

@@ -6,18 +6,22 @@ use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
 use crate::net;
-use crate::record::assets::Assets;
+use crate::record::assets::{Assets, Weight};
 use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
-use crate::score::{Points, Scoreboard};
+use crate::score::{Expression, MAX_POINTS, Points, RuleWorth, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
 use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset};
 use crate::time::{Offset, Span};
+use rustc_hash::FxHashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
 /// The fields that tell whom an alert of a single finding is about, as far as the record has them.
 const SUBJECT: [&str; 2] = ["modbus.client", "modbus.server"];
+
+/// The fields that tell which asset a finding is about.
+const WEIGHED: [&str; 2] = ["modbus.server", "modbus.unit_id"];
 
 /// The field that needs a memory of every device.
 const OLD: &str = "write.old";
@@ -83,9 +87,9 @@ pub enum PlanError {
     /// Some rules ask for too much.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Rules(Vec<Refused>),
-    /// A scoreboard names one field too many.
-    #[error("scoreboard `{0}` names one field too many")]
-    Scoreboard(Arc<str>),
+    /// What this names is more fields than there can be.
+    #[error("{0} names one field too many")]
+    Fields(String),
     /// A policy asks for too much.
     #[error("policy {number}: {problem}")]
     Policy {
@@ -94,9 +98,6 @@ pub enum PlanError {
         /// What it asks for.
         problem: String,
     },
-    /// The key of incidents names one field too many.
-    #[error("`incidents` names one field too many")]
-    Incidents,
 }
 
 /// A rule that was read but cannot be run.
@@ -144,6 +145,10 @@ pub struct Plan {
     /// For each scoreboard, where its entity's values stand among those of any hit.
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
+    /// Where the values stand that points are worked out from, by field.
+    measures: FxHashMap<Arc<str>, usize>,
+    /// Where the values stand that tell whose weight counts: server and unit.
+    weighed: Option<[usize; 2]>,
     /// What the registers of devices mean.
     pub maps: Arc<Maps>,
     /// What clients and servers are called.
@@ -158,7 +163,7 @@ pub struct Plan {
 /// What the pipeline has to know about one rule.
 #[derive(Clone, Debug)]
 struct Facets {
-    points: u32,
+    worth: RuleWorth,
     /// Whether it only feeds correlations.
     silent: bool,
     /// Whether somebody wants to see the record.
@@ -176,7 +181,7 @@ impl Plan {
         let mut slots = Slots::with_tags(wanted.maps.tags());
         let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
-        let mut common = Common::new(&wanted.scoreboards, &mut slots)?;
+        let mut common = Common::new(&wanted, &mut slots)?;
         let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
         common.carry(ruleset.rules.len(), &mut carry);
         let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
@@ -192,7 +197,7 @@ impl Plan {
             Sources::Unknown | Sources::Told(_) => LogSource::default(),
         };
         let facets = |number: usize, meta: &Meta, silent, source: &LogSource| Facets {
-            points: wanted.points.of(meta),
+            worth: wanted.points.of(meta),
             silent,
             shown: wanted.findings || policies.needs_record(number as u32),
             source: source.clone(),
@@ -238,6 +243,8 @@ impl Plan {
             correlations,
             entities: common.entities,
             subject: common.subject,
+            measures: common.measures,
+            weighed: common.weighed,
             declared,
             told,
         })
@@ -313,10 +320,26 @@ impl Plan {
         self.ruleset.meta(rule).map_or("", |meta| &meta.title)
     }
 
-    /// What a finding is worth.
+    /// What a finding with these values is worth.
     #[must_use]
-    pub fn points(&self, rule: RuleRef) -> u32 {
-        self.facets(rule).map_or(0, |facets| facets.points)
+    pub fn points(&self, rule: RuleRef, values: &[u8]) -> u32 {
+        let value = |expression: &Expression| {
+            expression.evaluate(|field| {
+                let place = self.measures.get(expression.fields().get(field)?)?;
+                Values::new(values).nth(*place)?.integer()
+            })
+        };
+        let points = self.facets(rule).map_or(0, |facets| facets.worth.points(value));
+        let weighed = self.weight(values).map_or(points.into(), |weight| weight.times(points));
+        weighed.min(MAX_POINTS.into()) as u32
+    }
+
+    /// How much more or less a finding about this server and unit counts.
+    fn weight(&self, values: &[u8]) -> Option<Weight> {
+        let [server, unit] = self.weighed?;
+        let Value::Addr(server) = Values::new(values).nth(server)? else { return None };
+        let unit = Values::new(values).nth(unit).and_then(Value::integer).and_then(|unit| u8::try_from(unit).ok());
+        Some(self.assets.weight(server, unit))
     }
 
     fn facets(&self, rule: RuleRef) -> Option<&Facets> {
@@ -352,16 +375,14 @@ impl Plan {
         named.collect()
     }
 
-    /// The key of a hit's entity on a scoreboard; `None` where a field of it is missing.
-    #[must_use]
-    pub fn entity(&self, board: usize, values: &[u8]) -> Option<Vec<u8>> {
-        let places = self.entities.get(board)?;
-        let mut key = Vec::new();
-        for place in places {
+    /// Makes `key` the key of a hit's entity on a scoreboard; `None` where a field of it is missing.
+    pub(super) fn entity(&self, board: usize, values: &[u8], key: &mut Vec<u8>) -> Option<()> {
+        key.clear();
+        for place in self.entities.get(board)? {
             is_some(Values::new(values).nth(*place)?).then_some(())?;
             key.extend_from_slice(Values::new(values).encoded(*place)?);
         }
-        Some(key)
+        Some(())
     }
 
     /// An entity's fields and values, from its key.
@@ -384,14 +405,32 @@ pub(super) struct Common {
     slots: Vec<Slot>,
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
+    measures: FxHashMap<Arc<str>, usize>,
+    weighed: Option<[usize; 2]>,
 }
 
 impl Common {
-    fn new(scoreboards: &[Scoreboard], slots: &mut Slots) -> Result<Self, PlanError> {
-        let mut common = Self { slots: Vec::new(), entities: Vec::new(), subject: Vec::new() };
-        for board in scoreboards {
+    fn new(wanted: &Wanted, slots: &mut Slots) -> Result<Self, PlanError> {
+        let mut common = Self {
+            slots: Vec::new(),
+            entities: Vec::new(),
+            subject: Vec::new(),
+            measures: FxHashMap::default(),
+            weighed: None,
+        };
+        for board in &wanted.scoreboards {
             let places = board.entity.iter().map(|field| common.place(field, slots)).collect::<Option<Vec<_>>>();
-            common.entities.push(places.ok_or_else(|| PlanError::Scoreboard(Arc::clone(&board.name)))?);
+            common.entities.push(places.ok_or_else(|| PlanError::Fields(format!("scoreboard `{}`", board.name)))?);
+        }
+        for expression in wanted.points.expressions() {
+            for field in expression.fields() {
+                let place = common.place(field, slots).ok_or_else(|| PlanError::Fields(format!("`{expression}`")))?;
+                common.measures.insert(Arc::clone(field), place);
+            }
+        }
+        if !wanted.assets.is_empty() {
+            let server = common.place(WEIGHED[0], slots);
+            common.weighed = server.zip(common.place(WEIGHED[1], slots)).map(|(server, unit)| [server, unit]);
         }
         common.subject = SUBJECT.iter().filter_map(|field| common.place(field, slots)).collect();
         Ok(common)

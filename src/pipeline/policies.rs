@@ -101,7 +101,7 @@ impl Policies {
             None => None,
             Some(rule) => {
                 let places = rule.by.iter().map(|field| common.place(field, slots)).collect::<Option<_>>();
-                let places = places.ok_or(PlanError::Incidents)?;
+                let places = places.ok_or_else(|| PlanError::Fields("`incidents`".into()))?;
                 Some(Group { rule: rule.clone(), places })
             }
         };

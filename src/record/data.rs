@@ -1,6 +1,6 @@
 //! What most PDUs say: addresses, quantities, values. The same for a message and for the request it answers.
 
-use super::list::registers;
+use super::list::{all_and_any, registers};
 use super::schema::Native;
 use super::veil::{self, Veil};
 use super::{Fact, List, text};
@@ -85,6 +85,7 @@ impl<'a> Data<'a> {
         match (veil::mark_at(self.veil, 0), self.values) {
             (Some(mark), values) if values != Values::None => Fact::Text(mark),
             (_, Values::One(value)) => int(value),
+            (_, Values::Registers(bytes)) => maybe(registers(bytes).next()),
             _ => maybe(self.list().and_then(|list| list.numbers().next())),
         }
     }
@@ -98,12 +99,13 @@ impl<'a> Data<'a> {
         }
     }
 
-    fn extreme(&self, better: fn(u16, u16) -> u16) -> Fact<'a> {
+    fn extreme(&self, better: impl Fn(u16, u16) -> u16) -> Fact<'a> {
         let Some(list) = self.list() else { return Fact::Absent };
         if self.veil.is_empty() {
-            // Most records have registers: their loop is worth its own line.
+            // Most records have registers or bits, which need not be looked at one by one.
             return maybe(match list {
                 List::Registers(bytes) => registers(bytes).reduce(better),
+                List::Bits { bytes, count } => all_and_any(bytes, count).into_iter().flatten().reduce(better),
                 other => other.numbers().reduce(better),
             });
         }

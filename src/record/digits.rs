@@ -1,10 +1,13 @@
-//! 16-bit numbers as decimal digits: most of what a record's line consists of.
+//! Small numbers as decimal digits: most of what a record's line consists of.
 
-/// Five digits of any 16-bit number need three of the one table and two of the other.
+/// Three digits at a time.
 static BELOW_1000: [u32; 1_000] = below_1000();
 
-/// Room for five digits, the comma after them, and what a store of eight bytes writes beyond.
-const ROOM: usize = 8;
+/// Four bits as `0,1,0,0,`, the lowest first.
+static NIBBLES: [[u8; 8]; 16] = nibbles();
+
+/// The least number that has more than eight digits.
+const BEYOND: u32 = 100_000_000;
 
 /// `000` to `999` as ASCII, the first digit in the lowest byte.
 const fn below_1000() -> [u32; 1_000] {
@@ -18,38 +21,108 @@ const fn below_1000() -> [u32; 1_000] {
     table
 }
 
-/// A number's digits, then a comma, and how many digits there are.
-fn digits(number: u16) -> ([u8; ROOM], usize) {
-    let three = |number: u16| u64::from(BELOW_1000.get(usize::from(number)).copied().unwrap_or_default());
-    // The thousands have two digits at most: their leading zero is shifted out.
-    let all = three(number / 1_000) >> 8 | three(number % 1_000) << 16 | u64::from(b',') << 40;
-    let zeros = [10, 100, 1_000, 10_000].iter().map(|bound| usize::from(number < *bound)).sum::<usize>();
-    ((all >> (8 * zeros)).to_le_bytes(), 5 - zeros)
+const fn nibbles() -> [[u8; 8]; 16] {
+    let mut table = [*b"0,0,0,0,"; 16];
+    let mut place = 0;
+    while place < 64 {
+        let (nibble, bit) = (place / 4, place % 4);
+        table[nibble][2 * bit] += (nibble >> bit) as u8 & 1;
+        place += 1;
+    }
+    table
+}
+
+fn three(number: u32) -> u64 {
+    BELOW_1000.get(number as usize).copied().unwrap_or_default().into()
+}
+
+/// The digits of a number below [`BEYOND`], the first in the lowest byte, and how many there are.
+#[inline]
+fn digits(number: u32) -> (u64, usize) {
+    const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+    // Not looked at, so that 0 has a digit.
+    const LAST: u64 = 0xFF << 56;
+    let all = three(number / 1_000_000) >> 8 | three(number / 1_000 % 1_000) << 16 | three(number % 1_000) << 40;
+    let leading = ((all ^ ZEROS) | LAST).trailing_zeros() / 8;
+    (all >> (8 * leading), 8 - leading as usize)
+}
+
+/// The digits of a number that has eight at most and no sign, and how many there are.
+#[inline]
+pub(super) fn short(number: i64) -> Option<([u8; 8], usize)> {
+    let number = u32::try_from(number).ok().filter(|number| *number < BEYOND)?;
+    let (text, count) = digits(number);
+    Some((text.to_le_bytes(), count))
+}
+
+/// The nine digits of a second's nanoseconds.
+#[inline]
+pub(super) fn nanos(nanos: u32) -> [u8; 9] {
+    let [first, then, last] = [nanos / 1_000_000, nanos / 1_000 % 1_000, nanos % 1_000].map(three);
+    let [d0, d1, d2, d3, d4, d5, d6, d7] = (first | then << 24 | last << 48).to_le_bytes();
+    [d0, d1, d2, d3, d4, d5, d6, d7, (last >> 16) as u8]
 }
 
 /// Appends `97`.
-pub(super) fn write(number: u16, out: &mut Vec<u8>) {
-    let (text, count) = digits(number);
+#[inline]
+pub(super) fn write(number: i64, out: &mut Vec<u8>) {
+    match short(number) {
+        Some((text, count)) => {
+            let start = out.len();
+            out.extend_from_slice(&text);
+            out.truncate(start + count);
+        }
+        None => write_long(number, out),
+    }
+}
+
+/// Appends any number.
+#[inline(never)]
+pub(super) fn write_long(number: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends the decimals of a number of millionths below a million: `25` of 250,000, and one digit at least.
+pub(super) fn write_decimals(millionths: u32, out: &mut Vec<u8>) {
+    const ZEROS: u64 = u64::from_le_bytes(*b"000000\0\0");
+    let all = three(millionths / 1_000) | three(millionths % 1_000) << 24;
+    let trailing = (all ^ ZEROS).leading_zeros() / 8;
     let start = out.len();
-    out.extend_from_slice(&text);
-    out.truncate(start + count);
+    out.extend_from_slice(&all.to_le_bytes());
+    out.truncate(start + (8 - trailing as usize).max(1));
 }
 
 /// Appends `[97,98]`.
 pub(super) fn write_list(numbers: impl ExactSizeIterator<Item = u16>, out: &mut Vec<u8>) {
+    /// Five digits and a comma, and what a store of eight bytes writes beyond.
+    const ROOM: usize = 8;
     out.push(b'[');
     let (start, count) = (out.len(), numbers.len());
     out.resize(start + count * ROOM, 0);
     let mut at = start;
     for number in numbers {
-        let (text, count) = digits(number);
+        let (text, count) = digits(number.into());
         if let Some(room) = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
-            *room = text;
+            *room = (text | u64::from(b',') << (8 * count)).to_le_bytes();
         }
         at += count + 1;
     }
     // The last comma gives way to the bracket.
     out.truncate(if count == 0 { start } else { at - 1 });
+    out.push(b']');
+}
+
+/// Appends the first `count` bits, the lowest of each byte first: `[0,1]`.
+pub(super) fn write_bits(bytes: &[u8], count: u16, out: &mut Vec<u8>) {
+    out.push(b'[');
+    let start = out.len();
+    let count = usize::from(count).min(bytes.len() * 8);
+    for byte in bytes.iter().take(count.div_ceil(8)) {
+        out.extend_from_slice(&NIBBLES[usize::from(byte & 0x0F)]);
+        out.extend_from_slice(&NIBBLES[usize::from(byte >> 4)]);
+    }
+    // Without the comma after the last.
+    out.truncate(start + (2 * count).saturating_sub(1));
     out.push(b']');
 }
 
@@ -61,10 +134,44 @@ mod tests {
     fn every_number_is_written_as_any_printer_would() {
         let (mut list, mut single) = (Vec::new(), Vec::new());
         write_list((0..=u16::MAX).collect::<Vec<_>>().into_iter(), &mut list);
-        (0..=u16::MAX).for_each(|number| write(number, &mut single));
+        (0..=u16::MAX).for_each(|number| write(number.into(), &mut single));
         let expected: Vec<_> = (0..=u16::MAX).map(|number| number.to_string()).collect();
         assert_eq!(String::from_utf8(list).unwrap(), format!("[{}]", expected.join(",")));
         assert_eq!(String::from_utf8(single).unwrap(), expected.concat());
+    }
+
+    #[test]
+    fn numbers_of_any_size_have_all_their_digits() {
+        let powers = (0..19).map(|power| 10_i64.pow(power));
+        for number in powers.flat_map(|power| [power - 1, power, power + 1, -power]).chain([i64::MAX, i64::MIN]) {
+            let mut out = Vec::new();
+            write(number, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+    }
+
+    #[test]
+    fn decimals_end_with_their_last_digit_that_is_not_zero() {
+        for (millionths, expected) in [(0, "0"), (1, "000001"), (250_000, "25"), (6_314, "006314"), (999_999, "999999")]
+        {
+            let mut out = Vec::new();
+            write_decimals(millionths, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn bits_are_written_lowest_first_and_no_more_than_there_are() {
+        for (bytes, count, expected) in [
+            (&[0b0101_0011, 0b1000_0001][..], 16, "[1,1,0,0,1,0,1,0,1,0,0,0,0,0,0,1]"),
+            (&[0b0101_0011], 5, "[1,1,0,0,1]"),
+            (&[1], 9, "[1,0,0,0,0,0,0,0]"),
+            (&[1], 0, "[]"),
+        ] {
+            let mut out = Vec::new();
+            write_bits(bytes, count, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Records as JSON: one object a line, native types, fields in the order of the table, absent fields left out.
 
-use super::data::Data;
 use super::list::registers;
 use super::schema::{Field, Group, Native, Visitor};
 use super::{Fact, List, Record, digits};
@@ -114,51 +113,6 @@ impl Visitor for Masked<'_, '_> {
     }
 }
 
-/// Appends the fields of one group, each with the comma before it.
-pub(super) fn write_group(record: &Record<'_>, group: Group, out: &mut Vec<u8>) {
-    match group {
-        Group::Data if !record.tells_change() => group.each(&mut OwnData { own: record.own(), out }),
-        group => group.each(&mut Plain { record, out }),
-    }
-}
-
-/// Writes fields as they are.
-struct Plain<'r, 'a> {
-    record: &'r Record<'a>,
-    out: &'r mut Vec<u8>,
-}
-
-impl Visitor for Plain<'_, '_> {
-    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-    #[inline(always)]
-    fn visit(&mut self, native: Native) {
-        write_field(native, self.record.known(native), self.out);
-    }
-}
-
-/// Writes the fields of [`Group::Data`], whose common part is worked out once.
-struct OwnData<'r, 'a> {
-    own: Data<'a>,
-    out: &'r mut Vec<u8>,
-}
-
-impl Visitor for OwnData<'_, '_> {
-    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-    #[inline(always)]
-    fn visit(&mut self, native: Native) {
-        write_field(native, self.own.fact(native), self.out);
-    }
-}
-
-#[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-#[inline(always)]
-fn write_field(native: Native, fact: Fact<'_>, out: &mut Vec<u8>) {
-    if !matches!(fact, Fact::Absent) {
-        native.row().key.write(out);
-        write_fact(fact, out);
-    }
-}
-
 /// Makes an object of the fields since `start`: the first comma is turned into the brace.
 pub(super) fn close(start: usize, out: &mut Vec<u8>) {
     match out.get_mut(start) {
@@ -185,11 +139,8 @@ pub fn write_fact(fact: Fact<'_>, out: &mut Vec<u8>) {
         Fact::Absent | Fact::Null => out.extend_from_slice(b"null"),
         Fact::Object => out.extend_from_slice(b"{}"),
         Fact::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Fact::Int(value) => match u16::try_from(value) {
-            Ok(value) => digits::write(value, out),
-            Err(_) => write_int(value, out),
-        },
-        Fact::Uint(value) => write_int(value, out),
+        Fact::Int(value) => digits::write(value, out),
+        Fact::Uint(value) => digits::write_long(value, out),
         Fact::Float(value) => write_float(value, out),
         Fact::Text(text) => write_text(text, out),
         Fact::Word(vocabulary, word) => {
@@ -217,6 +168,7 @@ fn write_list(list: List<'_>, out: &mut Vec<u8>) {
     match list {
         List::Spans(spans) => return write_spans(spans, out),
         List::Registers(bytes) => return digits::write_list(registers(bytes), out),
+        List::Bits { bytes, count } => return digits::write_bits(bytes, count, out),
         _ => {}
     }
     out.push(b'[');
@@ -236,17 +188,13 @@ fn write_spans(spans: &[[u16; 2]], out: &mut Vec<u8>) {
         if place > 0 {
             out.extend_from_slice(b", ");
         }
-        write_int(*first, out);
+        digits::write((*first).into(), out);
         if last != first {
             out.push(b'-');
-            write_int(*last, out);
+            digits::write((*last).into(), out);
         }
     }
     out.push(b'"');
-}
-
-pub(super) fn write_int(value: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// A text in quotes.
@@ -291,7 +239,7 @@ pub(super) fn write_addr(address: IpAddr, out: &mut Vec<u8>) {
                 if place > 0 {
                     out.push(b'.');
                 }
-                write_int(part, out);
+                digits::write(part.into(), out);
             }
         }
         // Writing into a vector cannot fail.
@@ -307,10 +255,10 @@ fn write_float(value: f64, out: &mut Vec<u8>) {
     }
     // Most of our fractions are milliseconds with whole nanoseconds: six decimals, worked out in integers.
     const MILLION: f64 = 1e6;
-    const EXACT: f64 = 9e15;
-    let millionths = (value * MILLION).round();
-    if millionths.abs() < EXACT && millionths / MILLION == value {
-        write_millionths(millionths as i64, out);
+    const EXACT: i64 = 9_000_000_000_000_000;
+    let millionths = (value * MILLION + 0.5_f64.copysign(value)) as i64;
+    if (-EXACT..EXACT).contains(&millionths) && millionths as f64 / MILLION == value {
+        write_millionths(millionths, out);
     } else {
         // Writing into a vector cannot fail.
         let _ = write!(out, "{value:?}");
@@ -322,18 +270,9 @@ fn write_millionths(millionths: i64, out: &mut Vec<u8>) {
         out.push(b'-');
     }
     let magnitude = millionths.unsigned_abs();
-    write_int(magnitude / 1_000_000, out);
+    digits::write((magnitude / 1_000_000) as i64, out);
     out.push(b'.');
-    let mut fraction = magnitude % 1_000_000;
-    let mut place = 100_000;
-    loop {
-        out.push(b'0' + (fraction / place) as u8);
-        fraction %= place;
-        if fraction == 0 {
-            break;
-        }
-        place /= 10;
-    }
+    digits::write_decimals((magnitude % 1_000_000) as u32, out);
 }
 
 #[cfg(test)]

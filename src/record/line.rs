@@ -1,10 +1,12 @@
 //! Many records as JSON lines: what was written once for a conversation or a function is copied, not worked out again.
 
-use super::Record;
-use super::json::{close, write_group, write_tags};
-use super::schema::Group;
+use super::data::Data;
+use super::dial::Dial;
+use super::json::{close, write_fact, write_tags};
+use super::schema::{Group, Native, Visitor};
+use super::{Fact, Record};
 use crate::modbus::{Access, Category, Framing, Kind};
-use crate::net::{Direction, Flow, MacPair};
+use crate::net::{Direction, MacPair};
 
 /// How many senders are remembered, each in the place that its conversation's serial gives it. About 1.5 MB when all
 /// are in use.
@@ -15,6 +17,7 @@ pub struct LineWriter {
     senders: Vec<Sender>,
     /// By function code on the wire, access and category; empty where none was seen.
     functions: Vec<Vec<u8>>,
+    dial: Dial,
 }
 
 /// The fields that stay the same while one end of a conversation goes on sending.
@@ -27,7 +30,8 @@ struct Sender {
 /// What the groups [`Group::Ends`] and [`Group::Roles`] are made of.
 #[derive(Clone, Copy, PartialEq)]
 struct Frames {
-    flow: Flow,
+    /// Its serial, which no other has.
+    conversation: u64,
     direction: Direction,
     framing: Framing,
     mac: Option<MacPair>,
@@ -45,21 +49,24 @@ impl LineWriter {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { senders: Vec::new(), functions: Vec::new() }
+        Self { senders: Vec::new(), functions: Vec::new(), dial: Dial::default() }
     }
 
     /// Appends the record as one object without a line end: `{"type":"record","EventTime":"…",…}`.
     pub fn write(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        for group in Group::ALL.iter().filter(|group| record.has(**group)) {
+        Group::all(|group| {
+            if !record.has(group) {
+                return;
+            }
             match group {
                 Group::Ends => self.sender(record, out),
                 // Written with the ends.
                 Group::Roles => {}
                 Group::Function => self.function(record, out),
-                group => write_group(record, *group, out),
+                group => write_group(record, group, &mut self.dial, out),
             }
-        }
+        });
         write_tags(record, out);
         close(start, out);
     }
@@ -69,13 +76,13 @@ impl LineWriter {
         if self.senders.is_empty() {
             self.senders.resize_with(SENDERS, Sender::default);
         }
-        let place = (frames.flow.serial as usize * 2 + frames.direction as usize) % SENDERS;
+        let place = (frames.conversation as usize * 2 + frames.direction as usize) % SENDERS;
         let Some(sender) = self.senders.get_mut(place) else { return };
         if sender.of != Some(frames) {
             sender.of = Some(frames);
             sender.text.clear();
-            write_group(record, Group::Ends, &mut sender.text);
-            write_group(record, Group::Roles, &mut sender.text);
+            write_group(record, Group::Ends, &mut self.dial, &mut sender.text);
+            write_group(record, Group::Roles, &mut self.dial, &mut sender.text);
         }
         out.extend_from_slice(&sender.text);
     }
@@ -83,7 +90,7 @@ impl LineWriter {
     fn function(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let message = record.message();
         if message.kind == Kind::Status {
-            return write_group(record, Group::Function, out);
+            return write_group(record, Group::Function, &mut self.dial, out);
         }
         if self.functions.is_empty() {
             self.functions.resize((Access::ALL.len() * Category::ALL.len()) << 8, Vec::new());
@@ -92,7 +99,7 @@ impl LineWriter {
         let place = meaning << 8 | usize::from(message.function_code);
         let Some(text) = self.functions.get_mut(place) else { return };
         if text.is_empty() {
-            write_group(record, Group::Function, text);
+            write_group(record, Group::Function, &mut self.dial, text);
         }
         out.extend_from_slice(text);
     }
@@ -102,7 +109,7 @@ impl Frames {
     fn of(record: &Record<'_>) -> Self {
         let message = record.message();
         Self {
-            flow: *message.flow,
+            conversation: message.flow.serial,
             direction: message.direction,
             framing: message.framing,
             mac: message.carrier.mac,
@@ -112,11 +119,69 @@ impl Frames {
     }
 }
 
+/// Appends the fields of one group, each with the comma before it.
+#[expect(clippy::inline_always, reason = "for groups that the compiler knows")]
+#[inline(always)]
+fn write_group(record: &Record<'_>, group: Group, dial: &mut Dial, out: &mut Vec<u8>) {
+    match group {
+        Group::Data if !record.tells_change() => group.each(&mut OwnData { own: record.own(), dial, out }),
+        group => group.each(&mut Plain { record, dial, out }),
+    }
+}
+
+/// Writes fields as they are.
+struct Plain<'r, 'a> {
+    record: &'r Record<'a>,
+    dial: &'r mut Dial,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for Plain<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        write_field(native, self.record.known(native), self.dial, self.out);
+    }
+}
+
+/// Writes the fields of [`Group::Data`], whose common part is worked out once.
+struct OwnData<'r, 'a> {
+    own: Data<'a>,
+    dial: &'r mut Dial,
+    out: &'r mut Vec<u8>,
+}
+
+impl Visitor for OwnData<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        write_field(native, self.own.fact(native), self.dial, self.out);
+    }
+}
+
+#[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+#[inline(always)]
+fn write_field(native: Native, fact: Fact<'_>, dial: &mut Dial, out: &mut Vec<u8>) {
+    let key = &native.row().key;
+    match fact {
+        Fact::Absent => {}
+        Fact::Int(number) => key.write_number(number, out),
+        Fact::Time(time) => {
+            key.write(out);
+            dial.write(time, out);
+        }
+        fact => {
+            key.write(out);
+            write_fact(fact, out);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::modbus::{Mbap, Message};
-    use crate::net::{Carrier, Endpoint, Transport};
+    use crate::net::{Carrier, Endpoint, Flow, Transport};
     use crate::record::Slots;
     use crate::record::assets::{Asset, Assets, Lookup, Weight, Zone};
     use crate::record::json::write_json;

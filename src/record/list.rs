@@ -30,6 +30,17 @@ pub(super) fn registers(bytes: &[u8]) -> impl ExactSizeIterator<Item = u16> {
     bytes.as_chunks::<2>().0.iter().map(|register| u16::from_be_bytes(*register))
 }
 
+/// Of the first `count` bits, whether all are set and whether any is, as numbers; `None` where there are none.
+pub(super) fn all_and_any(bytes: &[u8], count: u16) -> Option<[u16; 2]> {
+    let count = usize::from(count).min(bytes.len() * 8);
+    let (whole, rest) = bytes.split_at_checked(count / 8)?;
+    let beyond = u8::MAX << (count % 8);
+    let last = rest.first().copied().unwrap_or_default();
+    let all = whole.iter().fold(last | beyond, |all, byte| all & byte);
+    let any = whole.iter().fold(last & !beyond, |any, byte| any | byte);
+    (count > 0).then_some([u16::from(all == u8::MAX), u16::from(any != 0)])
+}
+
 impl<'a> Fact<'a> {
     /// Calls `visit` with the value, or with each value of a list; not at all for what has no value.
     pub fn each(self, visit: &mut dyn FnMut(Self)) {
@@ -93,6 +104,21 @@ mod tests {
         assert_eq!(words, [Fact::Word(&FLAGS, 0), Fact::Word(&FLAGS, 2), Fact::Word(&FLAGS, 31)]);
         assert_eq!(ints(List::Spans(&[[3, 5], [9, 9], [65_534, 65_535]])), [3, 4, 5, 9, 65_534, 65_535]);
         assert_eq!(List::Facts(&[Fact::Null]).elements().collect::<Vec<_>>(), [Fact::Null]);
+    }
+
+    #[test]
+    fn all_and_any_look_at_the_bits_that_count_and_at_no_other() {
+        for (bytes, count, expected) in [
+            (&[0xFF, 0x01][..], 9, Some([1, 1])),
+            (&[0xFF, 0x01], 10, Some([0, 1])),
+            (&[0x00, 0xFE], 9, Some([0, 0])),
+            (&[0xFF], 8, Some([1, 1])),
+            (&[0x7F], 60, Some([0, 1])),
+            (&[0xFF], 0, None),
+            (&[], 8, None),
+        ] {
+            assert_eq!(all_and_any(bytes, count), expected, "{bytes:?} {count}");
+        }
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl<'a> Record<'a> {
     }
 
     /// Whether any field of `group` may be there: what lets a writer skip the others.
+    #[inline]
     pub(super) fn has(&self, group: Group) -> bool {
         let message = self.message;
         match group {

@@ -126,6 +126,7 @@ pub enum Domain {
 
 pub mod assets;
 mod data;
+mod dial;
 mod digits;
 pub mod foreign;
 mod identity;

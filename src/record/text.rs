@@ -83,13 +83,11 @@ pub(super) fn characters<'a>(values: Values<'_>, arena: &'a Bump) -> Option<&'a 
     };
     let (registers, _) = registers.as_chunks::<2>();
     let length = registers.iter().rposition(|register| *register != [0, 0])? + 1;
+    let (registers, _) = registers.split_at_checked(length)?;
+    // Most registers are no text: nothing is kept before that is known.
+    registers.iter().all(|register| matches!(register, [0, b' '..=b'~'])).then_some(())?;
     let mut out = Vec::with_capacity_in(length, arena);
-    for register in registers.iter().take(length) {
-        match register {
-            [0, character @ b' '..=b'~'] => out.push(*character),
-            _ => return None,
-        }
-    }
+    out.extend(registers.iter().map(|[_, character]| *character));
     Some(ascii(out))
 }
 

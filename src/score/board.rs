@@ -1,15 +1,12 @@
-//! One scoreboard at work: a deque of scored findings and a running sum for each entity.
+//! One scoreboard at work: a window of scored findings for each entity, and when its score is a threat.
 
-use super::{History, Scoreboard};
+use super::window::Window;
+use super::{History, Repeat, Scoreboard};
 use crate::time::{LEAP, Span, Timestamp};
 use hashbrown::HashMap;
-use std::collections::VecDeque;
 
-/// How many entities a board remembers; the one that scored longest ago makes room.
-const ENTITIES: usize = 65_536;
-
-/// How many findings one entity's window holds; beyond it the oldest are let go, and counted.
-const FINDINGS: usize = 65_536;
+/// How many entities a board remembers at most; those that scored longest ago make room.
+pub const ENTITIES: usize = 65_536;
 
 /// One finding on a board: 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +23,26 @@ pub struct Scored {
     pub points: u32,
 }
 
+/// A finding counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The time of the entity's latest finding: the moment for which the score is told.
+    pub time: Timestamp,
+    /// The entity's score now.
+    pub score: i64,
+    /// The threat that the finding raised.
+    pub threat: Option<Threat>,
+}
+
 /// An entity's score passed the threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Threat {
     /// The time of the finding that did it.
     pub time: Timestamp,
-    /// The sum.
+    /// The score.
     pub score: i64,
+    /// Whether the threat was told before and has doubled since.
+    pub doubled: bool,
     /// The oldest moment that still counts.
     pub from: Timestamp,
     /// The latest moment that counts.
@@ -55,22 +65,21 @@ pub struct Board {
 struct Entity {
     window: Window,
     /// The window before a leap in time that no other finding confirmed yet.
-    before_leap: Option<Window>,
-    /// When the last threat was raised.
-    raised: Option<Timestamp>,
-    /// Whether the score was below the threshold since then.
-    was_below: bool,
+    before_leap: Option<Box<Window>>,
+    /// The last threat that was told.
+    told: Option<Told>,
     peak: i64,
     threats: u32,
     history: History,
 }
 
-/// The findings that count at the time of the latest of them.
-#[derive(Debug, Default)]
-struct Window {
-    findings: VecDeque<Scored>,
-    sum: i64,
-    latest: Option<Timestamp>,
+/// A threat that was told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Timestamp,
+    score: i64,
+    /// Whether the score was low enough since then.
+    was_below: bool,
 }
 
 impl Board {
@@ -89,7 +98,7 @@ impl Board {
     /// Adds a finding about `entity` (any bytes that tell entities apart).
     ///
     /// A finding older than the window of the entity's latest one is counted as late and adds nothing.
-    pub fn add(&mut self, entity: &[u8], finding: Scored) -> Option<Threat> {
+    pub fn add(&mut self, entity: &[u8], finding: Scored) -> Option<Change> {
         if !self.entities.contains_key(entity) {
             self.make_room();
             self.entities.insert(entity.into(), Entity::default());
@@ -104,12 +113,14 @@ impl Board {
             return None;
         }
         window.latest = Some(latest);
-        self.let_go += window.forget_before(from);
-        state.was_below |= !self.rule.threshold.passed_by(window.sum);
-        window.insert(finding);
-        state.peak = state.peak.max(window.sum);
-        state.history.note(latest, window.sum);
-        state.judge(&self.rule, from, latest, finding.time)
+        self.let_go += window.forget_before(&self.rule, from);
+        state.note_before(&self.rule, latest);
+        state.window.insert(&self.rule, finding);
+        let score = state.window.score(&self.rule, latest);
+        state.peak = state.peak.max(score);
+        state.history.note(latest, score);
+        let threat = state.judge(&self.rule, from, latest, finding.time, score);
+        Some(Change { time: latest, score, threat })
     }
 
     /// Findings that came too late to count.
@@ -142,44 +153,16 @@ impl Board {
 
     /// When the board is full, forgets the quarter of the entities that scored longest ago.
     fn make_room(&mut self) {
-        if self.entities.len() < ENTITIES {
+        if self.entities.len() < self.rule.entities {
             return;
         }
         let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.window.latest, key.clone())).collect();
         // Equal times are told apart by the key, so that the choice does not depend on hash order.
         ages.sort_unstable();
-        for (_, key) in ages.iter().take(ENTITIES / 4) {
+        for (_, key) in ages.iter().take(self.rule.entities.div_ceil(4)) {
             self.entities.remove(key);
             self.evicted += 1;
         }
-    }
-}
-
-impl Window {
-    /// Puts a finding in its place by time; equal times stay in order of arrival.
-    fn insert(&mut self, finding: Scored) {
-        self.sum += i64::from(finding.points);
-        if self.findings.back().is_none_or(|last| last.time <= finding.time) {
-            self.findings.push_back(finding);
-            return;
-        }
-        let place = self.findings.partition_point(|other| other.time <= finding.time);
-        self.findings.insert(place, finding);
-    }
-
-    /// Takes what is out of the window off the sum; answers how many were let go although they still counted.
-    fn forget_before(&mut self, from: Timestamp) -> u64 {
-        let mut let_go = 0;
-        while let Some(oldest) = self.findings.front() {
-            let outside = oldest.time < from;
-            if !outside && self.findings.len() <= FINDINGS {
-                break;
-            }
-            let_go += u64::from(!outside);
-            self.sum -= i64::from(oldest.points);
-            self.findings.pop_front();
-        }
-        let_go
     }
 }
 
@@ -189,26 +172,45 @@ impl Entity {
     fn leap(&mut self, time: Timestamp, span: Span) {
         let Some(latest) = self.window.latest else { return };
         if time.since(latest) > span.max(LEAP) {
-            self.before_leap = Some(std::mem::take(&mut self.window));
+            self.before_leap = Some(Box::new(std::mem::take(&mut self.window)));
         } else if time >= latest.minus(span) {
             self.before_leap = None;
         } else if let Some(before) = self.before_leap.take() {
-            self.window = before;
+            self.window = *before;
         }
     }
 
-    /// A threat, unless one was raised that still stands: the score must have been below the threshold since, and
-    /// the cool-down be over.
-    fn judge(&mut self, rule: &Scoreboard, from: Timestamp, to: Timestamp, time: Timestamp) -> Option<Threat> {
-        let armed = self.raised.is_none_or(|raised| self.was_below && to.since(raised) >= rule.cool_down);
-        if !armed || !rule.threshold.passed_by(self.window.sum) {
+    /// Notes whether the score is low enough, before a finding is added, for the next threat.
+    fn note_before(&mut self, rule: &Scoreboard, now: Timestamp) {
+        let Some(told) = self.told.as_mut().filter(|told| !told.was_below) else { return };
+        let score = self.window.score(rule, now);
+        told.was_below = match rule.rearm_below {
+            Some(bound) => score < bound,
+            None => !(rule.threshold.passed_by(score) && self.window.has_rules(rule)),
+        };
+    }
+
+    /// A threat, unless one was told that still stands: the score must have been low enough since and the cool-down be
+    /// over, or it has doubled, where the board repeats that.
+    fn judge(
+        &mut self,
+        rule: &Scoreboard,
+        from: Timestamp,
+        to: Timestamp,
+        time: Timestamp,
+        score: i64,
+    ) -> Option<Threat> {
+        if !rule.threshold.passed_by(score) || !self.window.has_rules(rule) {
             return None;
         }
-        self.raised = Some(to);
-        self.was_below = false;
+        let stands = self.told.filter(|told| !told.was_below || to.since(told.at) < rule.cool_down);
+        let has_doubled = |told: Told| rule.repeat == Repeat::Doubled && score >= told.score.saturating_mul(2).max(1);
+        if stands.is_some_and(|told| !has_doubled(told)) {
+            return None;
+        }
+        self.told = Some(Told { at: to, score, was_below: false });
         self.threats += 1;
-        let findings = self.window.findings.iter().copied().collect();
-        Some(Threat { time, score: self.window.sum, from, to, findings })
+        Some(Threat { time, score, doubled: stands.is_some(), from, to, findings: self.window.findings().collect() })
     }
 }
 
@@ -231,78 +233,190 @@ mod tests {
         Scored { time: Timestamp::from_nanos(nanos), number: nanos.unsigned_abs(), input: 0, rule: 0, points }
     }
 
+    /// The threat that a finding raises.
+    fn add(board: &mut Board, entity: &[u8], finding: Scored) -> Option<Threat> {
+        board.add(entity, finding)?.threat
+    }
+
+    /// When threats are raised by findings of one entity, each of so many points at its time.
+    fn raised(board: &mut Board, findings: &[(i64, u32)]) -> Vec<i64> {
+        findings.iter().filter(|(time, points)| add(board, b"a", at(*time, *points)).is_some()).map(|it| it.0).collect()
+    }
+
     #[test]
     fn an_event_at_exactly_the_window_s_length_is_still_inside() {
         let mut board = board(Threshold::Gt(100), 600, 0);
-        assert_eq!(board.add(b"a", at(0, 60)), None);
-        let threat = board.add(b"a", at(600, 60)).unwrap();
+        assert_eq!(add(&mut board, b"a", at(0, 60)), None);
+        let threat = add(&mut board, b"a", at(600, 60)).unwrap();
         assert_eq!((threat.score, threat.findings.len()), (120, 2));
         assert_eq!((threat.from.nanos(), threat.to.nanos()), (0, 600));
-        assert_eq!(board.add(b"b", at(0, 60)), None);
-        assert_eq!(board.add(b"b", at(601, 60)), None, "one nanosecond more is outside");
+        assert_eq!(add(&mut board, b"b", at(0, 60)), None);
+        assert_eq!(add(&mut board, b"b", at(601, 60)), None, "one nanosecond more is outside");
     }
 
     #[test]
     fn gt_wants_more_and_gte_wants_as_much() {
-        assert_eq!(board(Threshold::Gt(100), 10, 0).add(b"a", at(0, 100)), None);
-        assert!(board(Threshold::Gte(100), 10, 0).add(b"a", at(0, 100)).is_some());
+        assert_eq!(add(&mut board(Threshold::Gt(100), 10, 0), b"a", at(0, 100)), None);
+        assert!(add(&mut board(Threshold::Gte(100), 10, 0), b"a", at(0, 100)).is_some());
     }
 
     #[test]
     fn one_threat_until_the_score_was_below_and_the_cool_down_is_over() {
         let mut board = board(Threshold::Gte(10), 100, 500);
-        let mut raised = Vec::new();
         // Above all the time, below in between but within the cool-down, then after it.
-        for time in [0, 50, 100, 150, 300, 400, 450, 700, 720] {
-            if board.add(b"a", at(time, 10)).is_some() {
-                raised.push(time);
-            }
+        let times = [0, 50, 100, 150, 300, 400, 450, 700, 720];
+        assert_eq!(raised(&mut board, &times.map(|time| (time, 10))), [0, 700]);
+    }
+
+    #[test]
+    fn a_board_is_armed_again_only_below_its_own_bound() {
+        let mut plain = board(Threshold::Gte(100), 100, 0);
+        let findings = [(0, 100), (101, 60), (102, 60), (203, 10), (204, 100)];
+        assert_eq!(raised(&mut plain, &findings), [0, 102, 204]);
+        let mut rearmed = board(Threshold::Gte(100), 100, 0);
+        rearmed.rule.rearm_below = Some(20);
+        // At 203 the score was 60 before; at 204 it was 10.
+        let findings = [(0, 100), (50, 60), (101, 60), (203, 10), (204, 100)];
+        assert_eq!(raised(&mut rearmed, &findings), [0, 204]);
+    }
+
+    #[test]
+    fn a_threat_that_doubles_is_told_again_where_that_is_asked_for() {
+        let mut board = board(Threshold::Gte(10), 1_000, 1_000);
+        board.rule.repeat = Repeat::Doubled;
+        let findings: Vec<(i64, u32)> = (0..40).map(|time| (time, 2)).collect();
+        // 10, 20, 40, 80 points.
+        assert_eq!(raised(&mut board, &findings), [4, 9, 19, 39]);
+    }
+
+    #[test]
+    fn a_board_that_wants_several_rules_waits_for_them() {
+        let mut board = board(Threshold::Gte(10), 100, 0);
+        board.rule.rules = 2;
+        let by = |time, rule| Scored { rule, ..at(time, 10) };
+        assert_eq!(add(&mut board, b"a", by(0, 1)), None);
+        assert_eq!(add(&mut board, b"a", by(10, 1)), None);
+        assert!(add(&mut board, b"a", by(20, 2)).is_some());
+        assert_eq!(add(&mut board, b"b", by(0, 1)), None);
+        assert_eq!(add(&mut board, b"b", by(101, 2)), None, "the other is outside by now");
+    }
+
+    #[test]
+    fn points_fade_by_half_and_a_slow_drip_never_is_a_threat() {
+        let mut board = board(Threshold::Gt(100), 10_000, 0);
+        board.rule.half_life = Some(Span::from_nanos(100));
+        let mut scores = Vec::new();
+        for time in [0, 100, 200, 300, 400, 500, 600] {
+            scores.push(board.add(b"a", at(time, 50)).unwrap().score);
         }
-        assert_eq!(raised, [0, 700]);
+        assert_eq!(scores, [50, 75, 87, 93, 96, 98, 99]);
+        assert!(add(&mut board, b"a", at(601, 50)).is_some(), "two at once are");
     }
 
     #[test]
     fn one_far_future_time_wipes_no_window_and_two_move_on() {
         let day = 86_400_000_000_000;
         let mut board = board(Threshold::Gte(30), 100, 0);
-        assert_eq!(board.add(b"a", at(0, 10)), None);
-        assert_eq!(board.add(b"a", at(day, 10)), None, "nothing else counts a day later");
-        assert_eq!(board.add(b"a", at(50, 10)), None);
-        assert!(board.add(b"a", at(60, 10)).is_some(), "0, 50 and 60 are together still");
-        assert_eq!(board.add(b"a", at(day, 10)), None);
-        assert_eq!(board.add(b"a", at(day + 1, 10)), None);
-        assert_eq!(board.add(b"a", at(70, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(0, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(day, 10)), None, "nothing else counts a day later");
+        assert_eq!(add(&mut board, b"a", at(50, 10)), None);
+        assert!(add(&mut board, b"a", at(60, 10)).is_some(), "0, 50 and 60 are together still");
+        assert_eq!(add(&mut board, b"a", at(day, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(day + 1, 10)), None);
+        assert_eq!(add(&mut board, b"a", at(70, 10)), None);
         assert_eq!(board.late(), 1, "by now the leap is believed");
     }
 
     #[test]
     fn full_boards_forget_who_scored_longest_ago_and_say_so() {
         let mut board = board(Threshold::Gt(1_000), 10, 0);
-        for entity in 0..=ENTITIES as u32 {
+        board.rule.entities = 100;
+        for entity in 0..=100u32 {
             board.add(&entity.to_be_bytes(), at(i64::from(entity), 1));
         }
-        assert_eq!(board.evicted(), ENTITIES as u64 / 4);
-        assert!(board.entities.contains_key(&(ENTITIES as u32).to_be_bytes()[..]));
+        assert_eq!(board.evicted(), 25);
+        assert!(board.entities.contains_key(&100u32.to_be_bytes()[..]));
         assert!(!board.entities.contains_key(&0u32.to_be_bytes()[..]));
     }
 
+    /// What a board should say, worked out anew from all findings each time.
+    struct Recount {
+        board: Scoreboard,
+        seen: Vec<Scored>,
+        told: Option<(i64, i64, bool)>,
+    }
+
+    impl Recount {
+        /// The score of these findings at `latest`, and whether it is one of a threat.
+        fn sum(&self, findings: &[Scored], latest: i64) -> (i64, bool) {
+            let from = latest - self.board.window.nanos();
+            let inside: Vec<&Scored> = findings.iter().filter(|scored| scored.time.nanos() >= from).collect();
+            let mut fading = super::super::decay::Fading::default();
+            let rules: std::collections::BTreeSet<u32> = inside.iter().map(|scored| scored.rule).collect();
+            let score = match self.board.half_life {
+                None => inside.iter().map(|scored| i64::from(scored.points)).sum(),
+                Some(half_life) => {
+                    inside.iter().for_each(|scored| fading.add(half_life, scored.time, scored.points));
+                    fading.left(half_life, Timestamp::from_nanos(latest))
+                }
+            };
+            (score, self.board.threshold.passed_by(score) && rules.len() >= self.board.rules as usize)
+        }
+
+        /// The score after a finding, and whether it raises a threat; `None` if it is too late.
+        fn add(&mut self, finding: Scored) -> Option<(i64, bool)> {
+            let time = finding.time.nanos();
+            let latest = self.seen.iter().map(|scored| scored.time.nanos()).max().unwrap_or(time).max(time);
+            if time < latest - self.board.window.nanos() {
+                return None;
+            }
+            let (before, stood) = self.sum(&self.seen, latest);
+            let low = self.board.rearm_below.map_or(!stood, |bound| before < bound);
+            if let Some((_, _, was_below)) = &mut self.told {
+                *was_below |= low;
+            }
+            self.seen.push(finding);
+            let (score, passed) = self.sum(&self.seen, latest);
+            let stands =
+                |(at, _, was_below): (i64, i64, bool)| !was_below || latest - at < self.board.cool_down.nanos();
+            let raised = passed
+                && match self.told.filter(|told| stands(*told)) {
+                    None => true,
+                    Some((_, told, _)) => self.board.repeat == Repeat::Doubled && score >= 2 * told,
+                };
+            if raised {
+                self.told = Some((latest, score, false));
+            }
+            Some((score, raised))
+        }
+    }
+
     proptest! {
-        /// The running sum is what a recount of all events gives, also when events come late and unordered.
+        /// Scores and threats are what a recount of all findings gives, also when these come late and unordered.
         #[test]
-        fn sums_are_exact(events in prop::collection::vec((0i64..400, 1u32..50), 1..60)) {
-            let mut board = board(Threshold::Gte(0), 100, 0);
-            let mut seen: Vec<(i64, u32)> = Vec::new();
-            let mut latest = 0;
-            for (time, points) in events {
-                latest = latest.max(time);
-                seen.push((time, points));
-                board.add(b"a", at(time, points));
-                let expected: i64 = seen
-                    .iter()
-                    .filter(|(time, _)| latest - time <= 100)
-                    .map(|(_, points)| i64::from(*points))
-                    .sum();
-                prop_assert_eq!(board.entities.get(&b"a"[..]).map(|state| state.window.sum), Some(expected));
+        fn scores_and_threats_are_those_of_a_recount(
+            findings in prop::collection::vec((0i64..400, 1u32..50, 0u32..4), 1..60),
+            half_life in prop::option::of(1i64..200),
+            (bound, rules, cool_down) in (1i64..150, 1u32..4, 0i64..150),
+            rearm_below in prop::option::of(1i64..100),
+            doubled: bool,
+        ) {
+            let board = Scoreboard {
+                window: Span::from_nanos(100),
+                half_life: half_life.map(Span::from_nanos),
+                threshold: Threshold::Gte(bound),
+                rules,
+                cool_down: Span::from_nanos(cool_down),
+                rearm_below: rearm_below.map(|below| below.min(bound)),
+                repeat: if doubled { Repeat::Doubled } else { Repeat::Never },
+                ..Scoreboard::default()
+            };
+            let mut recount = Recount { board: board.clone(), seen: Vec::new(), told: None };
+            let mut board = Board::new(board);
+            for (time, points, rule) in findings {
+                let finding = Scored { rule, ..at(time, points) };
+                let said = board.add(b"a", finding).map(|change| (change.score, change.threat.is_some()));
+                prop_assert_eq!(said, recount.add(finding));
             }
         }
     }

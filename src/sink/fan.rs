@@ -11,7 +11,7 @@ use super::outlet::{Outcome, Outlet};
 use super::queue::{Figures, Full, Queue};
 use super::spec::{Delivery, Drop, Route, SinkSpec, Target};
 use super::{Routed, Sink};
-use crate::alert::{self, Alert, AlertId, Incident, State};
+use crate::alert::{self, Alert, AlertId, Incident, ScoreLine, State};
 use crate::detect::{Catalogue, Finding};
 use crate::time::Timestamp;
 use std::io;
@@ -45,6 +45,8 @@ pub struct Printed {
     pub findings: bool,
     /// What is new of incidents.
     pub incidents: bool,
+    /// Scores, each time one changes.
+    pub scores: bool,
 }
 
 /// A sink that cannot be used.
@@ -91,7 +93,7 @@ impl<S: Sink> Fan<S> {
     pub fn alone(printer: S) -> Self {
         Self {
             printer,
-            printed: Printed { alerts: true, findings: true, incidents: true },
+            printed: Printed { alerts: true, findings: true, incidents: true, scores: true },
             stdout: SinkSet::default(),
             decided: Vec::new(),
             broken: None,
@@ -226,14 +228,14 @@ impl<S: Sink> Fan<S> {
 }
 
 impl<S: Sink> Sink for Fan<S> {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        if self.decided.contains(&Kind::Record) { Ok(()) } else { self.print(|printer| printer.record(line)) }
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        if self.decided.contains(&Kind::Record) { Ok(()) } else { self.print(|printer| printer.records(lines)) }
     }
 
     fn routed(&mut self, record: &Routed<'_>) -> io::Result<()> {
         let to = self.records.sinks(|number| record.routes.unbounded_shr(number as u32) & 1 == 1);
         let printed = self.send(Kind::Record, record.time, record.line, to);
-        if printed { self.print(|printer| printer.record(record.line)) } else { Ok(()) }
+        if printed { self.print(|printer| printer.records(record.line)) } else { Ok(()) }
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
@@ -246,6 +248,10 @@ impl<S: Sink> Sink for Fan<S> {
         let write = |out: &mut Vec<u8>| alert::write_alert(alert, catalogue, out);
         let printed = self.route(Kind::Alert, alert.time, self.printed.alerts, write);
         if printed { self.print(|printer| printer.alert(alert, catalogue)) } else { Ok(()) }
+    }
+
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        if self.printed.scores { self.print(|printer| printer.score(score, catalogue)) } else { Ok(()) }
     }
 
     fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {

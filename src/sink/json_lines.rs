@@ -1,7 +1,7 @@
 //! JSON lines: data for other programs.
 
 use super::Sink;
-use crate::alert::{self, Alert, AlertId, Incident};
+use crate::alert::{self, Alert, AlertId, Incident, ScoreLine};
 use crate::detect::{Catalogue, Finding};
 use crate::time::Timestamp;
 use std::io::{self, Write};
@@ -36,9 +36,13 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sink for JsonLines<W> {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        self.held.extend_from_slice(line);
-        self.hand_on_when_full()
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        if lines.len() < HELD {
+            self.held.extend_from_slice(lines);
+            return self.hand_on_when_full();
+        }
+        self.hand_on()?;
+        self.out.write_all(lines)
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
@@ -48,6 +52,11 @@ impl<W: Write> Sink for JsonLines<W> {
 
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()> {
         alert::write_alert(alert, catalogue, &mut self.held);
+        self.hand_on_when_full()
+    }
+
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        alert::write_score(score, catalogue, &mut self.held);
         self.hand_on_when_full()
     }
 

@@ -43,7 +43,7 @@ pub use syslog::{FACILITIES, Form, SyslogSpec, Transport};
 pub use text::{Pace, Row, Text, entity, painted, plain, short};
 pub use webhook::{Body, WebhookSpec};
 
-use crate::alert::{Alert, AlertId, Incident};
+use crate::alert::{Alert, AlertId, Incident, ScoreLine};
 use crate::detect::{Catalogue, Finding};
 use crate::time::Timestamp;
 use std::io;
@@ -61,11 +61,11 @@ pub struct Routed<'a> {
 
 /// Something that takes what the engine says, in order.
 pub trait Sink {
-    /// A record as a line that is ready to be written.
+    /// Records as whole lines that are ready to be written; perhaps none.
     ///
     /// # Errors
-    /// When it cannot be written.
-    fn record(&mut self, line: &[u8]) -> io::Result<()>;
+    /// When they cannot be written.
+    fn records(&mut self, lines: &[u8]) -> io::Result<()>;
 
     /// A record that routes want. Only a [`Fan`] has routes.
     ///
@@ -86,6 +86,12 @@ pub trait Sink {
     /// # Errors
     /// When it cannot be written.
     fn alert(&mut self, alert: &Alert, catalogue: &Catalogue) -> io::Result<()>;
+
+    /// A score that changed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()>;
 
     /// Another finding at `time` that the told alert `id` stands for.
     ///

@@ -1,7 +1,9 @@
 //! Lines for people.
 
 use super::Sink;
-use crate::alert::{Alert, AlertId, Counted, Incident, KEYS, Kind, Reason, State, Technique, Window, sums_by_rule};
+use crate::alert::{
+    Alert, AlertId, Counted, Incident, KEYS, Kind, Reason, ScoreLine, State, Technique, Window, sums_by_rule,
+};
 use crate::detect::{Catalogue, Finding, Named, Place};
 use crate::sigma::ir::{CorrelationKind, Level, RuleRef};
 use crate::time::Timestamp;
@@ -96,8 +98,8 @@ impl<W: Write> Text<W> {
 }
 
 impl<W: Write> Sink for Text<W> {
-    fn record(&mut self, line: &[u8]) -> io::Result<()> {
-        writeln!(self.out, "{}", record_line(line))
+    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+        lines.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| writeln!(self.out, "{}", record_line(line)))
     }
 
     fn finding(&mut self, finding: &Finding<'_>, catalogue: &Catalogue) -> io::Result<()> {
@@ -126,6 +128,13 @@ impl<W: Write> Sink for Text<W> {
             }
         }
         self.out.flush()
+    }
+
+    fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
+        let ScoreLine { board, entity: who, finding, change } = score;
+        let title = plain(&catalogue.meta(finding.rule).title);
+        let (time, who) = (short(change.time), entity(who));
+        writeln!(self.out, "{time}  {}  {who}  {} (+{} {title})", plain(&board.name), change.score, finding.points)
     }
 
     fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {

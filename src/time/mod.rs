@@ -14,6 +14,9 @@ use std::fmt;
 /// Nanoseconds in a second.
 const NANOS: i64 = 1_000_000_000;
 
+/// Seconds in a day.
+const DAY: i64 = 86_400;
+
 /// A moment of capture time: nanoseconds since 1970-01-01T00:00:00Z, good for the years 1678 to 2262.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -52,6 +55,12 @@ impl Timestamp {
         self.0.div_euclid(NANOS)
     }
 
+    /// Nanoseconds since that second began.
+    #[must_use]
+    pub const fn nanosecond(self) -> u32 {
+        self.0.rem_euclid(NANOS) as u32
+    }
+
     /// The span from `earlier` to this moment, held at the ends of the range.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
@@ -72,21 +81,17 @@ impl Timestamp {
 
     /// Appends the RFC 3339 form in UTC with nine decimals, `2023-11-14T22:13:20.000000000Z`.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
-        let seconds = self.0.div_euclid(NANOS);
-        let nanos = self.0.rem_euclid(NANOS);
-        let (year, month, day) = civil(seconds.div_euclid(86_400));
-        let clock = seconds.rem_euclid(86_400);
-        let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        digits(&mut text[..4], year);
-        digits(&mut text[5..7], month);
-        digits(&mut text[8..10], day);
-        digits(&mut text[11..13], clock / 3_600);
-        digits(&mut text[14..16], clock / 60 % 60);
-        digits(&mut text[17..19], clock % 60);
-        digits(&mut text[20..23], nanos / 1_000_000);
-        digits(&mut text[23..26], nanos / 1_000 % 1_000);
-        digits(&mut text[26..29], nanos % 1_000);
-        out.extend_from_slice(&text);
+        let (seconds, nanos) = (self.second(), self.nanosecond());
+        let (year, month, day) = civil(seconds.div_euclid(DAY));
+        let clock = seconds.rem_euclid(DAY) as u32;
+        let ([y0, y1], [y2, y3], [m0, m1], [d0, d1]) = (pair(year / 100), pair(year % 100), pair(month), pair(day));
+        let ([h0, h1], [n0, n1], [s0, s1]) = (pair(clock / 3_600), pair(clock / 60 % 60), pair(clock % 60));
+        let ([f0, f1], [f2, f3]) = (pair(nanos / 10_000_000), pair(nanos / 100_000 % 100));
+        let ([f4, f5], [f6, f7], [f8, _]) = (pair(nanos / 1_000 % 100), pair(nanos / 10 % 100), pair(nanos % 10 * 10));
+        out.extend_from_slice(&[
+            y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1, f2, f3,
+            f4, f5, f6, f7, f8, b'Z',
+        ]);
     }
 
     /// Reads an RFC 3339 text with any zone and up to nine decimals; `None` where it is not one.
@@ -182,26 +187,22 @@ impl fmt::Display for Span {
     }
 }
 
-/// Writes `value` in decimal, padded with zeros to the length of `out`.
-fn digits(out: &mut [u8], value: i64) {
-    let mut rest = value.unsigned_abs();
-    for place in out.iter_mut().rev() {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
+/// Two digits of a number below 100.
+const fn pair(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 /// Year, month and day of a day number counted from 1970-01-01 (Howard Hinnant's `civil_from_days`).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
+const fn civil(days: i64) -> (u32, u32, u32) {
+    // No moment that can be told is before the year 0.
+    let shifted = (days + 719_468) as u32;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let year = year_of_era + era * 400 + (month <= 2) as u32;
     (year, month, day)
 }
 

@@ -85,7 +85,7 @@ impl Default for Config {
         Self {
             ports: crate::net::SERVER_PORTS.to_vec(),
             points: Points::default(),
-            scoreboards: vec![Scoreboard::default()],
+            scoreboards: Scoreboard::shipped(),
             alerting: Alerting::default(),
             placeholders: BTreeMap::new(),
             mappings: Mappings::default(),

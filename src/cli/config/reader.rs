@@ -115,6 +115,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The value of a key that need not be there; the outer `None` if it is wrong.
+    pub(super) fn may<'n, T>(
+        &mut self,
+        fields: &Fields<'n>,
+        key: &str,
+        read: impl FnOnce(&'n Node<'n>) -> Result<T, Refusal>,
+    ) -> Option<Option<T>> {
+        match fields.get(key) {
+            Some(node) => self.keep(read(node)).map(Some),
+            None => Some(None),
+        }
+    }
+
     /// Says what a key that was not written stands at.
     pub(super) fn fill(&mut self, fields: &Fields<'_>, key: &'static str, value: impl Display) {
         let filled = self.notes.filled.entry(fields.span).or_default();
