@@ -14,7 +14,7 @@ mod common;
 #[path = "../examples/agreement/proof.rs"]
 pub mod proof;
 
-use common::{builtin, shared};
+use common::{builtin_configured, shared};
 use proof::oracle::{Oracle, Tally};
 use proof::{Synthesised, lane, lines, load, synthesise};
 use sigmabus::detect::RuleIx;
@@ -33,7 +33,7 @@ fn assert_agree(tally: &Tally) {
 
 #[test]
 fn every_built_in_rule_is_hit_and_just_missed() {
-    let rules = builtin().rules;
+    let rules = builtin_configured().rules;
     let made = synthesise_all(&Oracle::new(&rules).unwrap(), &rules, 5);
     assert_agree(&made.hits);
     assert_agree(&made.near);

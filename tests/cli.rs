@@ -512,8 +512,10 @@ fn the_readme_shows_what_is_printed() {
 
 #[test]
 fn the_help_texts_are_these() {
+    let config = ["config", "config check", "config show"];
+    let baseline = ["baseline", "baseline learn", "baseline diff", "baseline approve"];
     for topic in
-        ["", "scan", "decode", "watch", "rules", "rules check", "config", "config check", "config show", "sinks test"]
+        ["", "scan", "decode", "watch", "rules", "rules check", "sinks test"].into_iter().chain(config).chain(baseline)
     {
         let mut args: Vec<&str> = topic.split_whitespace().collect();
         args.push("--help");

@@ -50,6 +50,16 @@ fn logs_md_has_the_tables_of_fields() {
     is_page("logs.md", &format!("{text}\n## Fields\n{}", sigmabus::record::foreign::markdown()));
 }
 
+#[test]
+fn rules_md_has_the_table_of_placeholders() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once("<!-- placeholders -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end -->").unwrap();
+    let table = sigmabus::sigma::site_placeholders_markdown();
+    is_page("rules.md", &format!("{before}<!-- placeholders -->\n\n{table}\n<!-- end -->{after}"));
+}
+
 /// The literals that follow `Problem::error(` and its like.
 fn codes_in(folder: &Path, found: &mut std::collections::BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {

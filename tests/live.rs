@@ -11,7 +11,8 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -32,46 +33,87 @@ fn refused_login(listener: &TcpListener) {
     client.read_exact(&mut got[..ANSWER.len()]).unwrap();
 }
 
+/// A run on the loopback interface that has begun.
+struct Watching {
+    child: Child,
+    errors: BufReader<ChildStderr>,
+    alerts: mpsc::Receiver<String>,
+    reader: thread::JoinHandle<()>,
+}
+
+impl Watching {
+    /// `None`, said aloud, where capturing is not allowed.
+    fn begin(folder: &Path, port: u16) -> Option<Self> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
+            .args(["watch", "lo", "--format", "json", "--port", &port.to_string()])
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        errors.read_line(&mut first).unwrap();
+        if !first.contains("watching lo") {
+            assert!(first.contains("CAP_NET_RAW") || first.contains("no interface"), "{first}");
+            eprintln!("skipped: {first}");
+            child.wait().unwrap();
+            return None;
+        }
+        let (to_test, alerts) = mpsc::channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let reader = thread::spawn(move || out.lines().map_while(Result::ok).for_each(|line| drop(to_test.send(line))));
+        Some(Self { child, errors, alerts, reader })
+    }
+
+    fn alert(&self) -> String {
+        self.alerts.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no alert within {PATIENCE:?}"))
+    }
+
+    /// Ends it as an operator would; gives the summary.
+    fn end(mut self) -> String {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let status = self.child.wait().unwrap();
+        let mut summary = String::new();
+        self.errors.read_to_string(&mut summary).unwrap();
+        self.reader.join().unwrap();
+        assert_eq!(status.code(), Some(0), "{summary}");
+        summary
+    }
+}
+
 #[test]
 fn a_bad_login_is_an_alert_as_it_happens_and_the_end_is_clean() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port().to_string();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-        .args(["watch", "lo", "--format", "json", "--port", &port])
-        .current_dir(env!("CARGO_TARGET_TMPDIR"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut errors = BufReader::new(child.stderr.take().unwrap());
-    let mut first = String::new();
-    errors.read_line(&mut first).unwrap();
-    if !first.contains("watching lo") {
-        assert!(first.contains("CAP_NET_RAW") || first.contains("no interface"), "{first}");
-        eprintln!("skipped: {first}");
-        child.wait().unwrap();
-        return;
-    }
-    let (to_test, alerts) = mpsc::channel();
-    let out = BufReader::new(child.stdout.take().unwrap());
-    let reader = thread::spawn(move || out.lines().map_while(Result::ok).for_each(|line| drop(to_test.send(line))));
-
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let Some(watching) = Watching::begin(folder, listener.local_addr().unwrap().port()) else { return };
     refused_login(&listener);
-    let line = alerts.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no alert within {PATIENCE:?}"));
+    let line = watching.alert();
     let alert: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(alert["title"], "Bad login on passphrase register");
     assert_eq!(alert["source"]["input"], "lo");
     assert!(!line.contains("[97,98,99") && !line.contains("abcdef"), "{line}");
 
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    let status = child.wait().unwrap();
-    let mut summary = String::new();
-    errors.read_to_string(&mut summary).unwrap();
-    reader.join().unwrap();
-    assert_eq!(status.code(), Some(0), "{summary}");
+    let summary = watching.end();
     assert!(summary.contains("1 query, 1 exception"), "{summary}");
     assert!(summary.contains(" received, 0 dropped by the kernel"), "{summary}");
     assert!(summary.contains("0 dropped by sigmabus"), "{summary}");
+}
+
+#[test]
+fn what_was_learned_live_is_written_at_the_end() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = "baseline: {file: b.yml, mode: continue}\n";
+    std::fs::write(folder.path().join("sigmabus.yml"), config).unwrap();
+    let Some(watching) = Watching::begin(folder.path(), listener.local_addr().unwrap().port()) else { return };
+    refused_login(&listener);
+    let alert: Value = serde_json::from_str(&watching.alert()).unwrap();
+    assert!(alert["findings"][0]["record"].get("baseline.new").is_none(), "the refusal itself is nothing new: {alert}");
+    watching.end();
+    let text = std::fs::read_to_string(folder.path().join("b.yml")).unwrap();
+    let written = "- {server: 127.0.0.1, unit: 10, table: holding_registers, access: write, addresses: 31-36, ";
+    assert!(text.contains(written), "{text}");
 }
 
 #[test]

@@ -247,7 +247,9 @@ fn what_tshark_prints_of_a_capture_gives_its_findings() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["demo/capture.pcap", "badlogin/capture.pcap", "oddities/capture.pcap", "segmented/capture.pcap"] {
         let capture = fixture(name);
-        let expected = findings(&capture);
+        let mut expected = findings(&capture);
+        // It asks for state events (who is new here), which no log of another tool tells.
+        expected.retain(|(title, _)| !title.contains("Points probed by a new client"));
         for form in ["ek", "json"] {
             let Some(path) = printed(&capture, form, folder.path()) else {
                 eprintln!("skipped: no tshark");

@@ -285,6 +285,8 @@ impl<'a, W: Write> Plant<'a, W> {
         let client = match attack.origin {
             Origin::Rogue => self.host([10, 66, 6, 2 + ordinal % 250], 0),
             Origin::Internet => self.host([203, 0, 113, 2 + ordinal % 250], 0),
+            // The next device of the plant; where there is only one, an address that nobody polls.
+            Origin::Device if victim + 1 == self.desks.len() && victim > 0 => Endpoint { port: 0, ..self.victim(0) },
             Origin::Device => Endpoint { port: 0, ..self.victim(victim + 1) },
             Origin::Master => {
                 self.desks.get(victim).map_or_else(|| self.host([10, 10, 10, 10], 0), |desk| desk.station.client)

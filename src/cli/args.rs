@@ -1,7 +1,8 @@
 //! What can be typed: one definition from which parser, help, completions and man page come.
 
+use crate::record::baseline::{Kind, Pair};
 use crate::sigma::ir::{Level, LogSource};
-use crate::time::Offset;
+use crate::time::{Offset, Timestamp};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +49,9 @@ pub enum Command {
     /// Try the sinks of the configuration: test
     #[command(subcommand)]
     Sinks(SinksCommand),
+    /// Learn what is usual, look at it, compare, approve, merge: learn, show, diff, approve, export, import
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  sigmabus completions bash > /etc/bash_completion.d/sigmabus")]
     Completions {
@@ -429,6 +433,16 @@ pub enum RulesCommand {
         /// The one to print
         name: Option<String>,
     },
+    /// List what rules must be told of the site, and what they are told
+    #[command(after_help = "Example:\n  sigmabus rules placeholders --config plant.yml")]
+    Placeholders {
+        /// Takes their values from this file [default: sigmabus.yml here, if there is one]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
     /// Print the fields that rules on Modbus records can use
     #[command(after_help = "Example:\n  sigmabus rules fields | less")]
     Fields {
@@ -489,6 +503,191 @@ pub enum SinksCommand {
         #[arg(long, value_enum)]
         format: Option<Format>,
     },
+}
+
+const BASELINE_LEARN_EXAMPLES: &str = "\
+Examples:
+  sigmabus baseline learn week1.pcap week2.pcap.zst -o baseline.yml
+  sigmabus baseline learn modbus.log.json          what it would be, on standard output";
+
+const BASELINE_DIFF_EXAMPLES: &str = "\
+Examples:
+  sigmabus baseline diff baseline.yml today.pcap   what today's traffic has that the baseline does not, and the other way
+  sigmabus baseline diff --exit-code old.yml new.yml";
+
+const BASELINE_APPROVE_EXAMPLES: &str = "\
+Examples:
+  sigmabus baseline approve --by ann --kind address,function
+  sigmabus baseline approve --by ann --pair 192.0.2.10,192.0.2.24
+  sigmabus baseline approve --by ann --all --from today.yml --baseline baseline.yml";
+
+/// `sigmabus baseline ...`
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Learn from captures and logs
+    #[command(after_help = BASELINE_LEARN_EXAMPLES)]
+    Learn(LearnArgs),
+    /// Print what is usual: who asks whom for what, and what is read and written where
+    #[command(after_help = "Example:\n  sigmabus baseline show baseline.yml | less")]
+    Show {
+        /// The baseline [default: that of the configuration]
+        file: Option<PathBuf>,
+        /// The configuration that names it [default: sigmabus.yml here]
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Print what one baseline knows and the other does not; a file that does not end in .yml or .yaml is learned from
+    #[command(after_help = BASELINE_DIFF_EXAMPLES)]
+    Diff {
+        /// The one
+        old: PathBuf,
+        /// The other
+        new: PathBuf,
+        /// How to learn from a capture or log
+        #[command(flatten)]
+        learn: LearnTraffic,
+        /// Exit with 1 when there is any difference
+        #[arg(long)]
+        exit_code: bool,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Take what runs found new into the baseline, with who found it right and when
+    #[command(after_help = BASELINE_APPROVE_EXAMPLES)]
+    Approve(ApproveArgs),
+    /// Print the baseline, checked and in order, or write it to a file
+    #[command(after_help = "Example:\n  sigmabus baseline export -o sensor1.yml")]
+    Export {
+        /// Which
+        #[command(flatten)]
+        of: BaselineFile,
+        /// Write here instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Merge baselines, of other sensors say, into the baseline; any order gives the same
+    #[command(after_help = "Example:\n  sigmabus baseline import sensor1.yml sensor2.yml --baseline plant.yml")]
+    Import {
+        /// The baselines to merge into it
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Into which; it need not exist
+        #[command(flatten)]
+        into: BaselineFile,
+    },
+}
+
+/// Which baseline.
+#[derive(Debug, Clone, Default, Args)]
+pub struct BaselineFile {
+    /// The baseline [default: that of the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// The configuration that names it [default: sigmabus.yml here]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `sigmabus baseline learn`
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    /// Captures (pcap, pcapng), logs, directories, or - for standard input; plain, .gz or .zst
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// Write here; what the file knows already stays [default: the baseline of the configuration, or else standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Traffic
+    #[command(flatten)]
+    pub traffic: LearnTraffic,
+}
+
+/// What is learned from of a capture.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LearnTraffic {
+    /// Device maps and ports [default: sigmabus.yml here, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only frames that this capture filter lets through (see pcap-filter(7))
+    #[arg(long, value_name = "EXPR")]
+    pub bpf: Option<String>,
+    /// Ports that Modbus servers listen on, separated by commas [default: 502,802]
+    #[arg(long = "port", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub ports: Vec<u16>,
+}
+
+/// `sigmabus baseline approve`
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["all", "kinds", "pairs"]))]
+pub struct ApproveArgs {
+    /// All of it
+    #[arg(long, conflicts_with_all = ["kinds", "pairs"])]
+    pub all: bool,
+    /// Only these kinds of things, separated by commas
+    #[arg(long = "kind", value_enum, value_name = "KIND", value_delimiter = ',')]
+    pub kinds: Vec<KindArg>,
+    /// Only what this client and server have to do with; may be given several times
+    #[arg(long = "pair", value_name = "CLIENT,SERVER", value_parser = pair)]
+    pub pairs: Vec<Pair>,
+    /// Who found it right
+    #[arg(long, value_name = "NAME")]
+    pub by: String,
+    /// When, in RFC 3339 [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<Timestamp>,
+    /// What runs found new, or any other baseline [default: `news` of the configuration]
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Into which
+    #[command(flatten)]
+    pub into: BaselineFile,
+}
+
+fn pair(text: &str) -> Result<Pair, String> {
+    let ends = text.split_once(',').and_then(|(client, server)| {
+        Some(Pair { client: client.trim().parse().ok()?, server: server.trim().parse().ok()? })
+    });
+    ends.ok_or_else(|| "expected the addresses of a client and a server, CLIENT,SERVER".to_owned())
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).ok_or_else(|| "expected a time such as 2020-09-23T08:55:39Z".to_owned())
+}
+
+/// A kind of thing that is usual or new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KindArg {
+    /// Who talks to whom
+    Pair,
+    /// Which functions are asked for
+    Function,
+    /// Which addresses are read and written
+    Address,
+    /// Which values tags have
+    Value,
+    /// How often a client asks
+    Period,
+    /// Which hardware addresses hosts have
+    Mac,
+}
+
+impl KindArg {
+    /// The kind.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Pair => Kind::Pair,
+            Self::Function => Kind::Function,
+            Self::Address => Kind::Address,
+            Self::Value => Kind::Value,
+            Self::Period => Kind::Period,
+            Self::Mac => Kind::Mac,
+        }
+    }
 }
 
 /// What can be printed.

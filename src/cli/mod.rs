@@ -4,6 +4,7 @@
 //! to standard error; how it ended is the exit code ([`outcome`]).
 
 pub mod args;
+pub mod baseline;
 pub mod config;
 mod diagnostics;
 mod explain;
@@ -68,6 +69,7 @@ fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Rules(command) => rules::run(command),
         Command::Sinks(command) => sinks::run(&command),
         Command::Config(command) => config::run(command),
+        Command::Baseline(command) => baseline::run(command),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { words } => manual::page(&words),
     }

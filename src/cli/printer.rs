@@ -98,12 +98,12 @@ impl Printer {
 /// What `--emit` and routes ask the engine for.
 #[must_use]
 pub(super) fn emits(emit: &[Emit], delivery: &Delivery) -> Emits {
-    let Printed { alerts, findings, incidents, scores } = printed(emit);
+    let Printed { alerts, findings, incidents } = printed(emit);
     Emits {
         alerts: alerts || delivery.takes(Kind::Alert),
         findings: findings || delivery.takes(Kind::Finding),
         incidents: incidents || delivery.takes(Kind::Incident),
-        scores,
+        scores: emit.contains(&Emit::Scores),
     }
 }
 
@@ -112,7 +112,6 @@ fn printed(emit: &[Emit]) -> Printed {
     Printed {
         alerts: emit.contains(&Emit::Alerts),
         findings: emit.contains(&Emit::Findings),
-        scores: emit.contains(&Emit::Scores),
         incidents: emit.contains(&Emit::Incidents),
     }
 }

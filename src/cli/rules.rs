@@ -8,7 +8,7 @@ use crate::modbus::Table;
 use crate::record::maps::{Form, Maps, Register, TAG_PREFIX};
 use crate::record::schema;
 use crate::sigma::ir::Meta;
-use crate::sigma::{Loaded, Mappings, SourceText, shipped_mappings};
+use crate::sigma::{Loaded, Mappings, SourceText, shipped_mappings, site_placeholders};
 use crate::sink::{painted, plain};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -26,6 +26,7 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
         RulesCommand::Test { paths, mappings, format } => rules_test::run(&paths, &mappings, format),
         RulesCommand::List { paths, mappings, config, format } => list(&paths, &mappings, &config, &format),
         RulesCommand::Mappings { name } => shipped(name.as_deref()),
+        RulesCommand::Placeholders { config, format } => placeholders(config.as_deref(), &format),
         RulesCommand::Fields { config, format } => fields(config.as_deref(), &format),
     }
 }
@@ -92,6 +93,72 @@ fn list(
                 plain(&meta.title),
                 attack.join(" ")
             )
+        }
+    })
+}
+
+/// A placeholder, of the built-in rules or of the site's own.
+struct Asked<'a> {
+    name: &'a str,
+    /// Those in force.
+    values: &'a [String],
+    /// `None` for one of the site's own.
+    default: Option<&'a [String]>,
+    configured: bool,
+    meaning: &'a str,
+    example: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    /// Those of the built-in rules, then those that only the configuration names.
+    fn of(config: &'a Config) -> Vec<Self> {
+        let known = site_placeholders().iter().map(|known| {
+            let configured = config.placeholders.get(known.name);
+            Self {
+                name: known.name,
+                values: configured.unwrap_or(&known.default),
+                default: Some(&known.default),
+                configured: configured.is_some(),
+                meaning: known.meaning,
+                example: known.example,
+            }
+        });
+        let is_own = |name: &str| site_placeholders().iter().all(|known| known.name != name);
+        let own = config.placeholders.iter().filter(|(name, _)| is_own(name)).map(|(name, values)| Self {
+            name,
+            values,
+            default: None,
+            configured: true,
+            meaning: "one of your own",
+            example: "",
+        });
+        known.chain(own).collect()
+    }
+}
+
+fn placeholders(config: Option<&Path>, format: &FormatArgs) -> Result<Outcome, Failure> {
+    let config = Config::load(config)?;
+    let all = Asked::of(&config);
+    let width = all.iter().map(|asked| asked.name.len()).max().unwrap_or(0);
+    let indent = width + 2;
+    print(format, &all, |out, asked, format| match format {
+        Format::Json => writeln!(
+            out,
+            "{}",
+            json!({
+                "type": "placeholder", "name": asked.name, "values": asked.values, "default": asked.default,
+                "configured": asked.configured, "meaning": asked.meaning, "example": asked.example,
+            })
+        ),
+        Format::Text => {
+            let values = match asked.values {
+                [] => "nothing".to_owned(),
+                [any] if any == "*" => "any".to_owned(),
+                values => values.iter().map(|value| plain(value)).collect::<Vec<_>>().join(", "),
+            };
+            let origin = if asked.configured { "" } else { " (default)" };
+            writeln!(out, "{:width$}  {}", plain(asked.name), asked.meaning)?;
+            writeln!(out, "{:indent$}{values}{origin}", "")
         }
     })
 }

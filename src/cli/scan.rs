@@ -1,6 +1,7 @@
 //! `sigmabus scan` and `sigmabus decode`: stored input, from its first byte to its last.
 
 use super::args::{DecodeArgs, Emit, Naming as NamingArg, OutputArgs, ScanArgs, TrafficArgs};
+use super::baseline::Keeper;
 use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome};
@@ -10,7 +11,8 @@ use super::report::counted;
 use super::{note, rule_files};
 use crate::capture::LinkType;
 use crate::detect::Input;
-use crate::pipeline::{self, Emits, Filter, Naming, Plan, Run, RunError, Sources, Summary, Wanted};
+use crate::pipeline::{self, Emits, Filter, Naming, Plan, Progress, Run, RunError, Sources, Summary, Wanted};
+use crate::record::baseline::Baseline;
 use crate::sigma::ir::Ruleset;
 use crate::sink::{Figures, Kind, Pace, Pressure, plain};
 use std::path::{Path, PathBuf};
@@ -19,11 +21,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus scan`
 pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.rules.config.as_deref())?;
+    let mut config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let origin = config.origin.clone();
     let delivery = config.delivery.clone();
+    let keeper = Keeper::open(config.baseline.take())?;
     let mut wanted = wanted(config, &args.traffic, &args.output.emit);
+    wanted.usual = keeper.usual();
     wanted.sources = match (args.sources.logsource, args.sources.logsource_fields) {
         (Some(source), _) => Sources::Declared(source),
         (None, Some(fields)) => Sources::Told(fields.0),
@@ -36,15 +40,21 @@ pub(super) fn scan(args: ScanArgs) -> Result<Outcome, Failure> {
     let mut stored = Stored::find(&args.inputs, args.output.output.as_deref(), args.traffic, args.threads)?;
     inputs::sort_by_time(&mut stored.inputs, &times);
     let printer = Printer::open(&args.output, Pace::Report, &delivery, Pressure::Wait)?;
-    let (summary, outcome) = stored.run(plan, emits(&args.output.emit, &delivery), origin, printer)?;
-    Ok(if outcome == Outcome::Done { judged(&summary, &args.output) } else { outcome })
+    let (mut summary, outcome) = stored.run(plan, emits(&args.output.emit, &delivery), origin, printer, &keeper)?;
+    let kept = keeper.end(summary.learned.take());
+    Ok(match (outcome, kept) {
+        (Outcome::Done, Outcome::Done) => judged(&summary, &args.output),
+        (Outcome::Done, failed) | (failed, _) => failed,
+    })
 }
 
 /// `sigmabus decode`
 pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.config.as_deref())?;
+    let mut config = Config::load(args.config.as_deref())?;
     let origin = config.origin.clone();
+    let keeper = Keeper::open(config.baseline.take())?;
     let mut wanted = wanted(config, &args.traffic, &[]);
+    wanted.usual = keeper.frozen();
     wanted.scoreboards.clear();
     // Sinks are for what a scan finds.
     wanted.routes.clear();
@@ -55,7 +65,7 @@ pub(super) fn decode(args: DecodeArgs) -> Result<Outcome, Failure> {
     let plan = Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?;
     let stored = Stored::find(&args.inputs, args.output.as_deref(), args.traffic, args.threads)?;
     let printer = Printer::json(args.output.as_deref())?;
-    Ok(stored.run(plan, Emits::default(), origin, printer)?.1)
+    Ok(stored.run(plan, Emits::default(), origin, printer, &keeper)?.1)
 }
 
 /// What the configuration and the command line ask for; ports of the command line go before those of the file.
@@ -75,6 +85,7 @@ pub(super) fn wanted(config: Config, traffic: &TrafficArgs, emit: &[Emit]) -> Wa
         assets,
         register_changes: traffic.register_changes,
         routes: config.delivery.record_conditions(),
+        usual: None,
     }
 }
 
@@ -85,8 +96,8 @@ pub(super) fn judged(summary: &Summary, output: &OutputArgs) -> Outcome {
 }
 
 /// A run over stored input.
-struct Stored {
-    inputs: Vec<Named>,
+pub(super) struct Stored {
+    pub(super) inputs: Vec<Named>,
     traffic: TrafficArgs,
     threads: Option<u16>,
     stop: Arc<AtomicBool>,
@@ -94,7 +105,7 @@ struct Stored {
 
 impl Stored {
     /// Finds the inputs, and what is wrong with them or with the filter, before anything is read or written.
-    fn find(
+    pub(super) fn find(
         paths: &[PathBuf],
         output: Option<&Path>,
         traffic: TrafficArgs,
@@ -107,18 +118,21 @@ impl Stored {
         Ok(stored)
     }
 
-    fn run(
+    /// Reads all of it.
+    pub(super) fn run(
         self,
         plan: Plan,
         emits: Emits,
         configuration: Option<PathBuf>,
         mut printer: Printer,
+        keeper: &Keeper,
     ) -> Result<(Summary, Outcome), Failure> {
         let plan = Arc::new(plan);
         let size = self.inputs.iter().map(|input| input.size).sum();
         let bar = Bar::new(size, printer.meanwhile(), Arc::clone(&self.stop));
         let threads = self.threads.map_or_else(cores, usize::from);
-        let mut run = Run::new(&plan, threads, &bar, emits);
+        let watched = Watched { bar: &bar, keeper };
+        let mut run = Run::new(&plan, threads, &watched, emits);
         let mut outcome = Outcome::Done;
         let mut skipped = Vec::new();
         for input in self.inputs.iter().take_while(|_| !self.stop.load(Ordering::Relaxed)) {
@@ -201,6 +215,26 @@ pub(super) fn delivered(summary: &mut Summary, printer: &mut Printer, outcome: O
         summary.warnings.push(format!("sink {} did not get {lines}{reason}", figures.name));
     }
     if lost.is_empty() { outcome } else { Outcome::Failed }
+}
+
+/// How far a run is, and what it learned so far.
+struct Watched<'a> {
+    bar: &'a Bar,
+    keeper: &'a Keeper,
+}
+
+impl Progress for Watched<'_> {
+    fn step(&self) {
+        self.bar.step();
+    }
+
+    fn learned(&self, baseline: &Baseline) {
+        self.keeper.save(baseline);
+    }
+
+    fn stopped(&self) -> bool {
+        self.bar.stopped()
+    }
 }
 
 fn cores() -> usize {

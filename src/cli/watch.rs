@@ -1,6 +1,7 @@
 //! `sigmabus watch` and `sigmabus interfaces`: live traffic.
 
 use super::args::{Format, FormatArgs, WatchArgs};
+use super::baseline::Keeper;
 use super::config::Config;
 use super::outcome::{Failure, Outcome};
 use super::printer::{Printer, emits};
@@ -9,6 +10,7 @@ use super::{format_for_stdout, note, report, rule_files, scan};
 use crate::capture::live::{self, Live, LiveError, Options};
 use crate::detect::{Input, Unit};
 use crate::pipeline::{self, Engine, Progress};
+use crate::record::baseline::Baseline;
 use crate::sink::{Pace, Pressure, plain};
 use serde_json::json;
 use std::io::{self, Write};
@@ -17,11 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// `sigmabus watch`
 pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(args.rules.config.as_deref())?;
+    let mut config = Config::load(args.rules.config.as_deref())?;
     let ruleset = rule_files::load(&args.rules, &config)?;
     let configuration = config.origin.as_ref().map(|path| path.display().to_string());
     let delivery = config.delivery.clone();
-    let wanted = scan::wanted(config, &args.traffic, &args.output.emit);
+    let keeper = Keeper::open(config.baseline.take())?;
+    let mut wanted = scan::wanted(config, &args.traffic, &args.output.emit);
+    wanted.usual = keeper.usual();
     let options = Options {
         ports: wanted.ports.clone(),
         filter: args.traffic.bpf.clone(),
@@ -35,12 +39,13 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
     let input = engine.begin(Input { name: args.interface.as_str().into(), unit: Unit::Frame });
     note(&format!("watching {}; Ctrl-C ends with a summary", args.interface));
 
-    let stop = Stop(stop_flag());
+    let stop = Stop { stop: stop_flag(), keeper: &keeper };
     let ran = pipeline::live::watch(live, input, &plan, &mut engine, printer.sink(), &stop);
     let mut summary = engine.stop(printer.sink()).map_err(|error| Failure::output(&error))?;
     summary.configuration = configuration;
     let outcome = scan::delivered(&mut summary, &mut printer, Outcome::Done);
     summary.warnings.iter().for_each(|warning| note(&format!("sigmabus: warning: {warning}")));
+    let kept = keeper.end(summary.learned.take());
     let mut words = Vec::new();
     let told = report::overview(&mut words, &summary);
     note(String::from_utf8_lossy(&words).trim_end());
@@ -58,15 +63,25 @@ pub(super) fn watch(args: WatchArgs) -> Result<Outcome, Failure> {
         report::grouped(edge.own_drops),
     ));
     printer.sink().flush().map_err(|error| Failure::output(&error))?;
-    Ok(if outcome == Outcome::Done { scan::judged(&summary, &args.output) } else { outcome })
+    Ok(match (outcome, kept) {
+        (Outcome::Done, Outcome::Done) => scan::judged(&summary, &args.output),
+        (Outcome::Done, failed) | (failed, _) => failed,
+    })
 }
 
-/// Ctrl-C or SIGTERM.
-struct Stop(Arc<AtomicBool>);
+/// Ctrl-C or SIGTERM; and what is learned until then.
+struct Stop<'a> {
+    stop: Arc<AtomicBool>,
+    keeper: &'a Keeper,
+}
 
-impl Progress for Stop {
+impl Progress for Stop<'_> {
+    fn learned(&self, baseline: &Baseline) {
+        self.keeper.save(baseline);
+    }
+
     fn stopped(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
     }
 }
 

@@ -12,12 +12,16 @@ use super::program::Node;
 use super::set::Ints;
 use crate::record::{Domain, Slot};
 use rustc_hash::FxHashMap;
+use std::net::IpAddr;
 
 /// How many values are taken from the rules of a field as a sample of its traffic.
 const SAMPLE: usize = 64;
 
 /// The chance of a predicate that cannot be told.
 const UNKNOWN: f64 = 0.5;
+
+/// What is left of the weight of a public network: traffic is mostly between private addresses.
+const FOREIGN: f64 = 0.01;
 
 /// What is left of the weight above a threshold: rules set them where ordinary values stay below.
 const ABOVE: f64 = 0.3;
@@ -158,7 +162,8 @@ fn of_ask(ask: &Ask) -> f64 {
         Ask::Exists | Ask::Null | Ask::Regex(_) | Ask::FieldRef { .. } => 1.0,
         Ask::Bool(_) | Ask::Compare(..) | Ask::TimePart(..) => UNKNOWN,
         Ask::Number(..) => 0.01,
-        Ask::Cidr(network) => 1.0 / (1.0 + f64::from(network.prefix_len())),
+        Ask::Cidr(network) if is_inner(network.addr()) => UNKNOWN,
+        Ask::Cidr(network) => FOREIGN / (1.0 + f64::from(network.prefix_len())),
         Ask::Text(matcher) => match &matcher.shape {
             Shape::Exact(_) => 0.005,
             Shape::Start(text) | Shape::End(text) => rare(text),
@@ -166,6 +171,14 @@ fn of_ask(ask: &Ask) -> f64 {
             Shape::Glob(glob) => glob.longest().map_or(1.0, |text| 2.0 * rare(text)),
             Shape::Anything => 1.0,
         },
+    }
+}
+
+/// Whether an address is one of those that networks have inside.
+fn is_inner(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || address.is_loopback() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local(),
     }
 }
 

@@ -110,17 +110,20 @@ impl<'a> Run<'a> {
             lanes.extend((0..*threads).map(|part| Lane::new(plan, part, *threads)));
         }
         lanes.iter_mut().for_each(|lane| lane.begin(input));
-        lend_memory(engine, &mut lanes);
+        lend_past(engine, &mut lanes);
         let mut frames = Frames { source, first: Some(first), filter, routed: *threads > 1 };
         let (mut lanes, read) = spread(&mut frames, lanes, Deal::ToAll, &mut |routed: &Routed, evidence| {
             engine.summary().frames += routed.batch.len() as u64;
             hand_over(input, evidence, census, engine, sink).map_err(RunError::Output)?;
             // Input may come slowly through a pipe: what is known is told before more is waited for.
             sink.flush().map_err(RunError::Output)?;
+            if let Some(learned) = engine.take_learned() {
+                progress.learned(&learned);
+            }
             progress.step();
             Ok(if progress.stopped() { Go::Stop } else { Go::On })
         })?;
-        keep_memory(engine, &mut lanes);
+        keep_past(engine, &mut lanes);
         self.lanes = lanes;
         read?;
         self.note_cut(input, &*frames.source);
@@ -140,7 +143,7 @@ impl<'a> Run<'a> {
     /// When the sink cannot be written.
     pub(super) fn close_captures(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
         let Self { engine, lanes, census, .. } = self;
-        lend_memory(engine, lanes);
+        lend_past(engine, lanes);
         let mut evidence = Evidence::default();
         // Bit by bit: much may be open, and nobody need hold all that is said of it.
         for number in 0..SHARDS {
@@ -152,7 +155,7 @@ impl<'a> Run<'a> {
                 hand_over(0, std::slice::from_ref(&evidence), census, engine, sink)?;
             }
         }
-        keep_memory(engine, lanes);
+        keep_past(engine, lanes);
         lanes.iter_mut().for_each(Lane::restart_clock);
         Ok(())
     }
@@ -192,14 +195,16 @@ impl<'a> Run<'a> {
 }
 
 /// What a record says of the values before depends on all conversations: where that is asked, there is but one lane.
-fn lend_memory(engine: &mut Engine, lanes: &mut [Lane]) {
+fn lend_past(engine: &mut Engine, lanes: &mut [Lane]) {
     if let [lane] = lanes {
-        lane.remember(engine.lend_memory());
+        lane.remember(engine.lend_past());
     }
 }
 
-fn keep_memory(engine: &mut Engine, lanes: &mut [Lane]) {
-    lanes.iter_mut().for_each(|lane| engine.keep_memory(lane.give_back()));
+fn keep_past(engine: &mut Engine, lanes: &mut [Lane]) {
+    if let [lane] = lanes {
+        engine.keep_past(lane.give_back());
+    }
 }
 
 /// Gives the evidence of one batch to the engine, in its one order.
@@ -214,6 +219,7 @@ pub(super) fn hand_over(
     sink: &mut dyn Sink,
 ) -> io::Result<()> {
     let mut rows = Rows::new(sink, engine.prints_records());
+    evidence.iter().for_each(|evidence| engine.learn(evidence));
     for (evidence, entry) in merged(evidence) {
         let Some(sighting) = evidence.sighting_of(entry) else {
             rows.take(evidence, entry)?;
@@ -222,7 +228,7 @@ pub(super) fn hand_over(
         };
         let certain = census.take(sighting, entry.order);
         for entry in certain.entries() {
-            rows.print(certain, entry)?;
+            rows.take_now(certain.line_of(entry))?;
             engine.observe(input, certain, entry, &mut rows)?;
         }
     }

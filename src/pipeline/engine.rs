@@ -6,9 +6,10 @@ use super::policies::Judged;
 use super::scoring::{Counted, Scoring};
 use super::summary::{Room, Summary};
 use super::telling::{Fate, Outcome, Telling};
+use super::usual::{Learned, Past};
 use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
-use crate::record::Memory;
+use crate::record::baseline::{Baseline, Seen, Watcher};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{Routed, Sink};
 use crate::time::{Clock, Timestamp};
@@ -36,8 +37,12 @@ pub struct Engine {
     scoring: Scoring,
     telling: Telling,
     summary: Summary,
-    /// What was seen of devices before; it outlives inputs, so that a rotated capture goes on where the last one ended.
-    memory: Option<Memory>,
+    /// What was seen before; it outlives inputs, so that a rotated capture goes on where the last one ended.
+    past: Past,
+    /// What was new to the baseline.
+    news: Baseline,
+    /// What was learned so far, when it is time to save it.
+    learned: Option<Arc<Baseline>>,
     clock: Clock,
     /// The time of the last record that told one, for those that do not.
     last: Timestamp,
@@ -61,7 +66,9 @@ impl Engine {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
             },
-            memory: None,
+            past: plan.past(),
+            news: Baseline::default(),
+            learned: None,
             clock: Clock::default(),
             last: Timestamp::default(),
             plan: Arc::clone(plan),
@@ -74,24 +81,36 @@ impl Engine {
         (self.summary.catalogue.inputs.len() - 1) as u32
     }
 
-    /// Lends the memory to whoever sees the next input's messages, all of them in their order.
-    pub(super) fn lend_memory(&mut self) -> Option<Memory> {
-        self.memory.take().or_else(|| self.plan.memory())
+    /// Whether records are printed; otherwise only routes want their lines.
+    pub(super) fn prints_records(&self) -> bool {
+        self.plan.records.is_some()
     }
 
-    /// Takes the memory back.
-    pub(super) fn keep_memory(&mut self, memory: Option<Memory>) {
-        self.memory = memory;
+    /// Lends the past to whoever sees the next input's messages, all of them in their order.
+    pub(super) fn lend_past(&mut self) -> Past {
+        std::mem::take(&mut self.past)
+    }
+
+    /// Takes the past back.
+    pub(super) fn keep_past(&mut self, past: Past) {
+        self.past = past;
+    }
+
+    /// What of this evidence is about no single record: what was learned so far, when it is time to save it.
+    pub(super) fn learn(&mut self, evidence: &Evidence) {
+        if let Some(learned) = &evidence.learned {
+            self.learned = Some(Arc::clone(learned));
+        }
+    }
+
+    /// What was learned so far, once, when it is time to save it.
+    pub(super) fn take_learned(&mut self) -> Option<Arc<Baseline>> {
+        self.learned.take()
     }
 
     /// The figures so far, for the caller to add to.
     pub const fn summary(&mut self) -> &mut Summary {
         &mut self.summary
-    }
-
-    /// Whether lines of records are printed.
-    pub(super) fn prints_records(&self) -> bool {
-        self.plan.records.is_some()
     }
 
     /// Takes the next entry of `input`, whose line is before it in the sink.
@@ -105,13 +124,15 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
-        if routes != 0 && !entry.line().is_empty() {
-            sink.routed(&Routed { line: evidence.line_of(entry), time: entry.time, routes })?;
-        }
+        self.route(evidence, entry, sink)?;
         self.last = entry.time.unwrap_or(self.last);
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
+        if let Some(watch) = &plan.watch {
+            for thing in evidence.news_of(entry) {
+                self.news.learn(thing, Seen::once(self.last), watch.bounds());
+            }
+        }
         for hit in evidence.hits_of(entry) {
             let rule = RuleRef::Rule(hit.rule.0 as usize);
             let finding = Finding {
@@ -132,6 +153,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Hands a record to its routes. One that is not to be printed has no line for them either.
+    fn route(&self, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
+        let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
+        let line = evidence.line_of(entry);
+        if routes == 0 || line.is_empty() { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
+    }
+
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.
     ///
     /// # Errors
@@ -142,7 +170,7 @@ impl Engine {
         self.correlator.expire(now, &mut closed);
         self.tell(&closed, None, sink)?;
         let over = self.telling.expire(now);
-        self.news(&over, sink)
+        self.tell_incidents(&over, sink)
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
@@ -244,10 +272,10 @@ impl Engine {
                 }
             }
         }
-        self.news(&outcome.incidents, sink)
+        self.tell_incidents(&outcome.incidents, sink)
     }
 
-    fn news(&mut self, incidents: &[Incident], sink: &mut dyn Sink) -> io::Result<()> {
+    fn tell_incidents(&mut self, incidents: &[Incident], sink: &mut dyn Sink) -> io::Result<()> {
         if self.emits.incidents { incidents.iter().try_for_each(|incident| sink.incident(incident)) } else { Ok(()) }
     }
 
@@ -275,20 +303,35 @@ impl Engine {
         self.end(Ending::Cut(now), sink)
     }
 
+    /// What was learned, and what was new.
+    fn report_news(&mut self) {
+        if let Some(watcher) = &self.past.watcher {
+            self.summary.count(Room::Engine, watcher.counters());
+        }
+        let new = self.news.entries().len() as u64;
+        let not_kept = self.news.not_learned();
+        self.summary.count(Room::Engine, [("things new to the baseline", new), ("new things not kept", not_kept)]);
+        let baseline = self.past.watcher.as_ref().and_then(Watcher::learned);
+        self.summary.learned = Some(Learned { baseline, news: std::mem::take(&mut self.news) });
+    }
+
     fn end(mut self, ending: Ending, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
         // Records without findings may have come since the last one with some.
         let over = self.summary.records.last.map_or_else(Vec::new, |last| self.telling.expire(last));
-        self.news(&over, sink)?;
+        self.tell_incidents(&over, sink)?;
         let open = self.telling.finish();
-        self.news(&open, sink)?;
+        self.tell_incidents(&open, sink)?;
         self.summary.incidents = self.telling.begun();
         self.summary.count(Room::Engine, self.telling.losses());
         self.scoring.sum_up(&mut self.summary);
-        if let Some(memory) = &self.memory {
+        if let Some(memory) = &self.past.memory {
             self.summary.count(Room::Engine, memory.counters());
+        }
+        if self.plan.watch.is_some() {
+            self.report_news();
         }
         let losses = self.correlator.losses();
         self.summary.count(

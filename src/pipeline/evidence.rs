@@ -3,8 +3,10 @@
 use super::census::Sighting;
 use crate::detect::RuleIx;
 use crate::modbus::Message;
+use crate::record::baseline::{Baseline, Thing, Watcher};
 use crate::time::Timestamp;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// How many unreadable lines are told one by one; the rest is only counted.
 pub(super) const TOLD_PROBLEMS: usize = 10;
@@ -38,6 +40,9 @@ pub(super) struct Evidence {
     lines: Vec<u8>,
     bytes: Vec<u8>,
     sightings: Vec<Sighting>,
+    news: Vec<Thing>,
+    /// What was learned so far, when it is time to save it.
+    pub(super) learned: Option<Arc<Baseline>>,
     /// Lines that could not be read.
     pub(super) problems: Problems,
 }
@@ -60,6 +65,7 @@ pub(super) struct Entry {
     pub(super) to_join: bool,
     /// Of a host that is new, perhaps.
     sighting: Option<usize>,
+    news: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +131,8 @@ impl Evidence {
         self.lines.clear();
         self.bytes.clear();
         self.sightings.clear();
+        self.news.clear();
+        self.learned = None;
         self.problems = Problems::default();
     }
 
@@ -147,6 +155,7 @@ impl Evidence {
             hits,
             to_join: false,
             sighting: None,
+            news: self.news.len()..self.news.len(),
         });
     }
 
@@ -165,6 +174,27 @@ impl Evidence {
             entry.sighting = Some(self.sightings.len());
         }
         self.sightings.push(sighting);
+    }
+
+    /// Adds what is new to the baseline in the current entry.
+    pub(super) fn news(&mut self, things: &[Thing]) {
+        self.news.extend_from_slice(things);
+        if let Some(entry) = self.entries.last_mut() {
+            entry.news.end = self.news.len();
+        }
+    }
+
+    /// Keeps what was learned so far, if it is time to save it.
+    pub(super) fn save(&mut self, watcher: &mut Watcher) {
+        if let Some(learned) = watcher.due() {
+            self.learned = Some(Arc::new(learned));
+        }
+    }
+
+    /// What is new in an entry.
+    #[must_use]
+    pub(super) fn news_of(&self, entry: &Entry) -> &[Thing] {
+        self.news.get(entry.news.clone()).unwrap_or_default()
     }
 
     /// The sighting that an entry is.

@@ -4,10 +4,10 @@ use super::evidence::{Evidence, Order, Phase, Problems};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::summary::{Room, Summary};
+use super::usual::Past;
 use crate::modbus::function::EXCEPTION_BIT;
 use crate::modbus::{Body, Flag, Flags, Framing, Kind, Message, Pairing, Pdu};
 use crate::net::{Carrier, Direction, Endpoint, Flow, Transport};
-use crate::record::Memory;
 use crate::record::foreign::{self, Format, HeaderError, Rows, Taken, Told};
 use crate::record::nxlog::{self, NxlogMessage};
 use crate::time::{Clock, Timestamp};
@@ -46,7 +46,7 @@ impl Joiner {
     pub(super) fn new(plan: &Arc<Plan>, input: u32) -> Self {
         Self {
             pairing: Pairing::new(&plan.modbus),
-            judge: Judge::new(Arc::clone(plan)),
+            judge: Judge::watching(Arc::clone(plan)),
             clock: Clock::default(),
             flows: HashMap::new(),
             input,
@@ -63,13 +63,13 @@ impl Joiner {
         }
     }
 
-    /// Takes the engine's memory.
-    pub(super) fn remember(&mut self, memory: Option<Memory>) {
-        self.judge.remember(memory);
+    /// Takes the engine's past.
+    pub(super) fn remember(&mut self, past: Past) {
+        self.judge.remember(past);
     }
 
-    /// Gives the memory back.
-    pub(super) fn give_back(&mut self) -> Option<Memory> {
+    /// Gives the past back.
+    pub(super) fn give_back(&mut self) -> Past {
         self.judge.give_back()
     }
 
@@ -101,6 +101,7 @@ impl Joiner {
             self.foreign(line, number);
         }
         problems.merge(&std::mem::take(&mut self.evidence.problems));
+        self.judge.save(&mut self.evidence);
         Ok(&self.evidence)
     }
 

@@ -3,9 +3,11 @@
 use super::evidence::{Evidence, Order};
 use super::plan::{Naming, Plan};
 use super::summary::{Records, Room, Summary};
+use super::usual::{Past, news_of, news_of_line, write_news};
 use crate::detect::{RuleIx, Scratch};
 use crate::modbus::{Body, Flags, Kind, Message, Status};
 use crate::record::assets::{Lookup, Parties};
+use crate::record::baseline::{Act, Thing, WithNews};
 use crate::record::foreign::{self, Told};
 use crate::record::json::write_fields;
 use crate::record::{
@@ -30,8 +32,10 @@ pub(super) struct Judge {
     arena: Bump,
     lines: LineWriter,
     records: Records,
-    /// What was seen of devices before; lent by the engine to the one judge that sees all messages.
-    memory: Option<Memory>,
+    /// What was seen before; lent by the engine to the one judge that sees all messages.
+    past: Past,
+    /// Whether what is usual was lent, too.
+    learns: bool,
     /// What clients and servers are called, where anything is.
     lookup: Option<Lookup>,
     /// The record of a message that a log of another tool tells of.
@@ -50,35 +54,56 @@ impl Judge {
             arena: Bump::new(),
             lines: LineWriter::new(),
             records: Records::default(),
-            memory: None,
+            past: Past::default(),
+            learns: false,
             told: Vec::new(),
             announced: 0,
         }
     }
 
-    /// Takes the engine's memory.
-    pub(super) fn remember(&mut self, memory: Option<Memory>) {
-        self.memory = memory;
+    /// Judges by `plan`, and tells what is new to a baseline that is frozen.
+    pub(super) fn watching(plan: Arc<Plan>) -> Self {
+        let watcher = plan.watcher();
+        Self { past: Past { watcher, memory: None }, ..Self::new(plan) }
     }
 
-    /// Gives the memory back.
-    pub(super) fn give_back(&mut self) -> Option<Memory> {
-        self.memory.take()
+    /// Takes the engine's past.
+    pub(super) fn remember(&mut self, past: Past) {
+        self.learns = past.watcher.is_some();
+        self.past = Past { watcher: past.watcher.or(self.past.watcher.take()), ..past };
+    }
+
+    /// Gives the past back.
+    pub(super) fn give_back(&mut self) -> Past {
+        let watcher = if self.learns { self.past.watcher.take() } else { None };
+        Past { watcher, memory: self.past.memory.take() }
     }
 
     /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.arena.reset();
-        let Self { plan, scratch, arena, lines, records, memory, lookup, .. } = self;
+        let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
         let parties = lookup.as_mut().map(|lookup| lookup.of(message));
         let record = Record::new(message, &plan.slots, arena).between(parties.as_ref());
         let mut bench = Bench { plan, scratch, lines, records, order, evidence };
-        let Some(memory) = memory else {
-            return bench.judge(&record);
-        };
-        let recall = memory.see(message, arena);
-        bench.judge(&record.with(&recall));
-        bench.judge_changes(message, parties.as_ref(), memory, arena);
+        let Past { memory, watcher } = past;
+        if let (None, None) = (&memory, &watcher) {
+            return bench.judge(&record, &[]);
+        }
+        let recall = memory.as_mut().map(|memory| memory.see(message, arena));
+        let record = recall.as_ref().map_or(record, |recall| record.with(recall));
+        match watcher {
+            None => bench.judge(&record, &[]),
+            Some(watcher) => {
+                let act = Act::of(message, recall.as_ref(), plan.maps.tags(), arena);
+                let (new, things) = news_of(watcher, act.as_ref());
+                bench.judge(&record.with_news(new), things);
+                bench.evidence.save(watcher);
+            }
+        }
+        if let Some(memory) = memory {
+            bench.judge_changes(message, parties.as_ref(), memory, arena);
+        }
     }
 
     /// Judges a line of a log. One of another tool's form is left to be joined; an unreadable one is a problem.
@@ -90,6 +115,12 @@ impl Judge {
         if foreign::is_index(line) {
             self.announced += 1;
             return;
+        }
+        if self.plan.watch.is_some() {
+            // What is new hangs on what was before.
+            let mended = if std::str::from_utf8(line).is_err() { mend(line) } else { None };
+            evidence.begin(order, None, order.number);
+            return evidence.leave_to_join(mended.as_ref().map_or(line, |line| line.as_bytes()));
         }
         let Err(error) = self.whole_line(line, Take::Own, order, evidence) else { return };
         // Broken characters must not hide what else the line says.
@@ -122,22 +153,29 @@ impl Judge {
             return Ok(());
         }
         self.records.note(record.time(), None);
-        let rules = plan.machine.matches(&record, &mut self.scratch);
-        if rules.is_empty() && plan.records.is_none() {
+        let (new, things) = news_of_line(&mut self.past.watcher, plan, &record, record.time(), &self.arena);
+        let judged = WithNews::new(&record, plan.slot_of_news(), new);
+        let rules = plan.machine.matches(&judged, &mut self.scratch);
+        if rules.is_empty() && plan.records.is_none() && things.is_empty() {
             return Ok(());
         }
         evidence.begin(order, record.time(), order.number);
+        evidence.news(things);
         if plan.naming(rules).is_some() {
             evidence.line(|out| {
                 out.extend_from_slice(line);
+                write_news(new, out);
                 out.push(b'\n');
             });
         }
         let rules = rules.iter().copied().filter(|rule| plan.is_for_line(*rule, &record));
-        note_hits(plan, &record, rules.clone(), evidence);
+        note_hits(plan, &judged, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules);
-            evidence.object(|out| write_masked(line, mask, out));
+            evidence.object(|out| {
+                write_masked(line, mask, out);
+                write_news(new, out);
+            });
         }
         Ok(())
     }
@@ -156,8 +194,8 @@ impl Judge {
         evidence: &mut Evidence,
     ) -> Result<(), LineError> {
         self.told_alone(message, told, line, order, evidence)?;
-        let Self { plan, scratch, arena, lines, records, memory, lookup, .. } = self;
-        if let Some(memory) = memory {
+        let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
+        if let Some(memory) = &past.memory {
             let parties = parties_of(lookup.as_mut(), told);
             let mut bench = Bench { plan, scratch, lines, records, order, evidence };
             bench.judge_changes(message, parties.as_ref(), memory, arena);
@@ -176,18 +214,21 @@ impl Judge {
         self.records.note(told.time, told.direction.map(|_| message.kind));
         self.arena.reset();
         let plan = &*self.plan;
-        let recall = self.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();
+        let recall = self.past.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();
         let parties = parties_of(self.lookup.as_mut(), told);
         let ours = Record::new(message, &plan.slots, &self.arena).between(parties.as_ref()).with(&recall);
         self.told.clear();
         told.write(&ours, Mask::NONE, &mut self.told);
         Told::write_own(line, &mut self.told)?;
         let record = LogRecord::read(&self.told, &plan.log, &self.arena)?;
-        let rules = plan.machine.matches(&record, &mut self.scratch);
-        if rules.is_empty() && plan.records.is_none() {
+        let (new, things) = news_of_line(&mut self.past.watcher, plan, &record, told.time, &self.arena);
+        let judged = WithNews::new(&record, plan.slot_of_news(), new);
+        let rules = plan.machine.matches(&judged, &mut self.scratch);
+        if rules.is_empty() && plan.records.is_none() && things.is_empty() {
             return Ok(());
         }
         evidence.begin(order, told.time, order.number);
+        evidence.news(things);
         match plan.naming(rules) {
             None => {}
             Some(Naming::Nxlog(offset)) if told.data.is_some() && told.direction.is_some() => evidence.line(|out| {
@@ -198,24 +239,34 @@ impl Judge {
             }),
             Some(_) => evidence.line(|out| {
                 out.extend_from_slice(&self.told);
+                write_news(new, out);
                 out.push(b'\n');
             }),
         }
         let admits = |rule: &RuleIx| plan.is_for_modbus(*rule) || plan.is_for_line(*rule, &record);
         let rules = rules.iter().copied().filter(admits);
-        note_hits(plan, &record, rules.clone(), evidence);
+        note_hits(plan, &judged, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules);
             evidence.object(|out| {
                 if mask == Mask::NONE {
-                    return out.extend_from_slice(&self.told);
+                    out.extend_from_slice(&self.told);
+                } else {
+                    // What is masked by our name stands in the line by another.
+                    told.write(&ours, mask, out);
+                    out.push(b'}');
                 }
-                // What is masked by our name stands in the line by another.
-                told.write(&ours, mask, out);
-                out.push(b'}');
+                write_news(new, out);
             });
         }
         Ok(())
+    }
+
+    /// Hands over what was learned so far, if it is time to save it.
+    pub(super) fn save(&mut self, evidence: &mut Evidence) {
+        if let Some(watcher) = &mut self.past.watcher {
+            evidence.save(watcher);
+        }
     }
 
     /// A line of another tool as it may be seen, if that is another: see [`foreign::hide_own`].
@@ -247,19 +298,20 @@ impl Bench<'_> {
             let Some(recall) = memory.change(number, arena) else { break };
             let nothing = Message { body: Body::Empty, data: &[], flags: Flags::NONE, request: None, ..*message };
             let told = Message { kind: Kind::Status, status: Some(Status::RegisterChange), reason: None, ..nothing };
-            self.judge(&Record::new(&told, &plan.slots, arena).between(parties).with(&recall));
+            self.judge(&Record::new(&told, &plan.slots, arena).between(parties).with(&recall), &[]);
         }
     }
 
-    fn judge(&mut self, record: &Record<'_>) {
+    fn judge(&mut self, record: &Record<'_>, news: &[Thing]) {
         let Self { plan, evidence, lines, .. } = self;
         let message = record.message();
         self.records.note(Some(message.time), Some(message.kind));
         let rules = plan.machine.matches(record, self.scratch);
-        if rules.is_empty() && plan.records.is_none() {
+        if rules.is_empty() && plan.records.is_none() && news.is_empty() {
             return;
         }
         evidence.begin_message(self.order, message);
+        evidence.news(news);
         match plan.naming(rules) {
             None => {}
             Some(_) if !plan.prints_status && is_state_event(message) => {}

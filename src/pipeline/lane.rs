@@ -9,10 +9,10 @@ use super::judge::Judge;
 use super::plan::Plan;
 use super::spread::Work;
 use super::summary::{Room, Summary};
+use super::usual::Past;
 use crate::capture::{Batch, Frame};
 use crate::modbus::{Message, Pairing};
 use crate::net::{Net, Packet, SHARDS};
-use crate::record::Memory;
 use crate::time::{Clock, Timestamp};
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl Lane {
         };
         Self {
             shards: (0..SHARDS).map(shard).collect(),
-            judge: Judge::new(Arc::clone(plan)),
+            judge: Judge::watching(Arc::clone(plan)),
             clock: Clock::default(),
             input: 0,
             latest: Timestamp::default(),
@@ -94,13 +94,13 @@ impl Lane {
         self.latest
     }
 
-    /// Takes the engine's memory; then it must be the only lane.
-    pub(super) fn remember(&mut self, memory: Option<Memory>) {
-        self.judge.remember(memory);
+    /// Takes the engine's past; then it must be the only lane.
+    pub(super) fn remember(&mut self, past: Past) {
+        self.judge.remember(past);
     }
 
-    /// Gives the memory back.
-    pub(super) fn give_back(&mut self) -> Option<Memory> {
+    /// Gives the past back.
+    pub(super) fn give_back(&mut self) -> Past {
         self.judge.give_back()
     }
 

@@ -144,18 +144,29 @@ impl Run<'_> {
         let worker = || Reader { judge: Judge::new(Arc::clone(plan)), lines: 0 };
         let workers = (0..*threads).map(|_| worker()).collect();
         let mut joiner = Joiner::new(plan, input);
-        joiner.remember(engine.lend_memory());
+        joiner.remember(engine.lend_past());
         let mut problems = Problems::default();
         let mut lines = Lines::new(reader);
-        let (workers, read) = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
+        let ran = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
                 hand_over(input, evidence, &mut joiner, &mut problems, engine, sink)?;
             }
             sink.flush().map_err(RunError::Output)?;
+            if let Some(learned) = engine.take_learned() {
+                progress.learned(&learned);
+            }
             progress.step();
             Ok(if progress.stopped() { Go::Stop } else { Go::On })
-        })?;
+        });
+        let (workers, read) = match ran {
+            Ok(done) => done,
+            Err(error) => {
+                // What was learned before a line that nothing can be made of is kept.
+                engine.keep_past(joiner.give_back());
+                return Err(error);
+            }
+        };
         for worker in &workers {
             worker.report(engine.summary());
         }
@@ -163,11 +174,11 @@ impl Run<'_> {
         let rest = joiner.end(&mut problems, lines.next.saturating_sub(1));
         let mut rows = Rows::new(sink, engine.prints_records());
         for entry in rest.entries() {
-            rows.print(rest, entry).map_err(RunError::Output)?;
+            rows.take_now(rest.line_of(entry)).map_err(RunError::Output)?;
             engine.observe(input, rest, entry, &mut rows).map_err(RunError::Output)?;
         }
         joiner.report(engine.summary());
-        engine.keep_memory(joiner.give_back());
+        engine.keep_past(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
         if let (true, Some((line, reason))) = (lines > 0 && problems.count == lines, problems.first.first()) {
             return Err(RunError::NotALog { line: *line, reason: reason.clone() });
@@ -198,8 +209,9 @@ fn hand_over(
         }
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
+        engine.learn(joined);
         for entry in joined.entries() {
-            rows.print(joined, entry).map_err(RunError::Output)?;
+            rows.take_now(joined.line_of(entry)).map_err(RunError::Output)?;
             engine.observe(input, joined, entry, &mut rows).map_err(RunError::Output)?;
         }
     }

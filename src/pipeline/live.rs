@@ -52,13 +52,16 @@ pub fn watch(
         let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
         let mut lane = Lane::new(plan, 0, 1);
         let mut census = Census::new(plan);
-        lane.remember(engine.lend_memory());
+        lane.remember(engine.lend_past());
         let mut evidence = Evidence::default();
         let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames, now| {
             engine.summary().frames += frames;
             hand_over(input, evidence, &mut census, engine, sink).map_err(RunError::Output)?;
             engine.pass(now, sink).map_err(RunError::Output)?;
             sink.flush().map_err(RunError::Output)?;
+            if let Some(learned) = engine.take_learned() {
+                progress.learned(&learned);
+            }
             if progress.stopped() {
                 ended.store(true, Ordering::Relaxed);
             }
@@ -67,13 +70,17 @@ pub fn watch(
         ended.store(true, Ordering::Relaxed);
         drop(batches);
         let stats = taker.join().map_err(|_| RunError::Worker)?;
-        ran?;
+        if let Err(error) = ran {
+            // What was learned is kept all the same.
+            engine.keep_past(lane.give_back());
+            return Err(error);
+        }
         evidence.clear();
         lane.finish(&mut evidence);
         hand_over(input, std::slice::from_ref(&evidence), &mut census, engine, sink).map_err(RunError::Output)?;
         lane.report(engine.summary());
         census.report(engine.summary());
-        engine.keep_memory(lane.give_back());
+        engine.keep_past(lane.give_back());
         Ok(Edge { stats: stats.map_err(RunError::Live)?, own_drops: own_drops.load(Ordering::Relaxed) })
     })
 }

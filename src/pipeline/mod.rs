@@ -4,7 +4,8 @@
 //! [`evidence`]; [`spread`] runs it on one thread or on several and brings the evidence back into the one order of
 //! the input; the ordered side ([`engine`]) correlates, scores and raises. [`plan`] holds what was decided before
 //! the first record. What was seen of devices before ([`Memory`](crate::record::Memory)) belongs to the engine, which
-//! lends it to the one judge that sees all messages of an input in their order; then one lane runs all shards.
+//! lends it to the one judge that sees all messages of an input in their order; then one lane runs all shards. It is the
+//! same with a baseline that is being learned ([`usual`]); one that is frozen needs no order.
 //! [`cases`] runs all of it on what a test of rules gives it.
 
 mod captures;
@@ -29,6 +30,7 @@ mod scoring;
 mod spread;
 mod summary;
 mod telling;
+mod usual;
 
 pub use captures::{Filter, Run};
 pub use cases::{Case, Coverage, Found, Given, Test, TestError, looks_like_tests, read_tests};
@@ -38,14 +40,19 @@ pub use input::unit_of;
 pub use lines::{looks_like_a_log, looks_like_json_lines};
 pub use plan::{Naming, Plan, PlanError, Refused, Sources, Wanted, silence};
 pub use summary::{Records, Room, Summary, TopEntity};
+pub use usual::{Learned, Usual};
 
 use crate::capture::CaptureError;
+use crate::record::baseline::Baseline;
 use std::io;
 
 /// Told how far a run is, and asked whether it should go on.
 pub trait Progress {
     /// Another batch is done.
     fn step(&self) {}
+
+    /// This was learned so far; told every so often, and when a time of learning is over.
+    fn learned(&self, _baseline: &Baseline) {}
 
     /// Whether somebody wants it to end.
     fn stopped(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::policies::Policies;
 use super::routes::RecordRoutes;
+use super::usual::{Usual, Watch};
 use crate::alert::Alerting;
 use crate::detect::{Carry, CompileError, Correlator, Machine, Named, Refusal, RuleIx, Value, Values};
 use crate::modbus;
@@ -58,6 +59,8 @@ pub struct Wanted {
     pub register_changes: bool,
     /// The conditions of the routes that take records.
     pub routes: Vec<Expr>,
+    /// What is usual, if that is known or to be learned.
+    pub usual: Option<Usual>,
 }
 
 /// What is known of where log lines come from: a rule with a conflicting log source is not for them.
@@ -154,6 +157,8 @@ pub struct Plan {
     /// What clients and servers are called.
     pub assets: Arc<Assets>,
     remembered: Remembered,
+    /// What is usual, and how to tell.
+    pub(super) watch: Option<Watch>,
     /// What log lines come from.
     declared: LogSource,
     /// Where log lines tell their product, category and service.
@@ -220,12 +225,19 @@ impl Plan {
             }
             Sources::Unknown | Sources::Declared(_) => None,
         };
+        let watch = match wanted.usual {
+            Some(usual) => Some(
+                Watch::new(usual, &wanted.maps, &mut slots).ok_or_else(|| PlanError::Fields("the baseline".into()))?,
+            ),
+            None => None,
+        };
         let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {
             maps: wanted.maps,
             assets: wanted.assets,
             remembered,
+            watch,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
             ruleset: Arc::new(ruleset),
             machine,
@@ -258,12 +270,16 @@ impl Plan {
 
     /// A memory that has seen nothing, where one is needed. It must see all messages in their one order.
     pub(super) fn memory(&self) -> Option<Memory> {
-        self.remembers().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
+        self.has_memory().then(|| Memory::new(Arc::clone(&self.maps), self.remembered))
     }
 
     /// Whether what a record says depends on the records before.
     #[must_use]
     pub fn remembers(&self) -> bool {
+        self.has_memory() || self.watch.as_ref().is_some_and(Watch::learns)
+    }
+
+    fn has_memory(&self) -> bool {
         !self.maps.is_empty() || self.remembered != Remembered::default()
     }
 

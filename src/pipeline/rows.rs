@@ -11,23 +11,15 @@ use std::ops::Range;
 /// A sink behind the lines that it has not got yet: they go before whatever else is said.
 pub(super) struct Rows<'a> {
     sink: &'a mut dyn Sink,
-    /// Whether lines are printed. Some may only be for routes.
-    prints: bool,
+    /// Whether records are printed: otherwise only routes want their lines.
+    printed: bool,
     waiting: Option<(&'a Evidence, Range<usize>)>,
 }
 
 impl<'a> Rows<'a> {
     /// Nothing waits.
-    pub(super) fn new(sink: &'a mut dyn Sink, prints: bool) -> Self {
-        Self { sink, prints, waiting: None }
-    }
-
-    /// Prints the line of an entry whose evidence will not last, if it has one.
-    ///
-    /// # Errors
-    /// When the sink cannot write.
-    pub(super) fn print(&mut self, evidence: &Evidence, entry: &Entry) -> io::Result<()> {
-        if self.prints { self.records(evidence.line_of(entry)) } else { Ok(()) }
+    pub(super) fn new(sink: &'a mut dyn Sink, printed: bool) -> Self {
+        Self { sink, printed, waiting: None }
     }
 
     /// Takes the line of an entry, if it has one.
@@ -36,7 +28,7 @@ impl<'a> Rows<'a> {
     /// When the sink cannot write.
     pub(super) fn take(&mut self, evidence: &'a Evidence, entry: &Entry) -> io::Result<()> {
         let line = entry.line();
-        if line.is_empty() || !self.prints {
+        if line.is_empty() || !self.printed {
             return Ok(());
         }
         match &mut self.waiting {
@@ -50,6 +42,14 @@ impl<'a> Rows<'a> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes a line that will not be there for long.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub(super) fn take_now(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.printed { self.records(line) } else { Ok(()) }
     }
 
     /// Gives the sink what waits.

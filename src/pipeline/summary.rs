@@ -1,6 +1,7 @@
 //! What a run comes to: the figures that a report begins with.
 
 use super::evidence::Problems;
+use super::usual::Learned;
 use crate::detect::Catalogue;
 use crate::modbus::Kind;
 use crate::sigma::ir::{Level, RuleRef};
@@ -45,6 +46,8 @@ pub struct Summary {
     pub top: Vec<TopEntity>,
     /// What became of the lines for each sink.
     pub sinks: Vec<Figures>,
+    /// What a baseline learned, and what was new to it.
+    pub learned: Option<Learned>,
 }
 
 /// Who counted.

@@ -1,6 +1,7 @@
 //! The flat view of a Modbus message.
 
 use super::assets::Parties;
+use super::baseline::New;
 use super::data::{Data, WRITE_SINGLE_COIL, count, int, maybe, numbers};
 use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
@@ -20,6 +21,7 @@ pub struct Record<'a> {
     arena: &'a Bump,
     recall: Option<&'a Recall<'a>>,
     parties: Option<&'a Parties<'a>>,
+    news: New,
 }
 
 impl<'a> Record<'a> {
@@ -27,7 +29,7 @@ impl<'a> Record<'a> {
     /// which the caller empties after the record.
     #[must_use]
     pub const fn new(message: &'a Message<'a>, slots: &'a Slots, arena: &'a Bump) -> Self {
-        Self { message, slots, arena, recall: None, parties: None }
+        Self { message, slots, arena, recall: None, parties: None, news: New::NOTHING }
     }
 
     /// The view with what memory and maps add to it.
@@ -40,6 +42,12 @@ impl<'a> Record<'a> {
     #[must_use]
     pub const fn between(self, parties: Option<&'a Parties<'a>>) -> Self {
         Self { parties, ..self }
+    }
+
+    /// The view with what is new in it.
+    #[must_use]
+    pub const fn with_news(self, news: New) -> Self {
+        Self { news, ..self }
     }
 
     /// The message behind it.
@@ -95,6 +103,7 @@ impl<'a> Record<'a> {
             Group::Write => write::is_write(message),
             Group::Change => self.tells_change(),
             Group::Flags => !message.flags.is_empty(),
+            Group::Baseline => !self.news.is_nothing(),
         }
     }
 
@@ -149,6 +158,7 @@ impl<'a> Record<'a> {
             Group::Change => self.change(native),
             Group::Flags if self.message.flags.is_empty() => Fact::Absent,
             Group::Flags => Fact::List(List::Words(&vocabulary::FLAGS, self.message.flags.bits())),
+            Group::Baseline => self.news.fact(),
         }
     }
 
@@ -517,7 +527,7 @@ mod tests {
         }
         let names: Vec<_> = missing.into_iter().map(Field::name).collect();
         let named = ["asset.client", "asset.server", "zone.client", "zone.server"];
-        let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta"];
+        let remembered = ["modbus.status", "write.old", "modbus.old", "modbus.new", "modbus.delta", "baseline.new"];
         let other: Vec<_> =
             names.into_iter().filter(|name| !remembered.contains(name) && !named.contains(name)).collect();
         assert_eq!(other, ["ipv6.src", "ipv6.dst", "udp.src_port", "udp.dst_port"]);

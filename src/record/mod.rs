@@ -16,6 +16,7 @@
 //!   [`Recall`] of its message has tags, old values, and marks in place of secrets.
 //! - [`assets`] tell what the operator calls the two who talk, and where they stand: their names are facts of a record
 //!   that is given the [`Parties`](assets::Parties) of its message.
+//! - [`baseline`] knows what is usual, and tells what is new in a record.
 //! - [`LogRecord`] is one line of a stored log, of which a [`LogPlan`] kept what was wanted.
 //! - [`json`] writes records with native types. What it writes, read as a log, gives the same facts: a rule finds the
 //!   same in a capture and in what `decode` printed of it.
@@ -125,6 +126,7 @@ pub enum Domain {
 }
 
 pub mod assets;
+pub mod baseline;
 mod data;
 mod dial;
 mod digits;

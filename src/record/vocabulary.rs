@@ -1,6 +1,6 @@
 //! The closed sets of texts.
 
-use super::Vocabulary;
+use super::{Vocabulary, baseline};
 use crate::modbus::{Access, Category, Flag, Framing, Kind, Reason, Status, Table, function};
 use std::sync::LazyLock;
 
@@ -28,6 +28,9 @@ pub static OUTCOME: Vocabulary =
 
 /// Field `modbus.flags`, in bit order.
 pub static FLAGS: Vocabulary = Vocabulary { name: "flag", words: &FLAG_WORDS };
+
+/// Field `baseline.new`, in the order of [`baseline::Kind`].
+pub static NEW: Vocabulary = Vocabulary { name: "new thing", words: &NEW_WORDS };
 
 /// Field `tcp.flag`: the word is the flag byte. NXLog's and Wireshark's form: `[PSH, ACK]`.
 pub static TCP_FLAG: Vocabulary = Vocabulary { name: "TCP flags", words: &TCP_FLAG_WORDS };
@@ -66,6 +69,12 @@ pub static ACCESS: Vocabulary = Vocabulary { name: "access", words: &ACCESS_WORD
 /// Field `modbus.table`, in the order of [`Table`].
 pub static TABLE: Vocabulary = Vocabulary { name: "table", words: &TABLE_WORDS };
 
+/// The word for a table.
+#[must_use]
+pub fn table(table: crate::modbus::Table) -> &'static str {
+    TABLE_WORDS.get(table as usize).copied().unwrap_or_default()
+}
+
 /// The second halves of a table of pairs.
 macro_rules! seconds {
     ($table:expr) => {{
@@ -86,6 +95,7 @@ static FRAMING_WORDS: [&str; Framing::ALL.len()] = seconds!(Framing::ALL);
 static CATEGORY_WORDS: [&str; Category::ALL.len()] = seconds!(Category::ALL);
 static ACCESS_WORDS: [&str; Access::ALL.len()] = seconds!(Access::ALL);
 static TABLE_WORDS: [&str; Table::ALL.len()] = seconds!(Table::ALL);
+static NEW_WORDS: [&str; baseline::Kind::ALL.len()] = seconds!(baseline::Kind::ALL);
 static FLAG_WORDS: [&str; Flag::ALL.len()] = seconds!(Flag::ALL);
 
 /// The names of the bits of the TCP flag byte from the low bit up.

@@ -6,6 +6,7 @@ use super::diagnostic::{Problem, Problems, Refusal, Span, short};
 use super::ir::Regex;
 use super::limits::Budget;
 use super::regex::Checker;
+use super::site;
 use super::yaml::part_of;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
@@ -94,15 +95,18 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The values of a placeholder: those that mappings say, or else the configuration.
+    /// The values of a placeholder: those that mappings say, or else the configuration, or else its default.
     pub(super) fn placeholder(&self, name: &str, span: Span) -> Result<Placeholder<'a>, Refusal> {
-        let configured = self.options.placeholders.get(name).map(|values| Placeholder::Values(values));
+        let configured = self.options.placeholders.get(name).map(|values| &**values);
+        let configured = configured.or_else(|| site::default(name)).map(Placeholder::Values);
         let mapped = if self.placeholder_steps.is_empty() {
             None
         } else {
             self.options.mappings.placeholder(&self.placeholder_steps, name, configured)
         };
         match mapped.or(configured) {
+            // Nothing is configured yet, and a condition that waits for it is no mistake.
+            Some(Placeholder::Values([])) if self.checker.is_none() => Ok(Placeholder::Anything),
             Some(values) => Ok(values),
             None => {
                 let written = format!("%{name}%");

@@ -40,6 +40,7 @@ mod print;
 mod references;
 mod regex;
 pub(crate) mod scalar;
+mod site;
 #[cfg(test)]
 mod testing;
 mod value;
@@ -53,6 +54,7 @@ pub use limits::MAX_FILE_BYTES;
 pub use load::{check, load};
 pub use mapping::{Mapping, Mappings, Shipped, mapping_words, read_mapping, shipped_mapping, shipped_mappings};
 pub use modifiers::modifiers;
+pub use site::{SitePlaceholder, SiteValues, misspelt_site_placeholder, site_placeholders, site_placeholders_markdown};
 pub(crate) use when::when;
 
 use diagnostic::{Problem, Refusal, Span, short};
@@ -112,7 +114,8 @@ pub trait FieldCheck: fmt::Debug + Send + Sync {
 /// What rules may rely on.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Values for the placeholders of `expand`: `%name%`. They may hold wildcards.
+    /// Values for the placeholders of `expand`: `%name%`, in place of those that [`site_placeholders`] have by themselves.
+    /// They may hold wildcards; networks and ranges of whole numbers where the placeholder stands alone.
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// The mappings that rules go through before they are given a meaning.
     pub mappings: Mappings,

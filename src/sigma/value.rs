@@ -12,6 +12,7 @@ use super::regex;
 use super::scalar::{self, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 /// The tests that `given` becomes; any of them satisfies it. [`How::Exists`] is no test of a value and gives none.
 pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>) -> Result<Vec<Test>, Refusal> {
@@ -74,6 +75,9 @@ fn texts(
             Value::Number(value) if steps.is_empty() => return Ok(number_tests(value, given.text)),
             _ => {}
         }
+    }
+    if let ([(Step::Expand, _)], false, Some(name)) = (steps, keyword, lone_placeholder(given.text)) {
+        return placeholder_tests(context, plan, name, given.span);
     }
     let place = |step: &Step| matches!(step, Step::Contains | Step::Start | Step::End);
     let anywhere = keyword && !steps.iter().any(|(step, _)| place(step));
@@ -216,6 +220,45 @@ fn encodable(parts: &[Part], given: Span, modifier: Span) -> Result<Vec<u8>, Ref
     })
 }
 
+/// The name, if a text is one placeholder and nothing else.
+fn lone_placeholder(text: &str) -> Option<&str> {
+    match placeholders(text).as_slice() {
+        [Found::Placeholder(name)] => Some(name),
+        _ => None,
+    }
+}
+
+/// What a line asks whose value is one placeholder: here its values may also be networks, and ranges of whole numbers.
+fn placeholder_tests(context: &Context<'_>, plan: &Plan<'_>, name: &str, span: Span) -> Result<Vec<Test>, Refusal> {
+    let text = |value: &str| Test::Text(pattern::finish(pattern::parse(value), plan.cased));
+    let Placeholder::Values(values) = context.placeholder(name, span)? else { return Ok(vec![text("*")]) };
+    let too_many = || {
+        let message = format!("`%{}%` stands for more than {MAX_EXPANSIONS} values", short(name));
+        Problem::error("too-large", span, message)
+    };
+    let mut tests = Vec::with_capacity(values.len());
+    for value in values {
+        match (value.parse::<IpNet>(), number_range(value)) {
+            (Ok(network), _) => tests.push(Test::Cidr(network.trunc())),
+            (_, Some(range)) if range.end().abs_diff(*range.start()) as usize >= MAX_EXPANSIONS => {
+                return Err(too_many());
+            }
+            (_, Some(range)) => tests.extend(range.map(|number| Test::Number(Number::Int(number.into())))),
+            _ => {}
+        }
+        tests.push(text(value));
+    }
+    if tests.len() > MAX_EXPANSIONS + values.len() { Err(too_many()) } else { Ok(tests) }
+}
+
+/// `100-109`
+pub(super) fn number_range(text: &str) -> Option<RangeInclusive<u32>> {
+    let (first, last) = text.split_once('-')?;
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+    let (first, last) = (number(first)?, number(last)?);
+    (first <= last).then_some(first..=last)
+}
+
 /// Replaces `%name%` in a text with wildcards. Placeholder values may hold wildcards of their own.
 fn expand(context: &Context<'_>, parts: Vec<Part>, span: Span, out: &mut Vec<Vec<Part>>) -> Result<(), Refusal> {
     let mut expanded = vec![Vec::new()];
@@ -349,7 +392,8 @@ fn too_long(span: Span) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use crate::sigma::testing::{each, lowered};
+    use crate::sigma::testing::{each, lowered, options, rule};
+    use crate::sigma::{Options, SourceText, load};
     use insta::assert_snapshot;
 
     #[test]
@@ -707,6 +751,31 @@ mod tests {
         F: '%unknown%'  =>  F = '%unknown%'
         F|re|expand: '^%admins%$'  =>  (F =~ /^alice$/ or F =~ /^b\*b$/)
         ");
+    }
+
+    #[test]
+    fn a_placeholder_that_stands_alone_may_be_networks_and_ranges() {
+        let site = |selection: &str| {
+            let values = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect();
+            let placeholders = [
+                ("hosts".to_owned(), values(&["192.0.2.7", "198.51.100.9/28", "10.*"])),
+                ("numbers".to_owned(), values(&["7-9", "12", "9-7", "a-b"])),
+                ("many".to_owned(), values(&["0-1000"])),
+                ("asset_scanners".to_owned(), values(&["x"])),
+            ];
+            let options = Options { placeholders: placeholders.into(), ..options() };
+            let text = rule(&format!("  condition: s\n  s: {{{selection}}}\n"));
+            let loaded = load([SourceText::new("rule.yml", text.as_bytes())], &options);
+            let told = loaded.diagnostics.iter().map(|found| found.message.clone());
+            loaded.ruleset.rules.iter().map(|rule| rule.condition.to_string()).chain(told).collect::<String>()
+        };
+        assert_snapshot!(site("F|expand: '%hosts%'"), @"(F = '192.0.2.7' or F in 198.51.100.0/28 or F = '198.51.100.9/28' or F = '10.*')");
+        assert_snapshot!(site("F|expand: '%numbers%'"), @"(F = 7 or F = 8 or F = 9 or F = '7-9' or F = '12' or F = '9-7' or F = 'a-b')");
+        assert_snapshot!(site("F|expand: ['%numbers%', x]"), @"((F = 7 or F = 8 or F = 9 or F = '7-9' or F = '12' or F = '9-7' or F = 'a-b') or F = 'x')");
+        assert_snapshot!(site("F|contains|expand: '%hosts%'"), @"(F = '*192.0.2.7*' or F = '*198.51.100.9/28*' or F = '*10.*')");
+        assert_snapshot!(site("F|expand: '%many%'"), @"`%many%` stands for more than 1000 values");
+        // What the built-in rules ask for has a value before it is configured.
+        assert_snapshot!(site("F|expand: ['%modbus_writers%', '%modbus_gateways%', '%asset_scanners%']"), @"(F = '*' or false or F = 'x')");
     }
 
     #[test]

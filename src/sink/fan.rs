@@ -45,8 +45,6 @@ pub struct Printed {
     pub findings: bool,
     /// What is new of incidents.
     pub incidents: bool,
-    /// Scores, each time one changes.
-    pub scores: bool,
 }
 
 /// A sink that cannot be used.
@@ -93,7 +91,7 @@ impl<S: Sink> Fan<S> {
     pub fn alone(printer: S) -> Self {
         Self {
             printer,
-            printed: Printed { alerts: true, findings: true, incidents: true, scores: true },
+            printed: Printed { alerts: true, findings: true, incidents: true },
             stdout: SinkSet::default(),
             decided: Vec::new(),
             broken: None,
@@ -250,8 +248,9 @@ impl<S: Sink> Sink for Fan<S> {
         if printed { self.print(|printer| printer.alert(alert, catalogue)) } else { Ok(()) }
     }
 
+    /// No route leads scores anywhere but to the printer.
     fn score(&mut self, score: &ScoreLine<'_>, catalogue: &Catalogue) -> io::Result<()> {
-        if self.printed.scores { self.print(|printer| printer.score(score, catalogue)) } else { Ok(()) }
+        self.print(|printer| printer.score(score, catalogue))
     }
 
     fn repeated(&mut self, id: AlertId, time: Timestamp) -> io::Result<()> {

@@ -3,11 +3,15 @@
 
 use serde_json::Value;
 use sigmabus::capture;
+use sigmabus::cli::config::Config;
+use sigmabus::cli::rule_files;
 use sigmabus::detect::Input;
 use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Wanted, unit_of};
 use sigmabus::score::Scoreboard;
 use sigmabus::sigma::ir::Ruleset;
+use sigmabus::sigma::site_placeholders;
 use sigmabus::sink::{JsonLines, Sink};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -52,11 +56,19 @@ pub fn fixture(part: &str) -> PathBuf {
 
 /// The built-in rules.
 pub fn builtin() -> Ruleset {
-    sigmabus::cli::rule_files::understand(
-        sigmabus::cli::rule_files::builtin(),
-        &sigmabus::cli::config::Config::default(),
-    )
-    .ruleset
+    rule_files::understand(rule_files::builtin(), &Config::default()).ruleset
+}
+
+/// The built-in rules at a site that has told them everything, as the manual's examples do.
+pub fn builtin_configured() -> Ruleset {
+    let config = Config { placeholders: example_placeholders(), ..Config::default() };
+    rule_files::understand(rule_files::builtin(), &config).ruleset
+}
+
+/// For each placeholder of the built-in rules, the values of the manual's example.
+pub fn example_placeholders() -> BTreeMap<String, Vec<String>> {
+    let values = |example: &str| serde_yaml::from_str(example).unwrap();
+    site_placeholders().iter().map(|known| (known.name.to_owned(), values(known.example))).collect()
 }
 
 /// What a run is asked for.

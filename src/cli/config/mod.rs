@@ -7,6 +7,7 @@
 //! in ([`show`]).
 
 mod assets;
+mod baseline;
 mod check;
 mod file;
 mod incidents;
@@ -29,6 +30,7 @@ mod when;
 mod zones;
 
 use super::args::ConfigCommand;
+use super::baseline::Settings;
 use super::outcome::{Failure, Outcome};
 use super::report::counted;
 use crate::alert::Alerting;
@@ -72,6 +74,8 @@ pub struct Config {
     pub maps: Arc<Maps>,
     /// Where everything goes.
     pub delivery: Delivery,
+    /// Where the baseline is kept, and what is done with it.
+    pub baseline: Option<Settings>,
     /// The parts of the plant.
     pub zones: Vec<Zone>,
     /// What has a name in it.
@@ -93,6 +97,7 @@ impl Default for Config {
             secret_key: None,
             maps: Arc::default(),
             delivery: Delivery::default(),
+            baseline: None,
             zones: Vec::new(),
             assets: Vec::new(),
             origin: None,
@@ -130,6 +135,9 @@ const SECTIONS: &[Section] = &[
     section("secret_key", "secret key", "", |config, node, reader| config.secret_key = secret_key::read(node, reader)),
     section("maps", "map", "[]", |config, node, reader| {
         config.maps = Arc::new(maps::read(node, config.secret_key.as_ref(), reader));
+    }),
+    section("baseline", "setting of the baseline", "", |config, node, reader| {
+        config.baseline = baseline::read(node, reader);
     }),
     section("zones", "zone", "{}", |config, node, reader| config.zones = zones::read(node, reader)),
     section("assets", "asset", "[]", |config, node, reader| {

@@ -311,6 +311,17 @@ impl Tags {
         self.keys.is_empty()
     }
 
+    /// A tag's name without its prefix.
+    pub(super) fn name(&self, tag: TagId) -> Option<&str> {
+        let [key, ..] = self.keys.get(usize::from(tag))?;
+        key.strip_prefix(",\"")?.strip_prefix(TAG_PREFIX)?.strip_suffix("\":")
+    }
+
+    /// The names of all tags without their prefix, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.keys()
+    }
+
     /// A tag's keys in JSON, by part.
     pub(super) fn keys(&self, tag: TagId) -> Option<&[Box<str>; PARTS.len()]> {
         self.keys.get(usize::from(tag))

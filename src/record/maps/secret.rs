@@ -24,6 +24,11 @@ impl SecretKey {
         Self(bytes.into())
     }
 
+    /// Whether a text looks like a mark.
+    pub(in crate::record) fn is_mark(text: &str) -> bool {
+        text.len() == LENGTH && text.starts_with(MARK)
+    }
+
     /// The mark of a secret, `secret:` and 16 hexadecimal digits of HMAC-SHA256 (RFC 2104). Zeros at the end are
     /// padding: a passphrase has the same mark in a field of any length.
     pub(in crate::record) fn mark(&self, registers: &[u16]) -> [u8; LENGTH] {

@@ -124,6 +124,11 @@ impl<'a> Recall<'a> {
         tag.map_or(Fact::Absent, |tag| tag.part(part))
     }
 
+    /// Its tags' numbers and values.
+    pub(super) fn values(&self) -> impl Iterator<Item = (TagId, Fact<'a>)> {
+        self.tags.iter().map(|tag| (tag.tag, tag.value))
+    }
+
     /// Its tags' numbers, in the order of their addresses, those written first.
     pub(super) fn tags(&self) -> impl Iterator<Item = TagId> {
         self.tags.iter().map(|tag| tag.tag)

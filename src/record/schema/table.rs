@@ -33,6 +33,8 @@ pub enum Group {
     Change,
     /// What is odd.
     Flags,
+    /// What is new here.
+    Baseline,
 }
 
 /// What [`Group::each`] shows its fields to.
@@ -325,6 +327,10 @@ table! {
     }
     Flags {
         Flags "modbus.flags": Domain::Words(&words::FLAGS), r#"["late"]"#, "What is odd about the message.";
+    }
+    Baseline {
+        BaselineNew "baseline.new": Domain::Words(&words::NEW), r#"["function"]"#,
+            "What the message does that the [baseline](baseline.md) does not have; only with a baseline that is frozen or goes on learning.";
     }
 }
 

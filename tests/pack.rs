@@ -1,0 +1,263 @@
+//! The rule pack: quiet on good traffic, awake on bad.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    unreachable_pub,
+    reason = "a test that cannot go on should stop"
+)]
+
+mod common;
+#[path = "../examples/traffic/generator.rs"]
+pub mod generator;
+
+use common::{Ask, example_placeholders, shared, values};
+use generator::attack;
+use generator::plan::{Options, generate};
+use generator::truth::Truth;
+use serde_json::Value;
+use sigmabus::cli::config::Config;
+use sigmabus::cli::rule_files;
+use sigmabus::sigma::{self, SchemaFields, site_placeholders};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Captures of normal traffic.
+const GOOD: [&str; 5] = [
+    "plant1_first50_shark2pit.pcap",
+    "ndpi_modbus_2008.pcap",
+    "lemay_moving_two_files.pcap",
+    "iti_modbus_test.pcap",
+    "zeek_modbusSmall.pcap",
+];
+
+/// What the attacks of the generator's catalogue are found by.
+const ATTACKS: &[(&str, &[&str])] = &[
+    (
+        "device_identification_sweep",
+        &["Device identification", "Device identification sweep", "Private objects requested"],
+    ),
+    ("points_list_scan", &["Points list scan", "Points probed by a new client", "Address walk"]),
+    ("function_code_scan", &["Function code scan"]),
+    ("unit_id_scan", &["Unit id scan", "Gateway targets missing"]),
+    ("metasploit_find_unit_id", &["Metasploit Modbus probe", "Unit id scan", "Gateway targets missing"]),
+    ("port_scan", &["Horizontal scan for Modbus"]),
+    ("register_dump", &["Bulk register dump"]),
+    (
+        "bad_logins",
+        &[
+            "Bad login on passphrase register",
+            "Passphrase brute force",
+            "Login after bad logins",
+            "Threshold change after a bad login",
+        ],
+    ),
+    ("register_zeroing", &["Registers zeroed", "All coils at once"]),
+    ("listen_only_restart", &["Restart communications and clear event log", "Force listen only mode"]),
+    ("clear_counters", &["Diagnostic counters cleared", "ASCII delimiter changed"]),
+    ("umas_stop_start", &["PLC start or stop by UMAS"]),
+    ("umas_download", &["Program download by UMAS"]),
+    ("legacy_program_functions", &["Firmware or legacy program function"]),
+    ("rogue_device", &["Device acts as master"]),
+    ("internet_client", &["Modbus from the internet", "Modbus port open to the internet"]),
+];
+
+/// What was printed for a capture: findings and alerts.
+fn verdicts(path: &Path) -> Vec<Value> {
+    values(&Ask::verdicts().run(&[path]).0)
+}
+
+fn is_alarming(alert: &Value) -> bool {
+    alert["type"] == "alert" && ["high", "critical"].contains(&alert["level"].as_str().unwrap())
+}
+
+fn title(finding: &Value) -> &str {
+    finding["rule"]["title"].as_str().unwrap()
+}
+
+fn findings(lines: &[Value]) -> impl Iterator<Item = &Value> {
+    lines.iter().filter(|line| line["type"] == "finding")
+}
+
+/// How often each rule found something.
+fn found(lines: &[Value]) -> BTreeMap<&str, usize> {
+    let mut found = BTreeMap::new();
+    for finding in findings(lines) {
+        *found.entry(title(finding)).or_insert(0) += 1;
+    }
+    found
+}
+
+/// What the generator makes of these options, written to a file of a folder that lives as long as the answer.
+fn generated(options: &Options) -> (tempfile::TempDir, PathBuf, Truth) {
+    let (bytes, truth) = generate(Vec::new(), options).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture.pcap");
+    fs::write(&path, bytes).unwrap();
+    (folder, path, truth)
+}
+
+/// A small plant under one attack of the catalogue.
+fn attacked(name: &str, seed: u64) -> (tempfile::TempDir, PathBuf, Truth) {
+    let attacks = vec![attack::find(name).expect("no such attack")];
+    generated(&Options { seed, attacks, transactions: 40, connections: 4, rate: 20.0, ..Options::default() })
+}
+
+#[test]
+fn good_captures_raise_no_alarm() {
+    let Some(captures) = shared("captures") else { return };
+    for name in GOOD {
+        let lines = verdicts(&captures.join(name));
+        let alarms: Vec<_> = lines.iter().filter(|line| is_alarming(line)).collect();
+        assert!(alarms.is_empty(), "{name}: {alarms:#?}");
+        assert_eq!(found(&lines), BTreeMap::new(), "{name}");
+    }
+}
+
+#[test]
+fn an_hour_of_a_normal_plant_raises_no_alarm() {
+    for (seed, connections) in [(7, 20), (8, 3), (9, 60)] {
+        let options =
+            Options { seed, connections, rate: 12.0, transactions: 43_200, lifetime: 300, ..Options::default() };
+        let (_folder, path, truth) = generated(&options);
+        assert!(truth.queries >= 43_200 && truth.connections > 60);
+        let lines = verdicts(&path);
+        let alarms: Vec<_> = lines.iter().filter(|line| is_alarming(line)).collect();
+        assert!(alarms.is_empty(), "seed {seed}: {alarms:#?}");
+    }
+}
+
+#[test]
+fn every_attack_of_the_catalogue_is_found_by_its_rules_and_tied_to_the_attacker() {
+    for &(name, expected) in ATTACKS {
+        for seed in [7, 8, 9] {
+            let (_folder, path, truth) = attacked(name, seed);
+            let lines = verdicts(&path);
+            let titles: BTreeSet<&str> = findings(&lines).map(title).collect();
+            for rule in expected {
+                assert!(titles.contains(rule), "{name}, seed {seed}: {rule} is not among {titles:?}");
+            }
+            let attacker = truth.attacks[0].client.as_str();
+            for finding in findings(&lines).filter(|finding| expected.contains(&title(finding))) {
+                let tied = finding["group"].to_string() + &finding["record"]["modbus.client"].to_string();
+                let server = title(finding) == "Passphrase brute force";
+                assert!(
+                    server || tied.contains(attacker),
+                    "{name}: {} is not about {attacker}: {tied}",
+                    title(finding)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn writes_of_strangers_are_found_where_the_writers_are_known() {
+    let mut config = Config::default();
+    let mut tell = |name: &str, value: &str| config.placeholders.insert(name.to_owned(), vec![value.to_owned()]);
+    tell("modbus_writers", "10.10.10.0/24");
+    tell("alarm_registers", "0-1");
+    let ruleset = rule_files::understand(rule_files::builtin(), &config).ruleset;
+    for (name, expected) in [
+        ("frostygoop", &["Unauthorised write"][..]),
+        ("mask_write", &["Unauthorised write"]),
+        ("write_without_login", &["Unauthorised write", "Alarm threshold written"]),
+    ] {
+        let (_folder, path, truth) = attacked(name, 7);
+        let lines = values(&Ask { ruleset: ruleset.clone(), ..Ask::verdicts() }.run(&[&path]).0);
+        let attacker = truth.attacks[0].client.as_str();
+        let by_attacker = findings(&lines).filter(|finding| finding["record"]["modbus.client"] == attacker);
+        let titles: BTreeSet<&str> = by_attacker.map(title).collect();
+        assert!(expected.iter().all(|rule| titles.contains(rule)), "{name}: {titles:?}");
+        let strangers: Vec<_> = findings(&lines).filter(|finding| title(finding) == "Unauthorised write").collect();
+        assert!(strangers.len() > 2, "{name}");
+        assert!(strangers.iter().all(|finding| finding["record"]["modbus.client"] == attacker), "{name}");
+    }
+}
+
+#[test]
+fn the_scan_of_the_labelled_capture_is_found_within_its_first_20_packets() {
+    let Some(captures) = shared("captures") else { return };
+    let labels =
+        fs::read_to_string(captures.join("labels/characterization_modbus_6RTU_with_operate_labeled.csv")).unwrap();
+    let attack: Vec<u64> = labels.lines().filter_map(|line| line.strip_suffix(";1")?.parse().ok()).collect();
+    let lines = verdicts(&captures.join("lemay_characterization.pcap"));
+    let first = lines.iter().find(|line| is_alarming(line)).expect("no alarm");
+    assert_eq!(first["entity"]["modbus.client"], "192.168.1.101");
+    let frame = first["source"]["frame"].as_u64().unwrap();
+    let place = attack.iter().position(|labelled| *labelled == frame);
+    assert!(place.is_some_and(|place| place < 20), "frame {frame} is packet {place:?} of the attack");
+    let found = found(&lines);
+    for rule in ["Points list scan", "Address walk", "Device acts as master"] {
+        assert!(found.contains_key(rule), "{rule}: {found:?}");
+    }
+    // Nobody else is blamed.
+    assert!(
+        lines.iter().filter(|line| is_alarming(line)).all(|line| line["entity"]["modbus.client"] == "192.168.1.101")
+    );
+}
+
+#[test]
+fn bad_captures_give_what_they_hold() {
+    let Some(captures) = shared("captures") else { return };
+    for (name, expected) in [
+        ("badlogin", &[("Bad login on passphrase register", 1)][..]),
+        ("emreekin_IllegalFunction", &[("Function code scan", 1)]),
+        (
+            "quickdraw_modbus_test_data_part1",
+            &[
+                ("Force listen only mode", 3),
+                ("Restart communications", 3),
+                ("Diagnostic counters cleared", 2),
+                ("Device identification", 2),
+            ],
+        ),
+        ("zeek_modbus-and-non-modbus-p502", &[("Modbus port open to the internet", 6)]),
+        ("icsnpp_modbus_example", &[("Device identification", 1), ("Modbus to the internet", 1)]),
+        ("malmod_modbus", &[("Device identification", 1)]),
+    ] {
+        let file = if name.starts_with("malmod") { format!("{name}.pcapng") } else { format!("{name}.pcap") };
+        let lines = verdicts(&captures.join(file));
+        let found = found(&lines);
+        for (rule, count) in expected {
+            assert_eq!(found.get(rule), Some(count), "{name}: {rule} among {found:?}");
+        }
+    }
+}
+
+#[test]
+fn the_pack_is_without_a_problem_configured_or_not() {
+    for placeholders in [BTreeMap::new(), example_placeholders()] {
+        let options =
+            sigma::Options { placeholders, fields: Some(Arc::new(SchemaFields)), ..sigma::Options::default() };
+        let checked = sigma::check(rule_files::builtin(), &options);
+        assert!(checked.diagnostics.is_empty(), "{}", checked.render(false));
+    }
+}
+
+#[test]
+fn every_placeholder_of_the_pack_is_known_and_every_known_one_is_asked_for() {
+    let mut asked = BTreeSet::new();
+    for file in rule_files::builtin() {
+        let text = file.lossy().into_owned();
+        let lines = text.lines().filter(|line| line.contains("|expand"));
+        asked.extend(lines.filter_map(|line| Some(line.split('%').nth(1)?.to_owned())));
+    }
+    let known: BTreeSet<String> = site_placeholders().iter().map(|known| known.name.to_owned()).collect();
+    assert_eq!(asked, known);
+}
+
+#[test]
+fn the_manual_names_what_finds_each_attack() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md")).unwrap();
+    for &(name, rules) in ATTACKS {
+        let rows: String = page.lines().filter(|line| line.contains(&format!("`{name}`"))).collect();
+        for rule in rules {
+            assert!(rows.contains(rule), "docs/attacks.md does not say that {rule} finds {name}");
+        }
+    }
+}
