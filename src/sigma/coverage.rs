@@ -84,7 +84,7 @@ mod tests {
             )
         });
         let text = rules.collect::<Vec<_>>().join("---\n");
-        load(vec![SourceText::new("rules.yml", text)], &Options::default()).ruleset
+        load(vec![SourceText::new("rules.yml", text.into_bytes())], &Options::default()).ruleset
     }
 
     /// The techniques that are named, with the titles of their rules.
