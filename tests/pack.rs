@@ -173,21 +173,38 @@ fn every_attack_of_the_catalogue_is_found_by_its_rules_and_tied_to_the_attacker(
 }
 
 #[test]
+fn a_session_of_a_stranger_is_found_where_others_use_the_server() {
+    for seed in [7, 8, 9] {
+        let attacks = vec![attack::find("frostygoop").expect("no such attack")];
+        let (_folder, path, truth) =
+            generated(&Options { seed, attacks, transactions: 1_200, connections: 4, rate: 4.0, ..Options::default() });
+        let lines = verdicts(&path);
+        let sessions: Vec<_> = findings(&lines).filter(|it| title(it) == "Session as FrostyGoop has it").collect();
+        let [session] = sessions[..] else { panic!("seed {seed}: {sessions:#?}") };
+        assert_eq!(session["group"]["modbus.client"], truth.attacks[0].client.as_str());
+    }
+}
+
+#[test]
 fn writes_of_strangers_are_found_where_the_writers_are_known() {
     let mut config = Config::default();
     let mut tell = |name: &str, value: &str| config.placeholders.insert(name.to_owned(), vec![value.to_owned()]);
     tell("modbus_writers", "10.10.10.0/24");
     tell("alarm_registers", "0-1");
+    tell("passphrase_servers", "*");
     let ruleset = rule_files::understand(rule_files::builtin(), &config).ruleset;
     for (name, expected) in [
         ("frostygoop", &["Unauthorised write"][..]),
         ("mask_write", &["Unauthorised write", "Mask write"]),
-        ("write_without_login", &["Unauthorised write", "Alarm threshold written"]),
+        ("write_without_login", &["Unauthorised write", "Alarm threshold written", "Write without login"]),
     ] {
         let (_folder, path, truth) = attacked(name, 7);
         let lines = values(&Ask { ruleset: ruleset.clone(), ..Ask::verdicts() }.run(&[&path]).0);
         let attacker = truth.attacks[0].client.as_str();
-        let by_attacker = findings(&lines).filter(|finding| finding["record"]["modbus.client"] == attacker);
+        let is_by = |finding: &Value| {
+            [&finding["record"], &finding["group"]].iter().any(|told| told["modbus.client"] == attacker)
+        };
+        let by_attacker = findings(&lines).filter(|finding| is_by(finding));
         let titles: BTreeSet<&str> = by_attacker.map(title).collect();
         assert!(expected.iter().all(|rule| titles.contains(rule)), "{name}: {titles:?}");
         let strangers: Vec<_> = findings(&lines).filter(|finding| title(finding) == "Unauthorised write").collect();

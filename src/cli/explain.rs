@@ -11,7 +11,7 @@ use crate::detect::{Catalogue, Explained, Explainer, Finding, Input, Unit};
 use crate::pipeline::{Emits, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
 use crate::record::json::write_fact;
 use crate::record::{Fact, LONGEST_LINE, LogPlan, LogRecord, Slots};
-use crate::sigma::ir::{Correlation, Expr, LogSource, Meta, Rule, RuleRef, Ruleset};
+use crate::sigma::ir::{Absent, Correlation, Expr, LogSource, Meta, Rule, RuleRef, Ruleset, Side};
 use crate::sigma::{OWN_PRODUCT, Severity};
 use crate::sink::{Sink, plain};
 use crate::time::Timestamp;
@@ -42,7 +42,11 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Outcome, Failure> {
             Format::Text => {
                 let verdict = if events.is_some() { ": needs more than one event" } else { "" };
                 heading(&correlation.meta, verdict, &mut text);
-                let _ = writeln!(text, "  {told}\n");
+                let _ = writeln!(text, "  {told}");
+                if let Some(drawn) = drawn(correlation, &asked.ruleset) {
+                    let _ = writeln!(text, "  {drawn}");
+                }
+                text.push('\n');
             }
             Format::Json => {
                 let line = json!({"type": "explanation", "rule": named(&correlation.meta), "correlation": told});
@@ -393,17 +397,41 @@ fn named(meta: &Meta) -> Value {
     })
 }
 
-/// What a correlation counts, with the titles of its rules.
+/// What a correlation counts, or misses, with the titles of its rules.
 fn correlated(correlation: &Correlation, ruleset: &Ruleset) -> String {
-    let title = |rule: &RuleRef| {
-        let meta = match rule {
-            RuleRef::Rule(index) => ruleset.rules.get(*index).map(|rule| &rule.meta),
-            RuleRef::Correlation(index) => ruleset.correlations.get(*index).map(|rule| &rule.meta),
-        };
-        format!("\"{}\"", plain(meta.map_or("", |meta| &meta.title)))
-    };
-    let rules: Vec<String> = correlation.rules.iter().map(title).collect();
+    let (present, absent) = correlation.present();
+    let rules: Vec<String> = present.iter().map(|rule| title(rule, ruleset)).collect();
     let by: Vec<String> = correlation.group_by.iter().map(|key| plain(&key.name)).collect();
     let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-    format!("{} of {}{by} within {}", correlation.kind, rules.join(", "), correlation.timespan)
+    let span = correlation.timespan;
+    let (Some(rule), Some(Absent { side, once })) = (absent, correlation.absent) else {
+        return format!("{} of {}{by} within {span}", correlation.kind, rules.join(", "));
+    };
+    let rule = title(rule, ruleset);
+    let side = if side == Side::Before { "before" } else { "after" };
+    let once = if once { format!("; once, until {rule} is found") } else { String::new() };
+    format!("{} without {rule} in the {span} {side}{by}{once}", rules.join(" and then "))
+}
+
+/// A correlation that misses something, along a line of time.
+fn drawn(correlation: &Correlation, ruleset: &Ruleset) -> Option<String> {
+    let (present, absent) = correlation.present();
+    let rules: Vec<String> = present.iter().map(|rule| title(rule, ruleset)).collect();
+    let (last, earlier) = rules.split_last()?;
+    let missed = format!("{}: no {}", correlation.timespan, title(absent?, ruleset));
+    Some(match correlation.absent?.side {
+        Side::Before => {
+            let earlier: String = earlier.iter().map(|rule| format!("; {rule}")).collect();
+            format!("├──── {missed}{earlier} ────┤ {last} ▶ told with it")
+        }
+        Side::After => format!("{} ├──── {missed} ────┤ ▶ told at the end", rules.join(" → ")),
+    })
+}
+
+fn title(rule: &RuleRef, ruleset: &Ruleset) -> String {
+    let meta = match rule {
+        RuleRef::Rule(index) => ruleset.rules.get(*index).map(|rule| &rule.meta),
+        RuleRef::Correlation(index) => ruleset.correlations.get(*index).map(|rule| &rule.meta),
+    };
+    format!("\"{}\"", plain(meta.map_or("", |meta| &meta.title)))
 }

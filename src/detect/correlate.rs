@@ -4,6 +4,7 @@
 //!  a hit  -> listener  reads the group, and what is counted (`listener`)
 //!         -> counter   finds the group's window (`counter`, `groups`), within a budget of memory
 //!         -> window    sliding (`window`): asked with each event; or closing (`pending`): asked at its end
+//!         -> absence   or, where one rule must not be hit, watches for that (`absence`)
 //!         -> question  the condition (`question`) over what the window holds (`tally`, `sum`, `ranks`, `order`)
 //!         -> alert     told, and an event for the correlations that refer to this one (`chain`)
 //! ```
@@ -22,11 +23,11 @@
 use super::carry::Carry;
 use super::chain::Chain;
 use super::correlated::{Correlated, Ending, Losses};
-use super::counter::{Counted, Counter};
+use super::counter::Counted;
 use super::listener::{Listener, Missing, Origin, Trigger, inner_of};
-use super::question::Question;
 use super::refusal::{CorrelationIx, Reason, Refusal};
 use super::tally::Event;
+use super::watcher::Watcher;
 use super::{Hit, RuleIx};
 use crate::record::Slots;
 use crate::sigma::ir::{Correlation, RuleRef};
@@ -36,7 +37,7 @@ use std::collections::VecDeque;
 /// All correlation rules and what they remember.
 #[derive(Clone, Debug)]
 pub struct Correlator {
-    counters: Vec<Counter>,
+    watchers: Vec<Watcher>,
     /// Inner correlations before those that refer to them.
     order: Vec<usize>,
     listeners: Listeners,
@@ -74,12 +75,12 @@ impl Correlator {
             of_rule: (0..rules).map(|_| Vec::new()).collect(),
             of_correlation: correlations.iter().map(|_| Vec::new()).collect(),
         };
-        let (mut counters, mut refusals) = (Vec::with_capacity(correlations.len()), Vec::new());
+        let (mut watchers, mut refusals) = (Vec::with_capacity(correlations.len()), Vec::new());
         for (at, correlation) in correlations.iter().enumerate() {
             let ix = CorrelationIx(at as u32);
             let listened = listeners.add(at, correlations, &chain, slots, carry);
-            match listened.and_then(|()| Question::of(correlation)) {
-                Ok(question) => counters.push(Counter::new(ix, question, correlation.timespan, lateness)),
+            match listened.and_then(|()| Watcher::of(ix, correlation, lateness)) {
+                Ok(watcher) => watchers.push(watcher),
                 Err(reason) => refusals.push(Refusal { correlation: ix, reason }),
             }
         }
@@ -87,7 +88,7 @@ impl Correlator {
             return Err(refusals);
         }
         let mut correlator = Self {
-            counters,
+            watchers,
             order: chain.order,
             listeners,
             rule_speaks: vec![true; rules],
@@ -136,7 +137,7 @@ impl Correlator {
     /// How many groups there are, in all correlations.
     #[must_use]
     pub fn groups(&self) -> usize {
-        self.counters.iter().map(Counter::groups).sum()
+        self.watchers.iter().map(Watcher::groups).sum()
     }
 
     /// Counts a hit and appends the correlations that it makes true, inner ones first; those that are silent are only
@@ -145,8 +146,8 @@ impl Correlator {
         let mut raised = Vec::new();
         let trigger = Trigger { time: hit.time, place: hit.place, rule: hit.rule, values: hit.values, inner: &[] };
         for listener in self.listeners.of_rule.get(hit.rule.0 as usize).into_iter().flatten() {
-            let counter = self.counters.get_mut(listener.correlation);
-            count(listener, &trigger, counter, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
+            let watcher = self.watchers.get_mut(listener.correlation);
+            count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
         }
         self.tell(raised, out);
     }
@@ -154,24 +155,28 @@ impl Correlator {
     /// Takes the time that the caller vouches for, appends the correlations whose windows close by it, in the order of their
     /// times, and forgets what no event at or after `watermark` less the lateness can add to. May be called often.
     pub fn expire(&mut self, watermark: Timestamp, out: &mut Vec<Correlated>) {
-        self.each_in_order(|counter, raised| counter.expire(watermark, raised), out);
+        self.each_in_order(|watcher, losses, raised| watcher.expire(watermark, losses, raised), out);
     }
 
     /// Ends the input: every window that is over by then closes and is asked for what it holds; the others are counted as
     /// lost.
     pub fn finish(&mut self, ending: Ending, out: &mut Vec<Correlated>) {
         let mut unclosed = 0;
-        self.each_in_order(|counter, raised| unclosed += counter.finish(ending, raised), out);
+        self.each_in_order(|watcher, losses, raised| unclosed += watcher.finish(ending, losses, raised), out);
         self.losses.unclosed += unclosed;
     }
 
     /// Inner alerts are counted before the outer correlation's own time moves on.
-    fn each_in_order(&mut self, mut close: impl FnMut(&mut Counter, &mut Vec<Correlated>), out: &mut Vec<Correlated>) {
+    fn each_in_order(
+        &mut self,
+        mut close: impl FnMut(&mut Watcher, &mut Losses, &mut Vec<Correlated>),
+        out: &mut Vec<Correlated>,
+    ) {
         let before = out.len();
         for index in 0..self.order.len() {
-            let Some(counter) = self.order.get(index).and_then(|at| self.counters.get_mut(*at)) else { continue };
+            let Some(watcher) = self.order.get(index).and_then(|at| self.watchers.get_mut(*at)) else { continue };
             let mut raised = Vec::new();
-            close(counter, &mut raised);
+            close(watcher, &mut self.losses, &mut raised);
             if !raised.is_empty() {
                 self.tell(raised, out);
             }
@@ -191,8 +196,8 @@ impl Correlator {
             let at = inner.correlation.0 as usize;
             let mut raised = Vec::new();
             for listener in self.listeners.of_correlation.get(at).into_iter().flatten() {
-                let counter = self.counters.get_mut(listener.correlation);
-                count(listener, &trigger, counter, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
+                let watcher = self.watchers.get_mut(listener.correlation);
+                count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
             }
             waiting.extend(raised);
             if self.correlation_speaks.get(at).copied().unwrap_or(true) {
@@ -233,7 +238,7 @@ impl Listeners {
 fn count(
     listener: &Listener,
     trigger: &Trigger<'_>,
-    counter: Option<&mut Counter>,
+    watcher: Option<&mut Watcher>,
     losses: &mut Losses,
     (key, scratch): (&mut Vec<u8>, &mut Vec<u8>),
     raised: &mut Vec<Correlated>,
@@ -244,8 +249,8 @@ fn count(
         Ok(datum) => {
             let event = Event { time: trigger.time, place: trigger.place, datum };
             let counted = Counted { key, event, rule: trigger.rule, values: trigger.values };
-            if let Some(counter) = counter {
-                counter.count(&counted, losses, raised);
+            if let Some(watcher) = watcher {
+                watcher.count(&counted, losses, raised);
             }
         }
     }
@@ -282,6 +287,7 @@ mod tests {
             rules,
             timespan: Span::from_secs(seconds),
             generate: false,
+            absent: None,
         }
     }
 
@@ -353,7 +359,7 @@ mod tests {
         }
 
         fn finish(&mut self) -> Vec<Told> {
-            self.end(Ending::Complete)
+            self.end(Ending::Complete(None))
         }
 
         fn end(&mut self, ending: Ending) -> Vec<Told> {

@@ -10,13 +10,15 @@ use crate::time::Timestamp;
 pub struct Correlated {
     /// Which.
     pub correlation: CorrelationIx,
-    /// When: the time of the window's last event, or the end of a window that had to close.
+    /// When: the time of the window's last event, or the end of a window that had to close, or of the wait for what did not
+    /// come.
     pub time: Timestamp,
     /// What made it true.
     pub window: Measured,
     /// The values of the group, encoded; [`Values`](super::Values) reads them. In the order of the rule's `group-by`.
     pub group: Vec<u8>,
-    /// The rule whose hit raised it; of a window that closed, the rule of its last event.
+    /// The rule whose hit raised it; of a window that closed, the rule of its last event; of a wait for what did not come, of
+    /// the event that began it.
     pub rule: RuleIx,
     /// Where that hit is.
     pub place: Place,
@@ -45,8 +47,9 @@ pub(super) const MAX_PLACES: usize = 32;
 /// How the input ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// All of it was read: nothing more can come into any window.
-    Complete,
+    /// All of it was read, up to this time, if any is known: nothing more can come into any window. Whether something would
+    /// have happened later, nobody knows.
+    Complete(Option<Timestamp>),
     /// Somebody stopped it, or it broke off, at this time, if any is known: of windows that were open, nobody knows what they
     /// would have held.
     Cut(Option<Timestamp>),
@@ -65,6 +68,7 @@ pub struct Losses {
     pub evicted_groups: u64,
     /// Events given up for lack of room.
     pub dropped_events: u64,
-    /// Windows that were open when the input was cut, and so were not asked.
+    /// Windows that were open when the input was cut, and so were not asked, and waits for what did not come that were not over
+    /// when it ended.
     pub unclosed: u64,
 }

@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 /// Groups that one correlation keeps; beyond, the one that was quiet longest is given up.
 pub(super) const MAX_GROUPS: usize = 1 << 17;
 /// Bytes that all groups of one correlation take; beyond, likewise.
-const MAX_BYTES: usize = 96 << 20;
+pub(super) const MAX_BYTES: usize = 96 << 20;
 /// Bytes reckoned for a group beside its key and events.
-const GROUP_BYTES: usize = 320;
+pub(super) const GROUP_BYTES: usize = 320;
 /// Bytes reckoned for an event, with its share of what is counted of it.
 const EVENT_BYTES: usize = 96;
 
@@ -163,7 +163,7 @@ impl Counter {
     pub(super) fn finish(&mut self, ending: Ending, out: &mut Vec<Correlated>) -> u64 {
         self.close(
             |end| match ending {
-                Ending::Complete => true,
+                Ending::Complete(_) => true,
                 Ending::Cut(now) => now.is_some_and(|now| end < now),
             },
             out,

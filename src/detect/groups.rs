@@ -48,9 +48,7 @@ impl<S: Default> Groups<S> {
     /// The state of `key`, new if need be, as the one used latest, and its place.
     pub(super) fn touch(&mut self, key: &[u8]) -> (u32, &mut S) {
         let hash = self.hasher.hash_one(key);
-        let places = &self.places;
-        let found = self.table.find(hash, |at| places[*at as usize].key[..] == *key).copied();
-        let at = match found {
+        let at = match self.locate(hash, key) {
             Some(at) => {
                 self.unlink(at);
                 at
@@ -61,11 +59,22 @@ impl<S: Default> Groups<S> {
         (at, &mut self.places[at as usize].state)
     }
 
+    /// The same of a group that there is.
+    pub(super) fn touch_known(&mut self, key: &[u8]) -> Option<(u32, &mut S)> {
+        let at = self.locate(self.hasher.hash_one(key), key)?;
+        self.unlink(at);
+        self.link(at);
+        Some((at, &mut self.places[at as usize].state))
+    }
+
     /// The state of `key`, if there is one.
     pub(super) fn find(&self, key: &[u8]) -> Option<&S> {
-        let hash = self.hasher.hash_one(key);
-        let at = self.table.find(hash, |at| self.places[*at as usize].key[..] == *key)?;
-        Some(&self.places[*at as usize].state)
+        let at = self.locate(self.hasher.hash_one(key), key)?;
+        Some(&self.places[at as usize].state)
+    }
+
+    fn locate(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        self.table.find(hash, |at| self.places[*at as usize].key[..] == *key).copied()
     }
 
     /// The key and the state at a place that [`touch`](Self::touch) told, unless removed since.

@@ -20,6 +20,7 @@
 
 use crate::time::Timestamp;
 
+mod absence;
 mod ask;
 mod carry;
 mod chain;
@@ -53,6 +54,7 @@ mod stab;
 mod sum;
 mod tally;
 mod value;
+mod watcher;
 mod window;
 mod witness;
 

@@ -38,6 +38,12 @@ pub enum Reason {
         /// The bound.
         limit: usize,
     },
+    /// An order with an absent rule has too many others, or none.
+    #[error("beside a rule that must not be hit there must be from 1 to {limit} others")]
+    Present {
+        /// The bound.
+        limit: usize,
+    },
     /// An order names a rule twice.
     #[error("rule {0:?} stands twice in the order")]
     Repeated(RuleRef),

@@ -219,6 +219,7 @@ mod tests {
             rules: (0..RULES).map(RuleRef::Rule).collect(),
             timespan: Span::from_secs(1),
             generate: false,
+            absent: None,
         })
         .unwrap()
     }

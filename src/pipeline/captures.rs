@@ -232,5 +232,9 @@ pub(super) fn hand_over(
             engine.observe(input, certain, entry, &mut rows)?;
         }
     }
+    // Every lane saw all frames.
+    if let Some(time) = evidence.first().and_then(|evidence| evidence.reached) {
+        engine.follow(time, &mut rows)?;
+    }
     rows.hand_on()
 }

@@ -17,6 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 /// What is printed beside the figures.
+#[allow(clippy::struct_excessive_bools, reason = "each is a kind of line that is asked for or not")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Emits {
     /// Alerts.
@@ -153,11 +154,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Hands a record to its routes.
+    /// Hands a record to its routes. One that is not to be printed has no line for them either.
     fn route(&self, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
         let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
         let line = evidence.line_of(entry);
-        if routes == 0 { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
+        if routes == 0 || line.is_empty() { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
     }
 
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.
@@ -165,7 +166,22 @@ impl Engine {
     /// # Errors
     /// When the sink cannot write.
     pub(super) fn pass(&mut self, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
-        let Some(now) = self.clock.tick(time) else { return Ok(()) };
+        let now = self.clock.tick(time);
+        self.expire(now, sink)
+    }
+
+    /// Takes the time that records have reached, also those that no rule found.
+    ///
+    /// # Errors
+    /// When the sink cannot write.
+    pub(super) fn follow(&mut self, latest: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
+        let now = self.clock.follow(latest);
+        self.expire(now, sink)
+    }
+
+    /// Tells what falls due when a new second began.
+    fn expire(&mut self, now: Option<Timestamp>, sink: &mut dyn Sink) -> io::Result<()> {
+        let Some(now) = now else { return Ok(()) };
         let mut closed = Vec::new();
         self.correlator.expire(now, &mut closed);
         self.tell(&closed, None, sink)?;
@@ -286,12 +302,13 @@ impl Engine {
         if self.emits.alerts { sink.alert(alert, &self.summary.catalogue) } else { Ok(()) }
     }
 
-    /// The end of all inputs: what was still open is told, and the figures are complete.
+    /// The end of all inputs: what was still open is told as far as it is known, and the figures are complete.
     ///
     /// # Errors
     /// When the sink cannot write.
     pub fn finish(self, sink: &mut dyn Sink) -> io::Result<Summary> {
-        self.end(Ending::Complete, sink)
+        let now = self.clock.latest();
+        self.end(Ending::Complete(now), sink)
     }
 
     /// The inputs end before their time, because somebody stopped the run: nothing is told of windows that are not over.
@@ -299,7 +316,7 @@ impl Engine {
     /// # Errors
     /// When the sink cannot write.
     pub fn stop(self, sink: &mut dyn Sink) -> io::Result<Summary> {
-        let now = self.clock.now();
+        let now = self.clock.latest();
         self.end(Ending::Cut(now), sink)
     }
 

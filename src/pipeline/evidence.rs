@@ -40,6 +40,8 @@ pub(super) struct Evidence {
     lines: Vec<u8>,
     bytes: Vec<u8>,
     sightings: Vec<Sighting>,
+    /// The latest time of its records, also of those that no rule found.
+    pub(super) reached: Option<Timestamp>,
     news: Vec<Thing>,
     /// What was learned so far, when it is time to save it.
     pub(super) learned: Option<Arc<Baseline>>,
@@ -131,6 +133,7 @@ impl Evidence {
         self.lines.clear();
         self.bytes.clear();
         self.sightings.clear();
+        self.reached = None;
         self.news.clear();
         self.learned = None;
         self.problems = Problems::default();

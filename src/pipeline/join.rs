@@ -101,6 +101,7 @@ impl Joiner {
             self.foreign(line, number);
         }
         problems.merge(&std::mem::take(&mut self.evidence.problems));
+        self.evidence.reached = self.judge.reached().max(self.clock.latest());
         self.judge.save(&mut self.evidence);
         Ok(&self.evidence)
     }
@@ -113,6 +114,7 @@ impl Joiner {
         }
         self.release();
         problems.merge(&std::mem::take(&mut self.evidence.problems));
+        self.evidence.reached = self.judge.reached().max(self.clock.latest());
         &self.evidence
     }
 

@@ -13,6 +13,7 @@ use crate::record::json::write_fields;
 use crate::record::{
     Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, name_parties, nxlog, schema,
 };
+use crate::time::{Clock, Timestamp};
 use bumpalo::Bump;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub(super) struct Judge {
     told: Vec<u8>,
     /// Lines of tshark that only announce a packet.
     announced: u64,
+    /// The time of log lines.
+    clock: Clock,
 }
 
 impl Judge {
@@ -58,6 +61,7 @@ impl Judge {
             learns: false,
             told: Vec::new(),
             announced: 0,
+            clock: Clock::default(),
         }
     }
 
@@ -77,6 +81,16 @@ impl Judge {
     pub(super) fn give_back(&mut self) -> Past {
         let watcher = if self.learns { self.past.watcher.take() } else { None };
         Past { watcher, memory: self.past.memory.take() }
+    }
+
+    /// The latest time of the log lines since the clock was started.
+    pub(super) fn reached(&self) -> Option<Timestamp> {
+        self.clock.latest()
+    }
+
+    /// Starts the clock of log lines anew.
+    pub(super) fn restart_clock(&mut self) {
+        self.clock = Clock::default();
     }
 
     /// Judges a Modbus message, and after it the changes of registers that it shows.
@@ -153,6 +167,7 @@ impl Judge {
             return Ok(());
         }
         self.records.note(record.time(), None);
+        record.time().map(|time| self.clock.tick(time));
         let (new, things) = news_of_line(&mut self.past.watcher, plan, &record, record.time(), &self.arena);
         let judged = WithNews::new(&record, plan.slot_of_news(), new);
         let rules = plan.machine.matches(&judged, &mut self.scratch);
@@ -212,6 +227,7 @@ impl Judge {
         evidence: &mut Evidence,
     ) -> Result<(), LineError> {
         self.records.note(told.time, told.direction.map(|_| message.kind));
+        told.time.map(|time| self.clock.tick(time));
         self.arena.reset();
         let plan = &*self.plan;
         let recall = self.past.memory.as_mut().map(|memory| memory.see(message, &self.arena)).unwrap_or_default();

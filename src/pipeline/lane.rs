@@ -65,6 +65,7 @@ impl Work for Lane {
             }
         }
         self.latest = latest;
+        evidence.reached = self.clock.latest();
     }
 }
 

@@ -115,6 +115,8 @@ impl Work for Reader {
     type Batch = Chunk;
 
     fn run(&mut self, chunk: &Chunk, evidence: &mut Evidence) {
+        // By the chunk, so that it does not depend on which worker reads it.
+        self.judge.restart_clock();
         for number in &chunk.too_long {
             evidence.problems.note(*number, format!("a line of more than {LONGEST} bytes"));
         }
@@ -128,6 +130,7 @@ impl Work for Reader {
             let order = Order { number: chunk.first + index as u64, phase: Phase::Frame, shard: 0 };
             self.judge.line(line, order, evidence);
         }
+        evidence.reached = self.judge.reached();
     }
 }
 
@@ -172,9 +175,7 @@ impl Run<'_> {
         }
         let unfolded = lines.reader.counters();
         let rest = joiner.end(&mut problems, lines.next.saturating_sub(1));
-        for entry in rest.entries() {
-            engine.observe(input, rest, entry, sink).map_err(RunError::Output)?;
-        }
+        tell_joined(input, rest, engine, &mut Rows::new(sink, engine.prints_records())).map_err(RunError::Output)?;
         joiner.report(engine.summary());
         engine.keep_past(joiner.give_back());
         let lines: u64 = workers.iter().map(|worker| worker.lines).sum();
@@ -208,12 +209,24 @@ fn hand_over(
         let joined = joiner.join(evidence.object_of(entry), entry.number, problems);
         let joined = joined.map_err(|reason| RunError::Header { line: entry.number, reason })?;
         engine.learn(joined);
-        for entry in joined.entries() {
-            rows.take_now(joined.line_of(entry)).map_err(RunError::Output)?;
-            engine.observe(input, joined, entry, &mut rows).map_err(RunError::Output)?;
-        }
+        tell_joined(input, joined, engine, &mut rows).map_err(RunError::Output)?;
     }
+    follow(evidence, engine, &mut rows).map_err(RunError::Output)?;
     rows.hand_on().map_err(RunError::Output)
+}
+
+/// Gives what lines were joined to, which will not be there for long.
+fn tell_joined(input: u32, joined: &Evidence, engine: &mut Engine, rows: &mut Rows<'_>) -> io::Result<()> {
+    for entry in joined.entries() {
+        rows.take_now(joined.line_of(entry))?;
+        engine.observe(input, joined, entry, rows)?;
+    }
+    follow(joined, engine, rows)
+}
+
+/// Lets the engine take the time that lines have reached, also those that no rule found.
+fn follow(evidence: &Evidence, engine: &mut Engine, sink: &mut dyn Sink) -> io::Result<()> {
+    evidence.reached.map_or(Ok(()), |time| engine.follow(time, sink))
 }
 
 impl Reader {

@@ -27,6 +27,8 @@ static CODES: &[Code] = codes! {
         "Look at `or` and `not`: `a or not b` is nearly always true.";
     "attack-tag" [Warning] "A tag in the namespace `attack` names nothing of MITRE ATT&CK.",
         "Write a tactic (`attack.initial-access`), a technique (`attack.t0843`, `attack.t1059.001`), a group or software.";
+    "bad-absence" [Error] "`absent` of `sigmabus` stands where it cannot, or asks for two things.",
+        "It goes with a correlation of type `temporal_ordered` without a condition, and has either `before` or `after`.";
     "bad-action" [Error] "The `action` of a collection is not understood, or has nothing to work on.",
         "Use `global`, `repeat` or `reset`, or write whole rules.";
     "bad-alias" [Error] "An alias has no field for one of the rules.", "Add the rule and its field to the alias.";

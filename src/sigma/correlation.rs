@@ -1,11 +1,12 @@
 //! A correlation rule's shape to its meaning, up to the rules it refers to: those are known when all files are read
 //! ([`references`](super::references)).
 
+use super::absence::Absence;
 use super::ast::{Map, Name, name, names, wrong_type};
 use super::context::Context;
 use super::criteria::{self, Sought};
 use super::diagnostic::{Problem, Problems, Refusal, Span, nearest, short};
-use super::ir::Meta;
+use super::ir::{Absent, Meta};
 use super::limits::{MAX_FILE_WEIGHT, MAX_GROUP_ALIASES, MAX_GROUP_KEYS, MAX_ORDERS, MAX_REFERENCES};
 use super::metadata;
 use super::scalar::{self, Value};
@@ -25,6 +26,8 @@ pub(super) struct Pending {
     pub(super) fields: Vec<Key>,
     pub(super) timespan: time::Span,
     pub(super) generate: bool,
+    /// What must not be hit; it is among `rules`.
+    pub(super) absent: Option<Absent>,
     /// The key `correlation`.
     pub(super) span: Span,
 }
@@ -54,15 +57,17 @@ pub(super) fn lower(context: &mut Context<'_>, map: Map<'_>, key: &Text<'_>, sec
     let section = problems.keep(Map::of(section, "`correlation`"))?;
     section.entries.iter().for_each(|entry| refuse_misspelt(entry, problems));
     let sought = criteria::read(section, context.text, problems);
-    let rules = problems.keep(rules(section, sought.as_ref())).unwrap_or_default();
+    let mut rules = problems.keep(rules(section, sought.as_ref())).unwrap_or_default();
     let timespan = problems.keep(timespan(section));
     let aliases = problems.keep(Aliases::read(section)).unwrap_or_default();
     let group_by = problems.keep(group_by(section)).unwrap_or_default();
     let generate = problems.keep(generate(section));
+    let absence = Absence::read(map, sought.as_ref(), problems);
     if problems.errors() > before {
         return None;
     }
     let sought = sought?;
+    absence.iter().for_each(|absence| absence.join(&mut rules));
     // Each rule has a field to read for each key, and steps in the orders that it stands in.
     let each = sought.orders().min(MAX_ORDERS) + group_by.len() + sought.fields().len();
     if !context.budget.take(rules.len().saturating_mul(each)) {
@@ -81,6 +86,7 @@ pub(super) fn lower(context: &mut Context<'_>, map: Map<'_>, key: &Text<'_>, sec
         sought,
         timespan: timespan?,
         generate: generate?,
+        absent: absence.map(|absence| absence.absent),
         span: key.span,
     })
 }

@@ -353,7 +353,7 @@ pub struct Correlation {
     pub meta: Meta,
     /// What it counts.
     pub kind: CorrelationKind,
-    /// The rules it refers to, each once.
+    /// The rules it refers to, each once; among them one that must not be hit, if there is one.
     pub rules: Vec<RuleRef>,
     /// Fields whose values make a group; for each referred rule, the field to read (aliases resolved).
     pub group_by: Vec<GroupKey>,
@@ -361,6 +361,39 @@ pub struct Correlation {
     pub timespan: Span,
     /// `generate`: referred rules also speak for themselves.
     pub generate: bool,
+    /// `sigmabus: absent`, ours alone: the first or the last of [`rules`](Self::rules) must not be hit.
+    pub absent: Option<Absent>,
+}
+
+/// That one rule of an order must not be hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// When.
+    pub side: Side,
+    /// `once`: after it was told, it is not told again until that rule is hit.
+    pub once: bool,
+}
+
+/// On which side of the others a rule must not be hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// `before`: within the timespan before the last of them. It is the first of [`Correlation::rules`].
+    Before,
+    /// `after`: within the timespan after the last of them. It is the last of [`Correlation::rules`].
+    After,
+}
+
+impl Correlation {
+    /// The rules that must be hit, and the one that must not, if there is one.
+    #[must_use]
+    pub fn present(&self) -> (&[RuleRef], Option<&RuleRef>) {
+        let split = match self.absent.map(|absent| absent.side) {
+            None => None,
+            Some(Side::Before) => self.rules.split_first(),
+            Some(Side::After) => self.rules.split_last(),
+        };
+        split.map_or((&self.rules, None), |(absent, present)| (present, Some(absent)))
+    }
 }
 
 /// What a correlation refers to.

@@ -74,7 +74,7 @@ pub(super) fn read(context: &mut Context<'_>, map: Map<'_>, what: &str) -> Optio
         }
     }
     if let Some(node) = map.value("sigmabus") {
-        meta.mask = own_block(context, node);
+        meta.mask = own_block(context, node, what);
     }
     title.map(|_| meta)
 }
@@ -112,16 +112,21 @@ fn title(map: Map<'_>, what: &str) -> Result<Arc<str>, Refusal> {
     }
 }
 
-/// `sigmabus: {mask: [FIELD, ...]}`
-fn own_block(context: &mut Context<'_>, node: &Node<'_>) -> Vec<Arc<str>> {
-    const KEYS: [&str; 1] = ["mask"];
+/// `sigmabus: {mask: [FIELD, ...]}`; what it says of absence is read with what a correlation looks for.
+fn own_block(context: &mut Context<'_>, node: &Node<'_>, what: &str) -> Vec<Arc<str>> {
+    const KEYS: [&str; 2] = ["mask", "absent"];
     let Some(map) = context.problems.keep(Map::of(node, "`sigmabus`")) else { return Vec::new() };
     let mut mask = Vec::new();
     for entry in map.entries {
         if !KEYS.contains(&&*entry.key.text) {
-            let message = format!("`sigmabus` has no `{}`", short(&entry.key.text));
-            let problem = Problem::warning("unknown-key", entry.key.span, message);
-            context.problems.push(problem.suggest(nearest(&entry.key.text, KEYS)));
+            context.problems.push(unknown_own(entry, &KEYS));
+            continue;
+        }
+        if entry.key.text == "absent" {
+            if what != "a correlation" {
+                let problem = Problem::error("bad-absence", entry.key.span, format!("{what} with `absent`"));
+                context.problems.push(problem.hint("write it in a correlation that lists this rule"));
+            }
             continue;
         }
         let Kind::Sequence(items) = &entry.value.kind else {
@@ -140,6 +145,17 @@ fn own_block(context: &mut Context<'_>, node: &Node<'_>) -> Vec<Arc<str>> {
         }
     }
     mask
+}
+
+/// A key that is not known is a warning, unless without it the document would mean something else.
+fn unknown_own(entry: &Entry<'_>, known: &[&str]) -> Refusal {
+    let message = format!("`sigmabus` has no `{}`", short(&entry.key.text));
+    let near = nearest(&entry.key.text, known.iter().copied());
+    let problem = match near {
+        Some("absent") => Problem::error("unknown-key", entry.key.span, message),
+        _ => Problem::warning("unknown-key", entry.key.span, message),
+    };
+    problem.suggest(near)
 }
 
 fn level(name: &str) -> Level {

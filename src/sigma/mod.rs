@@ -14,6 +14,7 @@
 //!
 //! Rules come from anywhere, so each thing a rule can ask for is bounded in [`limits`].
 
+mod absence;
 mod ast;
 pub mod attack;
 pub mod codes;

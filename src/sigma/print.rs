@@ -1,8 +1,8 @@
 //! The IR as one line of text, for tests, `explain` and messages.
 
 use super::ir::{
-    Correlation, CorrelationKind, Criterion, Expr, GroupKey, Metric, Number, Order, Pattern, Piece, Place, Predicate,
-    Regex, Relation, RuleExpr, RuleRef, Target, Temporal, Test, TimePart,
+    Absent, Correlation, CorrelationKind, Criterion, Expr, GroupKey, Metric, Number, Order, Pattern, Piece, Place,
+    Predicate, Regex, Relation, RuleExpr, RuleRef, Side, Target, Temporal, Test, TimePart,
 };
 use std::fmt;
 
@@ -138,7 +138,12 @@ impl fmt::Display for TimePart {
 /// Prints `events >= 5 of rule 0, correlation 1 by src_ip within 10m`; rules and correlations by index.
 impl fmt::Display for Correlation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.kind, Listed(&self.rules))?;
+        let (present, absent) = self.present();
+        write!(f, "{} of {}", self.kind, Listed(present))?;
+        if let (Some(rule), Some(Absent { side, once })) = (absent, self.absent) {
+            let side = if side == Side::Before { "before" } else { "after" };
+            write!(f, " without {rule} {side}{}", if once { ", once" } else { "" })?;
+        }
         if !self.group_by.is_empty() {
             write!(f, " by {}", Listed(&self.group_by))?;
         }

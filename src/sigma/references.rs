@@ -192,6 +192,7 @@ impl Lookup<'_> {
                 return Err(Problem::error("too-large", key.name.span, message).hint("mappings have made more of them"));
             }
         }
+        let wanted = listed.rules.len() - usize::from(pending.absent.is_some());
         let kind = match &pending.sought {
             Sought::EventCount(criteria) => CorrelationKind::EventCount(criteria.clone()),
             Sought::ValueCount(_, criteria) => CorrelationKind::ValueCount { fields, criteria: criteria.clone() },
@@ -200,8 +201,8 @@ impl Lookup<'_> {
                 field: fields.pop().unwrap_or_else(|| GroupKey { name: Arc::clone(&name.text), fields: Vec::new() }),
                 criteria: criteria.clone(),
             },
-            Sought::Temporal(when) => CorrelationKind::Temporal(self.temporal(when, listed)?),
-            Sought::TemporalOrdered(when) => CorrelationKind::TemporalOrdered(self.temporal(when, listed)?),
+            Sought::Temporal(when) => CorrelationKind::Temporal(self.temporal(when, wanted, listed)?),
+            Sought::TemporalOrdered(when) => CorrelationKind::TemporalOrdered(self.temporal(when, wanted, listed)?),
         };
         Ok(Correlation {
             meta: pending.meta.clone(),
@@ -210,11 +211,12 @@ impl Lookup<'_> {
             group_by,
             timespan: pending.timespan,
             generate: pending.generate,
+            absent: pending.absent,
         })
     }
 
-    fn temporal(&self, when: &When, listed: &Listed<'_>) -> Result<Temporal, Refusal> {
-        let count = listed.rules.len();
+    /// When a correlation of which so many rules must be hit is true.
+    fn temporal(&self, when: &When, count: usize, listed: &Listed<'_>) -> Result<Temporal, Refusal> {
         match when {
             When::All => {
                 let all = Criterion { relation: Relation::Gte, value: Number::Int(count as i128) };

@@ -66,7 +66,7 @@ use SiteValues::{Hosts, Numbers};
 /// Name, values, meaning, defaults, example.
 type Row = (&'static str, SiteValues, &'static str, &'static [&'static str], &'static str);
 
-const TABLE: [Row; 21] = [
+const TABLE: [Row; 22] = [
     ("modbus_writers", Hosts, "clients that may write", &["*"], "[192.0.2.10, 192.0.2.16/28]"),
     ("modbus_readers", Hosts, "clients that may read", &["*"], "[192.0.2.0/24]"),
     ("engineering_stations", Hosts, "clients that may use diagnostics and load programs", &["*"], "[192.0.2.30]"),
@@ -83,6 +83,7 @@ const TABLE: [Row; 21] = [
     ),
     ("redundant_servers", Hosts, "servers whose address moves between devices or routers", &[], "[192.0.2.60]"),
     ("site_networks", Hosts, "public addresses that are the site's own", &[], "[198.51.100.0/24]"),
+    ("passphrase_servers", Hosts, "devices that ask for a passphrase in register 31", &[], "[192.0.2.20]"),
     ("protected_servers", Hosts, "servers that the two below are about", &["*"], "[192.0.2.20]"),
     (
         "protected_registers",

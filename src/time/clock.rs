@@ -14,6 +14,8 @@ pub const LEAP: Span = Span::from_secs(3_600);
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     now: Option<Timestamp>,
+    /// The latest time that two records agree about.
+    latest: Option<Timestamp>,
     /// The last record's time if that was a leap, and the one before it if that was one, too, and not later.
     leap: Option<Timestamp>,
     leap_before: Option<Timestamp>,
@@ -24,6 +26,12 @@ impl Clock {
     #[must_use]
     pub const fn now(&self) -> Option<Timestamp> {
         self.now
+    }
+
+    /// The latest time of the records so far, to the nanosecond. What only one record says does not count.
+    #[must_use]
+    pub const fn latest(&self) -> Option<Timestamp> {
+        self.latest
     }
 
     /// Takes the next record's time; answers with the time to expire by when a new second began.
@@ -37,6 +45,7 @@ impl Clock {
             return self.leap(now, time);
         }
         (self.leap, self.leap_before) = (None, None);
+        self.latest = self.latest.max(Some(now.max(time)));
         if step <= 0 {
             return None;
         }
@@ -48,15 +57,26 @@ impl Clock {
         new_second.then_some(time)
     }
 
+    /// Takes the [latest](Self::latest) time of a clock that saw more records; answers likewise.
+    pub fn follow(&mut self, latest: Timestamp) -> Option<Timestamp> {
+        let is_leap = |now: Timestamp| latest.since(now).nanos().unsigned_abs() > LEAP.nanos().unsigned_abs();
+        if self.now.is_some_and(is_leap) {
+            // That clock has asked a second record.
+            self.leap = Some(latest);
+        }
+        self.tick(latest)
+    }
+
     fn leap(&mut self, now: Timestamp, time: Timestamp) -> Option<Timestamp> {
         let close = |leap: &Timestamp| time.since(*leap).nanos().unsigned_abs() <= LEAP.nanos().unsigned_abs();
         if self.leap.as_ref().is_some_and(close) {
+            self.latest = self.leap.max(Some(time));
             (self.now, self.leap, self.leap_before) = (Some(time), None, None);
             return Some(time);
         }
         let before = self.leap.replace(time).filter(|leap| now < *leap && *leap < time);
         let first = std::mem::replace(&mut self.leap_before, before).filter(|_| before.is_some())?;
-        self.now = Some(first);
+        (self.now, self.latest) = (Some(first), Some(first));
         Some(first)
     }
 }
@@ -81,6 +101,19 @@ mod tests {
         assert_eq!(ticks(&[1.0, 9e8, 1.5, 2.5]), [2.5]);
         assert_eq!(ticks(&[1.0, 9e8, 9e8 + 1.0, 9e8 + 2.0]), [9e8 + 1.0, 9e8 + 2.0]);
         assert_eq!(ticks(&[9e8, 1.0, 2.0, 3.0]), [2.0, 3.0]);
+    }
+
+    #[test]
+    fn the_latest_time_is_known_to_the_nanosecond() {
+        let mut clock = Clock::default();
+        assert_eq!(clock.latest(), None);
+        let time = |seconds: f64| Timestamp::from_nanos((seconds * 1e9) as i64);
+        assert_eq!((clock.tick(time(1.0)), clock.latest()), (None, None), "nobody agrees yet");
+        for (seconds, latest) in [(1.5, 1.5), (1.25, 1.5), (9e8, 1.5), (3.75, 3.75), (3.5, 3.75)] {
+            clock.tick(time(seconds));
+            assert_eq!(clock.latest(), Some(time(latest)), "after {seconds}");
+        }
+        assert_eq!((clock.follow(time(9e8)), clock.latest()), (Some(time(9e8)), Some(time(9e8))), "two have agreed");
     }
 
     #[test]
