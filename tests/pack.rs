@@ -352,7 +352,11 @@ fn speaking() -> BTreeMap<String, String> {
 fn cells<'p>(page: &'p str, column: &'p str) -> impl Iterator<Item = &'p str> {
     let mut at = None;
     page.lines().filter_map(move |line| {
-        let mut parts = line.strip_prefix('|')?.split('|').map(str::trim);
+        let Some(row) = line.strip_prefix('|') else {
+            at = None;
+            return None;
+        };
+        let mut parts = row.split('|').map(str::trim);
         if let Some(place) = parts.clone().position(|part| part == column) {
             at = Some(place);
             return None;
