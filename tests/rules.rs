@@ -387,6 +387,39 @@ fn warnings_show_both_places() {
 }
 
 #[test]
+fn coverage_tells_what_rules_are_about_and_what_none_is() {
+    let folder = project();
+    let tagged = |tags: &str| RULE.replace("level: high", &format!("level: high\ntags: [{tags}]"));
+    file(folder.path(), "my-rules/setpoint.yml", tagged("attack.impact, attack.t0831, attack.t0855, attack.t1110.001"));
+    let second = tagged("attack.t0831").replace("title: Setpoint written", "title: Other setpoint written");
+    file(folder.path(), "my-rules/other.yml", second.replace("0b29d8b4", "0b29d8b5"));
+    let ran = rules(folder.path(), &["coverage", "--format", "text", "--navigator", "layer.json", "my-rules"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!("coverage", ran.out);
+    let layer = fs::read_to_string(folder.path().join("layer.json")).unwrap();
+    insta::assert_snapshot!("navigator_layer", layer);
+    assert_eq!(rules(folder.path(), &["coverage", "--navigator", "-", "my-rules"]).out, layer);
+
+    let lines = values(&rules(folder.path(), &["coverage", "my-rules"]).out);
+    let named: Vec<_> = lines.iter().filter(|line| line["rules"][0].is_object()).map(|line| &line["id"]).collect();
+    assert_eq!(named, ["T0831", "T1110.001", "T1692.001"]);
+    assert_eq!(lines.last().unwrap()["covered"], 2);
+
+    let ran = rules(folder.path(), &["coverage", "--navigator", "none/layer.json", "my-rules"]);
+    assert_eq!((ran.code, ran.out.as_str()), (4, ""));
+    assert!(ran.err.contains("cannot write none/layer.json: no such file or directory"), "{}", ran.err);
+}
+
+#[test]
+fn the_built_in_rules_name_techniques_of_the_ics_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = values(&rules(folder.path(), &["coverage"]).out);
+    let foreign: Vec<_> = lines.iter().filter(|line| line["type"] == "technique" && line["name"].is_null()).collect();
+    assert_eq!(foreign.iter().map(|line| &line["id"]).collect::<Vec<_>>(), ["T1110.001"]);
+    assert!(lines.last().unwrap()["covered"].as_u64() >= Some(30));
+}
+
+#[test]
 fn placeholders_are_listed_with_what_is_in_force() {
     let folder = project();
     let listed = |format: &str| {

@@ -314,7 +314,7 @@ impl<'a, W: Write> Plant<'a, W> {
                 let client = self.port(client);
                 self.schedule.knock(play.at, client, self.victim(victim + offset), play.cause);
             }
-            Step::Exchange { trans_id, unit, request, reply } => {
+            Step::Exchange { trans_id, unit, request, reply, delay } => {
                 let Some(line) = play.line else { return };
                 play.trans_id = play.trans_id.wrapping_add(1);
                 let trans_id = trans_id.unwrap_or(play.trans_id);
@@ -325,7 +325,8 @@ impl<'a, W: Write> Plant<'a, W> {
                     return;
                 };
                 self.schedule.truth.answer(&reply);
-                self.schedule.write(play.at + quick, line, Side::Server, pdu::adu(trans_id, unit, &reply), play.cause);
+                let answered = play.at + quick + delay;
+                self.schedule.write(answered, line, Side::Server, pdu::adu(trans_id, unit, &reply), play.cause);
             }
             Step::Answer { trans_id, unit, reply } => {
                 let Some(line) = play.line else { return };

@@ -40,7 +40,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// List the interfaces that can be watched
     Interfaces(FormatArgs),
-    /// Look at rules, and test them: check, explain, test, new, list, fields, mappings
+    /// Look at rules, and test them: check, explain, test, new, list, coverage, fields, mappings
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Look at the configuration: check, show
@@ -110,6 +110,13 @@ const CONFIG_SHOW_EXAMPLES: &str = "\
 Examples:
   sigmabus config show                        what is in force here, section by section
   sigmabus config show site.yml > full.yml    written out; secrets stay masked";
+
+const COVERAGE_EXAMPLES: &str = "\
+Examples:
+  sigmabus rules coverage                              what the built-in rules are about
+  sigmabus rules coverage my-rules/                    what your own are about
+  sigmabus rules coverage --navigator layer.json       a layer to open in the ATT&CK Navigator
+  sigmabus rules coverage --navigator - > layer.json   the same, and nothing else";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -423,6 +430,24 @@ pub enum RulesCommand {
         /// Configuration
         #[command(flatten)]
         config: ConfigArgs,
+        /// Output
+        #[command(flatten)]
+        format: FormatArgs,
+    },
+    /// Print which techniques of ATT&CK for ICS rules are about, and which none is about
+    #[command(after_help = COVERAGE_EXAMPLES)]
+    Coverage {
+        /// Rule files or directories [default: the built-in rules]
+        paths: Vec<PathBuf>,
+        /// Mappings
+        #[command(flatten)]
+        mappings: MappingArgs,
+        /// Configuration
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Writes a layer for the ATT&CK Navigator to this file; with `-`, prints it in place of the list
+        #[arg(long, value_name = "FILE")]
+        navigator: Option<PathBuf>,
         /// Output
         #[command(flatten)]
         format: FormatArgs,

@@ -3,7 +3,7 @@
 use super::args::{ConfigArgs, Format, FormatArgs, MappingArgs, RulesCommand};
 use super::config::Config;
 use super::outcome::{Failure, Outcome};
-use super::{explain, format_for_stdout, mapping_files, rule_files, rules_check, rules_test, skeleton};
+use super::{explain, format_for_stdout, mapping_files, rule_files, rules_check, rules_coverage, rules_test, skeleton};
 use crate::modbus::Table;
 use crate::record::maps::{Form, Maps, Register, TAG_PREFIX};
 use crate::record::schema;
@@ -25,6 +25,10 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
         RulesCommand::New { correlation } => skeleton::run(correlation),
         RulesCommand::Test { paths, mappings, format } => rules_test::run(&paths, &mappings, format),
         RulesCommand::List { paths, mappings, config, format } => list(&paths, &mappings, &config, &format),
+        RulesCommand::Coverage { paths, mappings, config, navigator, format } => {
+            let loaded = loaded(&paths, &mappings, &config, rule_files::understand_by)?;
+            rules_coverage::run(&loaded.ruleset, navigator.as_deref(), &format)
+        }
         RulesCommand::Mappings { name } => shipped(name.as_deref()),
         RulesCommand::Placeholders { config, format } => placeholders(config.as_deref(), &format),
         RulesCommand::Fields { config, format } => fields(config.as_deref(), &format),
@@ -244,7 +248,7 @@ fn fields(config: Option<&Path>, format: &FormatArgs) -> Result<Outcome, Failure
 }
 
 /// Prints each item in the format asked for.
-fn print<T>(
+pub(super) fn print<T>(
     format: &FormatArgs,
     items: &[T],
     mut line: impl FnMut(&mut dyn Write, &T, Format) -> io::Result<()>,

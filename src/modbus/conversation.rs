@@ -1,6 +1,7 @@
 //! One conversation: its two streams, the requests that are open in it, and what it answered last.
 
 use super::framing::Stream;
+use super::pace::Pace;
 use super::pending::Open;
 use super::{Flags, Pdu};
 use crate::net::{Carrier, Direction, Flow};
@@ -29,6 +30,8 @@ pub(super) struct Dialogue {
     pub(super) odd: [Flags; 2],
     /// The latest answers.
     pub(super) recent: Recent,
+    /// How long answers take.
+    pub(super) pace: Pace,
     /// Whether it was said that this is not Modbus.
     pub(super) foreign: bool,
     /// Whether the capture holds packets of the server: else silence says nothing.
@@ -84,6 +87,7 @@ impl Conversation {
                 open: Open::default(),
                 odd: [Flags::NONE; 2],
                 recent: Recent::default(),
+                pace: Pace::default(),
                 foreign: false,
                 heard_server: false,
                 introduced: [Speaker::default(); 2],

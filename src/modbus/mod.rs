@@ -26,6 +26,7 @@ mod encode;
 mod framing;
 pub mod function;
 mod join;
+mod pace;
 mod pairing;
 mod pairs;
 mod pending;
@@ -369,11 +370,13 @@ pub enum Flag {
     NotModbus,
     /// An exception code that its function does not have.
     BadExceptionCode,
+    /// An answer that took ten times as long as is usual in its conversation.
+    Slow,
 }
 
 impl Flag {
     /// Every flag in bit order with the name that rules use.
-    pub const ALL: [(Self, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str); 19] = [
         (Self::Malformed, "malformed"),
         (Self::Truncated, "truncated"),
         (Self::LengthMismatch, "length_mismatch"),
@@ -392,6 +395,7 @@ impl Flag {
         (Self::Broadcast, "broadcast"),
         (Self::NotModbus, "not_modbus"),
         (Self::BadExceptionCode, "bad_exception_code"),
+        (Self::Slow, "slow"),
     ];
 }
 

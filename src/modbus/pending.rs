@@ -217,6 +217,11 @@ impl Pending {
         self.lanes.get(&key.lane(slot, stage))?.first
     }
 
+    /// Whether younger requests of the same key and stage stand behind the oldest of them.
+    pub(super) fn is_followed(&self, id: RequestId) -> bool {
+        self.request(id).lane_next.is_some()
+    }
+
     /// The conversation's requests of that stage, the oldest first.
     pub(super) fn each(&self, open: &Open, stage: Stage) -> impl Iterator<Item = RequestId> {
         std::iter::successors(open.oldest(stage), |id| self.request(*id).links[Of::Conversation as usize].behind)

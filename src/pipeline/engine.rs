@@ -17,6 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 /// What is printed beside the figures.
+#[allow(clippy::struct_excessive_bools, reason = "each is a kind of line that is asked for or not")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Emits {
     /// Alerts.
@@ -153,11 +154,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Hands a record to its routes.
+    /// Hands a record to its routes. One that is not to be printed has no line for them either.
     fn route(&self, evidence: &Evidence, entry: &Entry, sink: &mut dyn Sink) -> io::Result<()> {
         let routes = self.plan.routes_of(evidence.hits_of(entry).map(|hit| hit.rule));
         let line = evidence.line_of(entry);
-        if routes == 0 { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
+        if routes == 0 || line.is_empty() { Ok(()) } else { sink.routed(&Routed { line, time: entry.time, routes }) }
     }
 
     /// Takes the time of a record: windows that are over by it close. May be called for records without hits, too.

@@ -331,6 +331,7 @@ impl<'a> Record<'a> {
         let Some(change) = self.recall.and_then(|recall| recall.change) else { return Fact::Absent };
         match native {
             Native::UnitId => int(self.message.mbap.unit_id),
+            Native::Access => Fact::Word(&vocabulary::ACCESS, self.message.access() as u16),
             Native::Table => Fact::Word(&vocabulary::TABLE, change.table as u16),
             Native::Address => int(change.address),
             Native::Old => change.old,

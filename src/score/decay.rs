@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        /// In any order the same, and at most a point away from what floating point gives.
+        /// In any order the same, and at most a point and a step away from what floating point gives.
         #[test]
         fn the_order_does_not_matter(
             events in prop::collection::vec((0i64..20_000, 1u32..200), 1..40),
@@ -140,7 +140,8 @@ mod tests {
             prop_assert_eq!(left, back.left(half_life, after(last)));
             let age = |at: i64| (last - at) as f64 / (half_life.nanos() as f64 / 1e9);
             let expected: f64 = events.iter().map(|(at, points)| f64::from(*points) * (-age(*at)).exp2()).sum();
-            prop_assert!((left as f64 - expected).abs() <= 1.0, "{left} {expected}");
+            // A half-life has 65,536 steps, and what is left is rounded down.
+            prop_assert!((left as f64 - expected).abs() <= 1.0 + expected / 50_000.0, "{left} {expected}");
         }
     }
 }

@@ -22,6 +22,7 @@ mod collection;
 mod condition;
 mod context;
 mod correlation;
+mod coverage;
 mod criteria;
 pub mod diagnostic;
 mod encoding;
@@ -48,6 +49,7 @@ mod value;
 mod when;
 pub(crate) mod yaml;
 
+pub use coverage::{Coverage, MATRIX_VERSION, coverage};
 pub use criteria::correlation_types;
 pub use diagnostic::{Diagnostic, Severity, render};
 pub use fields::{MappedFields, SchemaFields};

@@ -66,7 +66,7 @@ use SiteValues::{Hosts, Numbers};
 /// Name, values, meaning, defaults, example.
 type Row = (&'static str, SiteValues, &'static str, &'static [&'static str], &'static str);
 
-const TABLE: [Row; 18] = [
+const TABLE: [Row; 22] = [
     ("modbus_writers", Hosts, "clients that may write", &["*"], "[192.0.2.10, 192.0.2.16/28]"),
     ("modbus_readers", Hosts, "clients that may read", &["*"], "[192.0.2.0/24]"),
     ("engineering_stations", Hosts, "clients that may use diagnostics and load programs", &["*"], "[192.0.2.30]"),
@@ -74,7 +74,14 @@ const TABLE: [Row; 18] = [
     ("modbus_masters", Hosts, "clients that connect to many servers at once", &[], "[192.0.2.10]"),
     ("modbus_concentrators", Hosts, "devices that are server and client", &[], "[192.0.2.40]"),
     ("modbus_gateways", Hosts, "servers with many units behind them", &[], "[192.0.2.50]"),
-    ("block_writers", Hosts, "clients that write blocks of equal coils or of zeros", &[], "[192.0.2.10]"),
+    (
+        "block_writers",
+        Hosts,
+        "clients that write coils over and over, or blocks of equal coils or of zeros",
+        &[],
+        "[192.0.2.10]",
+    ),
+    ("redundant_servers", Hosts, "servers whose address moves between devices or routers", &[], "[192.0.2.60]"),
     ("site_networks", Hosts, "public addresses that are the site's own", &[], "[198.51.100.0/24]"),
     ("passphrase_servers", Hosts, "devices that ask for a passphrase in register 31", &[], "[192.0.2.20]"),
     ("protected_servers", Hosts, "servers that the two below are about", &["*"], "[192.0.2.20]"),
@@ -91,6 +98,9 @@ const TABLE: [Row; 18] = [
     ("limited_servers", Hosts, "servers that the two below are about", &["*"], "[192.0.2.20]"),
     ("limited_registers", Numbers, "holding registers for which only the safe values are safe", &[], "[102]"),
     ("safe_values", Numbers, "what may be written into them", &["*"], "[350-420]"),
+    ("kept_servers", Hosts, "servers that the one below is about", &["*"], "[192.0.2.20]"),
+    ("kept_registers", Numbers, "holding registers that read as they were written", &[], "[100-109]"),
+    ("known_functions", Numbers, "function codes of the vendors' own that belong to the site", &[], "[65, 100-110]"),
 ];
 
 static KNOWN: LazyLock<Vec<SitePlaceholder>> = LazyLock::new(|| {

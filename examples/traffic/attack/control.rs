@@ -51,6 +51,17 @@ pub(super) fn umas_download(script: &mut Script) {
     umas(script, 1, 0x11, &[]);
 }
 
+/// The program of 40 blocks, read out.
+pub(super) fn umas_upload(script: &mut Script) {
+    script.unit = 0;
+    script.pace = Duration::from_millis(15);
+    umas(script, 0, 0x30, &[0, 1]);
+    for block in 1..=40 {
+        umas(script, 0, 0x31, &[0, 1, block, 0, 200, 0]);
+    }
+    umas(script, 0, 0x32, &[0, 1, 41, 0]);
+}
+
 /// The functions of older controllers' programming tools.
 pub(super) fn legacy(script: &mut Script) {
     script.pace = Duration::from_millis(120);

@@ -40,6 +40,24 @@ pub(super) fn unsolicited(script: &mut Script) {
     }
 }
 
+/// Twenty answers as always, then eight that are held back.
+pub(super) fn delay(script: &mut Script) {
+    script.pace = Duration::from_millis(500);
+    let ask = |script: &mut Script| script.ask(&pdu::read(3, 0, 4), &pdu::registers(3, &[210; 4]));
+    (0..20).for_each(|_| ask(script));
+    script.delay = Duration::from_millis(1_200);
+    script.pace = Duration::from_secs(2);
+    (0..8).for_each(|_| ask(script));
+}
+
+/// Writes whose confirmation repeats another value.
+pub(super) fn change(script: &mut Script) {
+    script.pace = Duration::from_millis(400);
+    for register in 0..3 {
+        script.ask(&pdu::write_register(100 + register, 250), &pdu::write_register(100 + register, 900));
+    }
+}
+
 /// A web client, then a TLS client.
 pub(super) fn foreign(script: &mut Script) {
     let http = b"GET / HTTP/1.1\r\nHost: 10.20.0.1\r\n\r\n".to_vec();

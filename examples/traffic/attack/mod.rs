@@ -57,6 +57,8 @@ pub enum Step {
         request: Vec<u8>,
         /// The answer's PDU.
         reply: Option<Vec<u8>>,
+        /// How much longer than usual the answer takes.
+        delay: Duration,
     },
     /// An answer that nobody asked for.
     Answer {
@@ -85,6 +87,8 @@ pub struct Script {
     pub steps: Vec<Step>,
     /// What passes after each exchange.
     pub pace: Duration,
+    /// How much longer than usual answers take.
+    pub delay: Duration,
     /// The unit attacked.
     pub unit: u8,
     /// For what attackers leave to chance.
@@ -95,8 +99,13 @@ impl Script {
     /// The steps of `attack`, the first connection included.
     #[must_use]
     pub fn of(attack: &Attack, seed: u64) -> Self {
-        let mut script =
-            Self { steps: vec![Step::Connect(0)], pace: Duration::from_millis(10), unit: 1, rng: Rng::new(seed) };
+        let mut script = Self {
+            steps: vec![Step::Connect(0)],
+            pace: Duration::from_millis(10),
+            delay: Duration::ZERO,
+            unit: 1,
+            rng: Rng::new(seed),
+        };
         (attack.script)(&mut script);
         script
     }
@@ -113,7 +122,8 @@ impl Script {
 
     /// Asks any unit under any transaction identifier.
     pub fn exchange(&mut self, trans_id: Option<u16>, unit: u8, request: &[u8], reply: Option<&[u8]>) {
-        self.steps.push(Step::Exchange { trans_id, unit, request: request.to_vec(), reply: reply.map(<[u8]>::to_vec) });
+        let (request, reply) = (request.to_vec(), reply.map(<[u8]>::to_vec));
+        self.steps.push(Step::Exchange { trans_id, unit, request, reply, delay: self.delay });
         self.wait(self.pace);
     }
 
@@ -161,6 +171,7 @@ pub const CATALOGUE: &[Attack] = &[
     rogue("clear_counters", "counters, overrun flag and delimiter of the diagnostics function", control::counters),
     rogue("umas_stop_start", "reservation, stop and start of a controller by function 90", control::umas_stop),
     rogue("umas_download", "a program downloaded by function 90", control::umas_download),
+    rogue("umas_upload", "a program read out by function 90", control::umas_upload),
     rogue(
         "legacy_program_functions",
         "the program and firmware functions 9, 10, 13, 14, 18, 40, 125, 126",
@@ -181,6 +192,18 @@ pub const CATALOGUE: &[Attack] = &[
         about: "answers that nobody asked for",
         origin: Origin::Master,
         script: deceive::unsolicited,
+    },
+    Attack {
+        name: "delayed_answers",
+        about: "answers that are held back for more than a second, after some that are not",
+        origin: Origin::Master,
+        script: deceive::delay,
+    },
+    Attack {
+        name: "changed_writes",
+        about: "writes of which the device confirms another value, as if changed on their way",
+        origin: Origin::Master,
+        script: deceive::change,
     },
     rogue("foreign_protocol", "HTTP and TLS on port 502", deceive::foreign),
     Attack {

@@ -92,6 +92,8 @@ fn learned(
     let traffic = TrafficArgs { bpf: args.bpf.clone(), ports: args.ports.clone(), ..TrafficArgs::default() };
     let mut wanted = scan::wanted(config, &traffic, &[]);
     wanted.scoreboards.clear();
+    // Sinks are for what a scan finds.
+    wanted.routes.clear();
     let times = wanted.times.clone();
     wanted.usual = Some(Usual { known: Arc::new(known), mode: Mode::Learn(None), bounds });
     let plan = Plan::compile(Ruleset::default(), wanted).map_err(Failure::rules)?;
