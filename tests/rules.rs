@@ -475,7 +475,7 @@ fn a_new_rule_lacks_nothing_but_its_date() {
 fn the_manual_s_first_rule_passes_its_test() {
     let manual = fs::read_to_string(folder_of_project().join("docs/rules.md")).unwrap();
     let blocks: Vec<&str> = manual.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
-    let [rule, test, correlation] = blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let [rule, test, correlation, ..] = blocks[..] else { panic!("{} blocks", blocks.len()) };
     let folder = tempfile::tempdir().unwrap();
     file(folder.path(), "boiler_setpoint.yml", format!("{rule}---\n{correlation}"));
     file(folder.path(), "tests/boiler_setpoint.yml", test);

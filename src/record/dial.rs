@@ -29,11 +29,8 @@ impl Dial {
     #[cold]
     fn turn(&mut self, time: Timestamp) {
         self.second = Some(time.second());
-        let mut text = Vec::with_capacity(self.text.len());
-        text.push(b'"');
-        time.write_rfc3339(&mut text);
-        text.push(b'"');
-        self.text.iter_mut().zip(text).for_each(|(to, from)| *to = from);
+        self.text = [b'"'; 32];
+        self.text.iter_mut().skip(1).zip(time.rfc3339()).for_each(|(to, from)| *to = from);
     }
 }
 

@@ -81,6 +81,12 @@ impl Timestamp {
 
     /// Appends the RFC 3339 form in UTC with nine decimals, `2023-11-14T22:13:20.000000000Z`.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.rfc3339());
+    }
+
+    /// The same as bytes.
+    #[must_use]
+    pub fn rfc3339(self) -> [u8; 30] {
         let (seconds, nanos) = (self.second(), self.nanosecond());
         let (year, month, day) = civil(seconds.div_euclid(DAY));
         let clock = seconds.rem_euclid(DAY) as u32;
@@ -88,10 +94,10 @@ impl Timestamp {
         let ([h0, h1], [n0, n1], [s0, s1]) = (pair(clock / 3_600), pair(clock / 60 % 60), pair(clock % 60));
         let ([f0, f1], [f2, f3]) = (pair(nanos / 10_000_000), pair(nanos / 100_000 % 100));
         let ([f4, f5], [f6, f7], [f8, _]) = (pair(nanos / 1_000 % 100), pair(nanos / 10 % 100), pair(nanos % 10 * 10));
-        out.extend_from_slice(&[
+        [
             y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'.', f0, f1, f2, f3,
             f4, f5, f6, f7, f8, b'Z',
-        ]);
+        ]
     }
 
     /// Reads an RFC 3339 text with any zone and up to nine decimals; `None` where it is not one.
