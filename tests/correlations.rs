@@ -156,6 +156,57 @@ fn a_run_that_is_stopped_says_nothing_of_windows_that_are_not_over() {
     drop(stdin);
 }
 
+const MISSED: &str = "
+title: Query
+name: query
+logsource: {product: windows}
+detection: {s: {F: query}, condition: s}
+---
+title: Reply
+name: reply
+logsource: {product: windows}
+detection: {s: {F: reply}, condition: s}
+---
+title: No reply
+correlation: {type: temporal_ordered, rules: [query], timespan: 10s, group-by: [host]}
+sigmabus: {absent: {after: reply}}
+level: high
+";
+
+#[test]
+fn what_was_missed_is_told_with_what_waited() {
+    let folder = Folder::new();
+    folder.write("rules.yml", MISSED);
+    let log = r#"{"EventTime":"2026-01-01T00:00:02Z","F":"query","host":"h"}
+{"EventTime":"2026-01-01T00:00:07.5Z","F":"query","host":"h"}
+{"EventTime":"2026-01-01T00:00:08Z","F":"query","host":"g"}
+{"EventTime":"2026-01-01T00:00:12.5Z","F":"other"}
+"#;
+    let file = folder.write("events.ndjson", log);
+    let ran = Ran::of(&folder.command(&["--threads", "2"]).arg(&file).output().unwrap());
+    let lines = values(&ran.out);
+    let [finding] = of(&lines, "finding", "No reply")[..] else { panic!("{lines:?}") };
+    assert_eq!(finding["time"], "2026-01-01T00:00:12.000000000Z");
+    let window = json!({
+        "from": "2026-01-01T00:00:02.000000000Z", "to": "2026-01-01T00:00:07.500000000Z", "span": "10s",
+        "events": 2, "figure": 1,
+    });
+    assert_eq!((&finding["window"], &finding["group"]), (&window, &json!({"host": "h"})));
+    assert_eq!(finding["source"]["line"], 1, "the query that began the wait");
+    let mut report = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
+    report.args(["scan", "-r", "rules.yml", "--format", "text"]).arg(&file).current_dir(folder.0.path());
+    let told = Ran::of(&report.output().unwrap()).out;
+    assert!(told.contains("1 correlation windows left open"), "that of g: {told}");
+    assert!(told.contains("no \"Reply\" in the 10s after: 2 events from"), "{told}");
+    // Lines that no rule finds pass the time as well.
+    let rest: String =
+        (0..3_000).map(|at| format!("{{\"ts\":{},\"F\":\"{}\"}}\n", 1_767_225_613 + at, "x".repeat(900))).collect();
+    for threads in ["1", "3"] {
+        let lines = folder.scan(&["--threads", threads], &format!("{log}{rest}"));
+        assert_eq!(of(&lines, "finding", "No reply").len(), 2, "{threads} threads");
+    }
+}
+
 #[test]
 fn any_number_of_threads_tells_the_same() {
     let folder = Folder::new();

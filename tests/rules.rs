@@ -188,6 +188,39 @@ fn a_rule_is_explained_as_a_tree_and_leaf_by_leaf() {
 }
 
 #[test]
+fn what_is_missed_is_drawn_along_a_line_of_time() {
+    let folder = project();
+    let rule = |title: &str| {
+        let name = title.to_lowercase();
+        format!(
+            "title: {title}\nname: {name}\nlogsource: {{product: x}}\ndetection: {{s: {{F: {name}}}, condition: s}}\n---\n"
+        )
+    };
+    let correlation = |title: &str, absent: &str| {
+        format!(
+            "title: {title}\ncorrelation: {{type: temporal_ordered, rules: [load, run], group-by: [host], timespan: 5m}}\n\
+             sigmabus: {{absent: {absent}}}\n---\n"
+        )
+    };
+    let text = ["Login", "Load", "Run"].map(rule).concat()
+        + &correlation("Before", "{before: login}")
+        + &correlation("After", "{after: login, once: true}");
+    file(folder.path(), "missed.yml", text);
+    let ran = rules(folder.path(), &["explain", "missed.yml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let (_, drawn) = ran.out.split_once("Before").unwrap();
+    insta::assert_snapshot!(drawn, @r#"
+     (missed.yml:16)
+      "Load" and then "Run" without "Login" in the 5m before by host
+      ├──── 5m: no "Login"; "Load" ────┤ "Run" ▶ told with it
+
+    After (missed.yml:20)
+      "Load" and then "Run" without "Login" in the 5m after by host; once, until "Login" is found
+      "Load" → "Run" ├──── 5m: no "Login" ────┤ ▶ told at the end
+    "#);
+}
+
+#[test]
 fn an_explanation_agrees_with_the_scan() {
     let folder = folder_of_project();
     let capture = fixture("demo/capture.pcap");

@@ -281,17 +281,16 @@ impl Absence {
             None => {}
             Some(chain) if step + 1 < present => watch.keep(step, chain, present),
             Some(chain) if side == Side::Before => {
-                if watch.is_missed_before(time, timespan, once) {
-                    out.push(Correlated {
-                        correlation: self.correlation,
-                        time,
-                        window: chain.measure(time, present, present),
-                        group: key.to_vec(),
-                        rule,
-                        place,
-                        values: values.into(),
-                    });
-                }
+                let missed = watch.is_missed_before(time, timespan, once);
+                out.extend(missed.then(|| Correlated {
+                    correlation: self.correlation,
+                    time,
+                    window: chain.measure(time, present, present),
+                    group: key.to_vec(),
+                    rule,
+                    place,
+                    values: values.into(),
+                }));
             }
             Some(chain) => match &mut watch.open {
                 Some(open) => open.add(time, place),

@@ -5,7 +5,7 @@ use crate::alert::{
     Alert, AlertId, Counted, Incident, KEYS, Kind, Reason, ScoreLine, State, Technique, Window, sums_by_rule,
 };
 use crate::detect::{Catalogue, Finding, Named, Place};
-use crate::sigma::ir::{CorrelationKind, Level, RuleRef};
+use crate::sigma::ir::{CorrelationKind, Level, RuleRef, Side};
 use crate::time::Timestamp;
 use anstyle::{AnsiColor, Style};
 use hashbrown::HashMap;
@@ -208,18 +208,26 @@ fn row(alert: &Alert, catalogue: &Catalogue) -> Row {
     }
 }
 
-/// What a correlation measured: `sum of n > 3: 4 in 2 events from 2026-01-01 00:00:00.000 to 2026-01-01 00:00:09.000`.
+/// What a correlation measured: `sum of n > 3: 4 in 2 events from 2026-01-01 00:00:00.000 to 2026-01-01 00:00:09.000`; or
+/// missed: `no "Login" in the 5m before: 1 event from ...`.
 fn measured(rule: RuleRef, window: &Window, catalogue: &Catalogue) -> Option<String> {
     let RuleRef::Correlation(index) = rule else { return None };
     let Counted { events, figure } = window.counted?;
-    let kind = &catalogue.ruleset.correlations.get(index)?.kind;
+    let correlation = catalogue.ruleset.correlations.get(index)?;
+    let kind = &correlation.kind;
     let noun = if events == 1 { "event" } else { "events" };
+    let time = format!("from {} to {}", short(window.from), short(window.to));
+    if let (Some(absent), Some(rule)) = (correlation.absent, correlation.present().1) {
+        let side = if absent.side == Side::Before { "before" } else { "after" };
+        let title = plain(&catalogue.meta(*rule).title);
+        return Some(format!("no \"{title}\" in the {} {side}: {events} {noun} {time}", correlation.timespan));
+    }
     let events = match kind {
         CorrelationKind::EventCount(_) => String::new(),
         _ => format!(" in {events} {noun}"),
     };
     let kind = plain(&kind.to_string());
-    Some(format!("{kind}: {figure}{events} from {} to {}", short(window.from), short(window.to)))
+    Some(format!("{kind}: {figure}{events} {time}"))
 }
 
 /// Values without their names, as an analyst writes them: `10.0.0.1 > 10.0.0.2`.
