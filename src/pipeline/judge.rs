@@ -9,7 +9,6 @@ use crate::modbus::{Body, Flags, Kind, Message, Status};
 use crate::record::assets::{Lookup, Parties};
 use crate::record::baseline::{Act, Thing, WithNews};
 use crate::record::foreign::{self, Told};
-use crate::record::json::write_fields;
 use crate::record::{
     Facts, LineError, LineWriter, LogRecord, Mask, Memory, Record, hide_secrets, mend, name_parties, nxlog, schema,
 };
@@ -346,7 +345,7 @@ impl Bench<'_> {
         note_hits(plan, record, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules);
-            evidence.object(|out| write_fields(record, mask, out));
+            evidence.object(|out| lines.write_nested(record, mask, out));
         }
     }
 }
