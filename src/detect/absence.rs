@@ -14,6 +14,7 @@
 use super::correlated::{Correlated, Ending, Losses, MAX_PLACES, Measured};
 use super::counter::{Counted, GROUP_BYTES, MAX_BYTES, MAX_GROUPS};
 use super::groups::Groups;
+use super::recent::Recents;
 use super::refusal::{CorrelationIx, Reason};
 use super::tally::Datum;
 use super::{Place, RuleIx};
@@ -26,7 +27,7 @@ pub(super) const MAX_PRESENT: usize = 64;
 /// Bytes of events that wait for earlier ones; beyond, the earliest wait no longer.
 const MAX_WAITING_BYTES: usize = 48 << 20;
 /// Bytes reckoned for an event that waits, beside its group and values.
-const WAITING_BYTES: usize = 160;
+const WAITING_BYTES: usize = 256;
 /// Bytes reckoned for a place of an event.
 const PLACE_BYTES: usize = size_of::<Place>();
 
@@ -44,6 +45,8 @@ pub(super) struct Absence {
     /// Events before it were taken.
     settled: Timestamp,
     waiting: BTreeMap<Rank, Waiting>,
+    /// Of those by the absent rule, the newest of each group.
+    recents: Recents<Rank>,
     waiting_bytes: usize,
     /// How many events came so far.
     count: u64,
@@ -125,6 +128,7 @@ impl Absence {
             watermark: None,
             settled: Timestamp::MIN,
             waiting: BTreeMap::new(),
+            recents: Recents::new(),
             waiting_bytes: 0,
             count: 0,
             groups: Groups::new(),
@@ -148,12 +152,16 @@ impl Absence {
             losses.late += 1;
             return;
         }
-        // An absent one never raises anything, so nobody will ask what it carried.
-        let values: &[u8] = if self.is_absent(step) { &[] } else { counted.values };
-        let waiting = Waiting { key: counted.key.into(), rule: counted.rule, values: values.into() };
-        self.waiting_bytes += waiting.weight();
         self.count += 1;
-        self.waiting.insert((time, step, counted.event.place, self.count), waiting);
+        let rank = (time, step, counted.event.place, self.count);
+        if self.is_absent(step) {
+            let timespan = self.timespan;
+            let wait = self.recents.add(counted.key, rank, |one, later| later.0.since(one.0) <= timespan);
+            wait.into_iter().flatten().for_each(|rank| self.wait(rank, Waiting::absent(counted.key, counted.rule)));
+        } else {
+            let Counted { key, rule, values, .. } = *counted;
+            self.wait(rank, Waiting { key: key.into(), rule, values: values.into() });
+        }
         while self.waiting_bytes > MAX_WAITING_BYTES {
             self.relieve(losses, out);
         }
@@ -166,14 +174,23 @@ impl Absence {
         }
     }
 
+    fn wait(&mut self, rank: Rank, event: Waiting) {
+        self.waiting_bytes += event.weight();
+        self.waiting.insert(rank, event);
+    }
+
     /// Takes the earliest event before its turn, or forgets one whose time is far ahead of all others': it must not make
     /// those late.
     fn relieve(&mut self, losses: &mut Losses, out: &mut Vec<Correlated>) {
         let far = self.watermark.map_or(Timestamp::MAX, |watermark| watermark.plus(LEAP));
         if self.waiting.last_key_value().is_some_and(|(rank, _)| rank.0 > far) {
-            if let Some((_, event)) = self.waiting.pop_last() {
+            if let Some((rank, event)) = self.waiting.pop_last() {
                 self.waiting_bytes -= event.weight();
-                losses.dropped_events += 1;
+                let mut forgotten = Some(rank);
+                while let Some(rank) = forgotten {
+                    losses.dropped_events += 1;
+                    forgotten = self.recents.take(&event.key, rank);
+                }
             }
             return;
         }
@@ -236,9 +253,13 @@ impl Absence {
     }
 
     fn take_first(&mut self, losses: &mut Losses, out: &mut Vec<Correlated>) {
-        let Some(((time, step, place, _), event)) = self.waiting.pop_first() else { return };
+        let Some((rank, event)) = self.waiting.pop_first() else { return };
+        let (time, step, place, _) = rank;
         self.waiting_bytes -= event.weight();
         if self.is_absent(step) {
+            if let Some(last) = self.recents.take(&event.key, rank) {
+                self.wait(last, Waiting::absent(&event.key, event.rule));
+            }
             self.clear(time, &event.key);
         } else {
             let step = if self.absent.side == Side::Before { step - 1 } else { step };
@@ -349,9 +370,14 @@ impl Absence {
 }
 
 impl Waiting {
+    /// An absent one never raises anything, so nobody will ask what it carried.
+    fn absent(key: &[u8], rule: RuleIx) -> Self {
+        Self { key: key.into(), rule, values: Box::default() }
+    }
+
     /// Bytes that it is reckoned to take.
     fn weight(&self) -> usize {
-        WAITING_BYTES + self.key.len() + self.values.len()
+        WAITING_BYTES + 2 * self.key.len() + self.values.len()
     }
 }
 

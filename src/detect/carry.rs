@@ -63,13 +63,12 @@ impl<'a> Values<'a> {
 
     /// The bytes of the value at `place`.
     #[must_use]
-    pub fn encoded(mut self, place: usize) -> Option<&'a [u8]> {
+    pub fn encoded(self, place: usize) -> Option<&'a [u8]> {
+        let mut rest = self.rest;
         for _ in 0..place {
-            self.next()?;
+            rest = rest.get(Value::length(rest)?..)?;
         }
-        let before = self.rest;
-        self.next()?;
-        before.get(..before.len() - self.rest.len())
+        rest.get(..Value::length(rest)?)
     }
 }
 

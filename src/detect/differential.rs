@@ -246,6 +246,10 @@ proptest! {
                 found.iter().chain(&truth).filter(|ix| !truth.contains(ix) || !found.contains(ix))
                     .map(|ix| &conditions[ix.0 as usize]).collect::<Vec<_>>()
             );
+            // Once on a new way, once on a known one.
+            for _ in 0..2 {
+                prop_assert_eq!(machine.matches_alike(&record, &mut scratch), &truth[..]);
+            }
             let explained = conditions.iter().zip(0..).filter(|(condition, _)| {
                 let mut slots = slots.clone();
                 Explainer::compile_with(condition, &mut slots, domain).unwrap().explain(&record).holds

@@ -7,6 +7,7 @@ use super::index::{FieldIndex, Found, Room};
 use super::predicate::{Interner, Predicate, PredicateIx};
 use super::program::{self, Code, Node};
 use super::scan::{self, Mark};
+use super::ways::{MAX_RULES, Map, Ways};
 use super::witness;
 use crate::record::{Domain, Facts, Slot, Slots};
 use crate::sigma::ir::Rule;
@@ -50,6 +51,7 @@ pub struct Scratch {
     matched: Vec<RuleIx>,
     room: Room,
     buffers: Buffers,
+    ways: Ways,
     evaluated: u64,
 }
 
@@ -185,6 +187,16 @@ impl Machine {
         &scratch.matched
     }
 
+    /// The same for records that are much alike: the ways to their answers are remembered.
+    pub fn matches_alike<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
+        if self.rules() > MAX_RULES || scratch.ways.given_up() {
+            return self.matches(record, scratch);
+        }
+        let predicate = |ix: PredicateIx| self.predicates.get(ix as usize).map(|compiled| &compiled.predicate);
+        let map = Map { code: &self.code, predicate, predicates: self.predicates.len() };
+        scratch.ways.walk(&map, record, &mut scratch.buffers)
+    }
+
     #[inline]
     fn holds<F: Facts + ?Sized>(&self, ix: PredicateIx, record: &F, memo: &mut Memo<'_>) -> bool {
         let (Some(compiled), Some(answer)) = (self.predicates.get(ix as usize), memo.answers.get_mut(ix as usize))
@@ -196,17 +208,7 @@ impl Machine {
             return answer.state == State::Yes;
         }
         let missed = !known && compiled.searched;
-        let buffers = &mut *memo.buffers;
-        let holds = match compiled.predicate.slot {
-            Some(slot) => compiled.predicate.holds(record.fact(slot), missed, record, buffers),
-            None => {
-                let mut found = false;
-                record.each_value(&mut |fact| {
-                    found = found || compiled.predicate.holds(fact, missed, record, buffers);
-                });
-                found
-            }
-        };
+        let holds = compiled.predicate.is_met(missed, record, memo.buffers);
         *answer = Answer { epoch: memo.epoch, state: if holds { State::Yes } else { State::No } };
         holds
     }

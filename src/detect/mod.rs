@@ -47,6 +47,7 @@ mod predicate;
 mod program;
 mod question;
 mod ranks;
+mod recent;
 mod refusal;
 mod scan;
 mod set;
@@ -55,6 +56,7 @@ mod sum;
 mod tally;
 mod value;
 mod watcher;
+mod ways;
 mod window;
 mod witness;
 

@@ -124,6 +124,17 @@ impl Predicate {
         self.words = Some((vocabulary, Ints::new(words.collect())));
     }
 
+    /// Whether the record satisfies it: by its field, or by any of its values.
+    #[inline]
+    pub(super) fn is_met<F: Facts + ?Sized>(&self, missed: bool, record: &F, buffers: &mut Buffers) -> bool {
+        let Some(slot) = self.slot else {
+            let mut found = false;
+            record.each_value(&mut |fact| found = found || self.holds(fact, missed, record, buffers));
+            return found;
+        };
+        self.holds(record.fact(slot), missed, record, buffers)
+    }
+
     /// Whether a value satisfies it. `missed` says that texts were already searched for it in vain.
     #[inline]
     pub(super) fn holds<F: Facts + ?Sized>(

@@ -174,15 +174,43 @@ impl Code {
         self.starts.len()
     }
 
+    /// Where the code of `rule` begins.
+    pub(super) fn start(&self, rule: u32) -> u32 {
+        self.starts.get(rule as usize).copied().unwrap_or(FAIL)
+    }
+
+    /// Follows a condition from a place in its code as far as predicates are known.
+    pub(super) fn advance(&self, mut at: u32, known: impl Fn(PredicateIx) -> Option<bool>) -> Stand {
+        while let Some(step) = self.steps.get(at as usize) {
+            at = match known(step.predicate) {
+                Some(true) => step.yes,
+                Some(false) => step.no,
+                None => return Stand::At(at, step.predicate),
+            };
+        }
+        if at == MATCH { Stand::Match } else { Stand::Fail }
+    }
+
     /// Whether the condition of `rule` holds, given which predicates do.
     #[inline]
     pub(super) fn run(&self, rule: u32, mut holds: impl FnMut(PredicateIx) -> bool) -> bool {
-        let mut at = self.starts.get(rule as usize).copied().unwrap_or(FAIL);
+        let mut at = self.start(rule);
         while let Some(step) = self.steps.get(at as usize) {
             at = if holds(step.predicate) { step.yes } else { step.no };
         }
         at == MATCH
     }
+}
+
+/// How far a condition can be followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It holds.
+    Match,
+    /// It does not.
+    Fail,
+    /// It hangs on a predicate; the place in the code to go on from.
+    At(u32, PredicateIx),
 }
 
 /// Appends the code of `node`, last part first, so that the ways on are known; returns where it starts.

@@ -145,6 +145,18 @@ impl<'a> Value<'a> {
         let _ = std::io::Write::write_fmt(out, format_args!("{self}"));
     }
 
+    /// How many bytes the encoded value at the front of `bytes` takes.
+    pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+        Some(match *bytes.first()? {
+            tag::ABSENT | tag::NULL | tag::FALSE | tag::TRUE | tag::OBJECT => 1,
+            tag::V4 => 5,
+            tag::INT | tag::UINT | tag::FLOAT | tag::TIME => 9,
+            tag::V6 => 17,
+            tag::TEXT | tag::LIST => 3 + usize::from(u16::from_le_bytes(*bytes.get(1..)?.first_chunk()?)),
+            _ => return None,
+        })
+    }
+
     /// Takes one encoded value off the front of `bytes`; `None` where there is none.
     #[must_use]
     pub fn decode(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {

@@ -136,17 +136,18 @@ impl Engine {
         }
         for hit in evidence.hits_of(entry) {
             let rule = RuleRef::Rule(hit.rule.0 as usize);
+            let silent = plan.is_silent(rule);
             let finding = Finding {
                 rule,
                 time: self.last,
-                points: plan.points(rule, hit.values),
+                points: if silent { 0 } else { plan.points(rule, hit.values) },
                 group: &[],
                 window: None,
                 record: evidence.object_of(entry),
                 place: Place { input: entry.input.unwrap_or(input), number: entry.number },
             };
             let said = Said { finding, values: hit.values };
-            if !plan.is_silent(rule) {
+            if !silent {
                 self.speak(&said, sink)?;
             }
             self.correlate(&said, hit.rule, sink)?;

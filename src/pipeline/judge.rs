@@ -321,7 +321,7 @@ impl Bench<'_> {
         let Self { plan, evidence, lines, .. } = self;
         let message = record.message();
         self.records.note(Some(message.time), Some(message.kind));
-        let rules = plan.machine.matches(record, self.scratch);
+        let rules = plan.machine.matches_alike(record, self.scratch);
         if rules.is_empty() && plan.records.is_none() && news.is_empty() {
             return;
         }

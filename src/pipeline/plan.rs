@@ -12,7 +12,7 @@ use crate::record::maps::Maps;
 use crate::record::{Fact, Facts, LogPlan, Mask, Memory, Remembered, Slot, Slots, schema};
 use crate::score::{Expression, MAX_POINTS, Points, RuleWorth, Scoreboard};
 use crate::sigma::OWN_PRODUCT;
-use crate::sigma::ir::{CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset};
+use crate::sigma::ir::{Correlation, CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Temporal};
 use crate::time::{Offset, Span};
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
@@ -26,6 +26,9 @@ const WEIGHED: [&str; 2] = ["modbus.server", "modbus.unit_id"];
 
 /// The field that needs a memory of every device.
 const OLD: &str = "write.old";
+
+/// Of so many events an alert still shows the record that completed them.
+const TOLD_APART: u32 = 64;
 
 /// How late an event may come and still be counted exactly by correlations.
 const LATENESS: Span = Span::from_secs(60);
@@ -214,10 +217,12 @@ impl Plan {
             rules.push(facets(index, &rule.meta, silent, &rule.source));
         }
         let anywhere = LogSource::default();
-        let correlations = (rules.len()..).zip(&ruleset.correlations);
+        let rules_before = rules.len();
+        let correlations = (rules_before..).zip(&ruleset.correlations);
         let correlations = correlations.map(|(number, rule)| facets(number, &rule.meta, false, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
-        show_what_completes(&ruleset, &mut rules, &mut correlations);
+        let whole = |index: usize| wanted.findings || policies.asks_of_record((rules_before + index) as u32);
+        show_what_completes(&ruleset, &mut rules, &mut correlations, whole);
         let told = match &wanted.sources {
             Sources::Told(fields) => {
                 let [product, category, service] = fields.each_ref().map(|field| slots.want(field));
@@ -469,23 +474,48 @@ impl Common {
     }
 }
 
-/// A correlation's finding shows the record that completed it, so what it refers to must show it, too.
-fn show_what_completes(ruleset: &Ruleset, rules: &mut [Facets], correlations: &mut [Facets]) {
+/// Whatever a correlation masks is masked in what it refers to, and a finding that shows the record which completed it
+/// needs that record of what may complete it.
+fn show_what_completes(
+    ruleset: &Ruleset,
+    rules: &mut [Facets],
+    correlations: &mut [Facets],
+    whole: impl Fn(usize) -> bool,
+) {
     // Chains have no circles, so as many rounds as there are correlations reach every end.
     for _ in 0..ruleset.correlations.len() {
         for (index, correlation) in ruleset.correlations.iter().enumerate() {
-            let Some(Facets { shown: true, mask, .. }) = correlations.get(index).cloned() else { continue };
+            let Some(Facets { shown, mask, .. }) = correlations.get(index).cloned() else { continue };
+            let completing = if whole(index) { &correlation.rules[..] } else { completing(correlation) };
             for reference in &correlation.rules {
                 let referred = match reference {
                     RuleRef::Rule(index) => rules.get_mut(*index),
                     RuleRef::Correlation(index) => correlations.get_mut(*index),
                 };
                 if let Some(facets) = referred {
-                    facets.shown = true;
+                    facets.shown |= shown && completing.contains(reference);
                     facets.mask = facets.mask.with_all(mask);
                 }
             }
         }
+    }
+}
+
+/// The rules whose records an alert of a correlation shows. One that tells of what did not happen has none, and among
+/// very many events none stands out: their places are told. What is in order ends with its last rule.
+fn completing(correlation: &Correlation) -> &[RuleRef] {
+    let rules = &correlation.rules[..];
+    match &correlation.kind {
+        _ if correlation.absent.is_some() => &[],
+        CorrelationKind::EventCount(criteria) | CorrelationKind::ValueCount { criteria, .. }
+            if criteria.iter().any(|criterion| criterion.needs_more_than(TOLD_APART)) =>
+        {
+            &[]
+        }
+        CorrelationKind::TemporalOrdered(Temporal::Count(criteria)) if criteria.is_empty() => {
+            &rules[rules.len().saturating_sub(1)..]
+        }
+        _ => rules,
     }
 }
 

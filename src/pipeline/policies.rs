@@ -129,7 +129,12 @@ impl Policies {
     /// Whether the findings of the rule of this number need their records: some policy asks for it, or an alert shows it.
     pub(super) fn needs_record(&self, number: u32) -> bool {
         let surely = |kept: &Kept| self.all.get(kept.surely).is_some_and(|policy| policy.act.is_alert());
-        self.rules.get(number as usize).is_some_and(|kept| !kept.asked.is_empty() || surely(kept))
+        self.asks_of_record(number) || self.rules.get(number as usize).is_some_and(surely)
+    }
+
+    /// Whether some policy may ask what the records of these findings say.
+    pub(super) fn asks_of_record(&self, number: u32) -> bool {
+        self.rules.get(number as usize).is_some_and(|kept| !kept.asked.is_empty())
     }
 
     /// What the tags of the rule of this number say.

@@ -485,6 +485,23 @@ pub struct Criterion {
     pub value: Number,
 }
 
+impl Criterion {
+    /// Whether no count up to `count` satisfies it.
+    #[must_use]
+    pub fn needs_more_than(&self, count: u32) -> bool {
+        let count = f64::from(count);
+        let least = match self.value {
+            Number::Int(value) => value as f64,
+            Number::Float(value) => value,
+        };
+        match self.relation {
+            Relation::Gt => least >= count,
+            Relation::Gte | Relation::Eq => least > count,
+            Relation::Lt | Relation::Lte | Relation::Neq => false,
+        }
+    }
+}
+
 /// How a count compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Relation {

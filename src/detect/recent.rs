@@ -1,0 +1,71 @@
+//! Of an absent rule's hits that wait for earlier ones, those that matter.
+//!
+//! A device answers a thousand times a minute, and all that is asked is whether it answered. Between two hits of a group
+//! that are at most a timespan apart a third changes nothing: whatever lies before it is followed by the later one in
+//! time, whatever lies after it had the earlier one before in time. So of each group's newest hits only the first waits
+//! in line, and the last takes the place of those between.
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+/// The newest hits of each group.
+#[derive(Clone, Debug)]
+pub(super) struct Recents<R> {
+    groups: HashMap<Box<[u8]>, Recent<R>, RandomState>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Recent<R> {
+    /// It waits in line.
+    first: R,
+    /// It does not wait yet.
+    last: Option<R>,
+}
+
+impl<R: Copy + Ord> Recents<R> {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self { groups: HashMap::with_hasher(RandomState::default()) }
+    }
+
+    /// Takes a hit of a group; tells which must wait in line now: none, this one, or first the last one. `joins` tells
+    /// whether two are near enough for what is between them not to matter.
+    pub(super) fn add(&mut self, key: &[u8], hit: R, joins: impl Fn(R, R) -> bool) -> [Option<R>; 2] {
+        let Some(recent) = self.groups.get_mut(key) else {
+            self.groups.insert(key.into(), Recent { first: hit, last: None });
+            return [Some(hit), None];
+        };
+        if hit < recent.last.unwrap_or(recent.first) {
+            return [Some(hit), None];
+        }
+        if joins(recent.first, hit) {
+            recent.last = Some(hit);
+            return [None, None];
+        }
+        match recent.last.take() {
+            Some(last) if joins(last, hit) => {
+                *recent = Recent { first: last, last: Some(hit) };
+                [Some(last), None]
+            }
+            last => {
+                recent.first = hit;
+                [last, Some(hit)]
+            }
+        }
+    }
+
+    /// A hit waits no longer; tells the one that must wait in its place.
+    pub(super) fn take(&mut self, key: &[u8], hit: R) -> Option<R> {
+        let recent = self.groups.get_mut(key).filter(|recent| recent.first == hit)?;
+        match recent.last.take() {
+            Some(last) => {
+                recent.first = last;
+                Some(last)
+            }
+            None => {
+                self.groups.remove(key);
+                None
+            }
+        }
+    }
+}
