@@ -12,7 +12,7 @@
 
 mod common;
 
-use common::{Ran, fixture, values};
+use common::{Ran, command, fixture, folder, values};
 use sigmabus::sigma::ir::Expr;
 use sigmabus::sink::{
     Backoff, Bounds, Delivery, Drop as Oldest, Fan, Figures, FileSpec, JsonLines, Kind, Manner, Peer, Pressure,
@@ -23,7 +23,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -38,15 +38,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder with a configuration.
 fn configured(text: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("sigmabus.yml"), text).unwrap();
-    folder
+    folder(&[("sigmabus.yml", text)])
 }
 
 fn sigmabus(folder: &TempDir, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    let output = command.args(args).current_dir(folder).env("HOOK_TOKEN", "hunter2").stdin(Stdio::null()).output();
-    Ran::of(&output.unwrap())
+    Ran::of(&command(folder.path(), args).env("HOOK_TOKEN", "hunter2").output().unwrap())
 }
 
 /// Scans the bundled capture.
@@ -165,9 +161,8 @@ fn standard_output_can_be_a_sink_and_its_end_stops_no_other() {
     let folder =
         configured("sinks:\n- {name: log, type: file, path: log}\nroutes:\n- {from: records, to: [log, stdout]}\n");
     let capture = fixture("demo/capture.pcap");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    command.args(["scan", "--format", "json", "--emit", "records", capture.to_str().unwrap()]).current_dir(&folder);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let args = ["scan", "--format", "json", "--emit", "records", capture.to_str().unwrap()];
+    let mut child = command(folder.path(), &args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     drop(child.stdout.take());
     child.wait().unwrap();
     assert_eq!(values(&read(&folder, "log")).len(), common::decode(&capture).len());
