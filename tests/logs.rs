@@ -201,6 +201,27 @@ fn a_header_without_the_needed_columns_ends_the_input() {
 }
 
 #[test]
+fn rows_of_zeek_without_their_header_are_refused_with_what_they_lack() {
+    let row = "1600851733.750000\tCHhAvVGS1DHFjwGM9\t192.0.2.7\t39565\t192.0.2.20\t502\t7\t10\tREAD_COILS\tREQ\t-\n";
+    let refused = |text: &str| {
+        let ran = sigmabus(folder(&[("modbus.log", text)]).path(), &["scan", "modbus.log"]);
+        assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{}", ran.err);
+        ran.err
+    };
+    let told = refused(row);
+    assert!(told.contains("modbus.log: rows of a log of Zeek without its header"), "{told}");
+    assert!(told.contains("`#fields`"), "{told}");
+    assert_eq!(refused(&format!("# cut by hand\n{}", row.repeat(3))), told);
+    // What is no row of Zeek is not said to be one.
+    for other in ["a\tb\tc\n", "1.5\tC1\t192.0.2.7\t39565\t192.0.2.20\t502\n", &row.replace("\t502", "\tx")] {
+        assert!(refused(other).contains("no known format"), "{other}");
+    }
+    let Some(logs) = shared("captures/zeek") else { return };
+    let log = fs::read_to_string(logs.join("icsnpp_modbus_example/modbus.log")).unwrap();
+    assert_eq!(refused(&log), told);
+}
+
+#[test]
 fn what_a_rule_masks_stands_under_no_other_name() {
     let folder = folder(&[
         (
