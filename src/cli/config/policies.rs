@@ -141,12 +141,12 @@ pub(super) fn field(node: &Node<'_>, tags: &Arc<Tags>) -> Result<Arc<str>, Refus
 #[derive(Debug)]
 struct FindingFields(Arc<Tags>);
 
-/// How names begin that only our own records and findings have.
-const OWN: [&str; 7] = ["modbus.", "write.", "rule.", "tag.", "asset.", "zone.", "baseline."];
+/// How names begin that only findings and records with tags have.
+const OWN: [&str; 2] = ["rule.", "tag."];
 
 impl FieldCheck for FindingFields {
     fn knows(&self, field: &str) -> bool {
-        let is_own = OWN.iter().any(|own| field.starts_with(own));
+        let is_own = schema::is_own(field) || OWN.iter().any(|own| field.starts_with(own));
         !is_own || RULE_FIELDS.contains(&field) || schema::find(field).is_some() || self.0.knows(field)
     }
 
