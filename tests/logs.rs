@@ -201,6 +201,15 @@ fn a_header_without_the_needed_columns_ends_the_input() {
 }
 
 #[test]
+fn half_of_an_escaped_pair_hides_no_message_and_a_broken_line_is_one_problem() {
+    let line = r#"{"ts":1.5,"id.orig_h":"192.0.2.7","id.orig_p":1,"id.resp_h":"192.0.2.20","id.resp_p":502,"tid":7,"unit":1,"func":"READ_COILS","address":1,"quantity":8,"note":"\ud800x"}"#;
+    let (records, summary) = read(&format!("{line}\n{}\n", line.replace("\"unit\":1,", "broken,")));
+    assert_eq!(records[0]["modbus.function"], 1);
+    assert_eq!(records[0]["note"], "\u{FFFD}x");
+    assert_eq!(summary.counters[&(Room::Log, "unreadable lines")], 1);
+}
+
+#[test]
 fn rows_of_zeek_without_their_header_are_refused_with_what_they_lack() {
     let row = "1600851733.750000\tCHhAvVGS1DHFjwGM9\t192.0.2.7\t39565\t192.0.2.20\t502\t7\t10\tREAD_COILS\tREQ\t-\n";
     let refused = |text: &str| {
