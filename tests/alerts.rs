@@ -11,11 +11,10 @@
 
 mod common;
 
-use common::{Ran, fixture, values};
+use common::{Ran, fixture, folder, sigmabus, values};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fs;
-use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 const RULES: &str = "\
@@ -45,17 +44,12 @@ struct Scan(TempDir);
 impl Scan {
     /// A folder with the rules and this configuration.
     fn by(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("rules.yml"), RULES).unwrap();
-        fs::write(folder.path().join("sigmabus.yml"), config).unwrap();
-        Self(folder)
+        Self(folder(&[("rules.yml", RULES), ("sigmabus.yml", config)]))
     }
 
     fn run(&self, log: &[String], args: &[&str]) -> Ran {
         fs::write(self.0.path().join("log.ndjson"), log.join("\n")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-        command.current_dir(self.0.path()).env("NO_COLOR", "1").stdin(Stdio::null());
-        let ran = Ran::of(&command.args(["scan", "-r", "rules.yml", "log.ndjson"]).args(args).output().unwrap());
+        let ran = sigmabus(self.0.path(), &[&["scan", "-r", "rules.yml", "log.ndjson"], args].concat());
         assert_eq!(ran.code, 0, "{}", ran.err);
         ran
     }
@@ -252,12 +246,11 @@ fn what_is_suppressed_adds_no_points_and_what_only_scores_does() {
     assert_eq!(kinds("suppress"), [""; 0]);
     assert_eq!(scan("suppress").head(&log), "Alerts  none; 3 suppressed");
     assert_eq!(scan("group").head(&log), "Alerts  1 high; 3 told by incidents only; 1 incident");
-    let fail_on = ["--format", "json", "--fail-on", "high"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
+    let fail_on = ["scan", "-r", "rules.yml", "log.ndjson", "--format", "json", "--fail-on", "high"];
     let grouped = Scan::by("scoreboards: []\npolicies: [{do: group}]\n");
     grouped.run(&log, &[]);
-    let command = command.current_dir(grouped.0.path()).args(["scan", "-r", "rules.yml", "log.ndjson"]).args(fail_on);
-    assert_eq!(command.output().unwrap().status.code(), Some(1), "an incident that only groups was raised, too");
+    let ran = sigmabus(grouped.0.path(), &fail_on);
+    assert_eq!(ran.code, 1, "an incident that only groups was raised, too");
 }
 
 #[test]
@@ -297,10 +290,9 @@ fn assets_and_zones_are_entities_and_may_own_incidents() {
          incidents: {by: [zone.client, zone.server]}\n\
          policies: [{when: {asset.server: boiler, rule.title|startswith: Force}, do: suppress}]\n",
     );
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
     let demo = fixture("demo/capture.pcap");
-    command.current_dir(scan.0.path()).args(["scan", demo.to_str().unwrap(), "--emit", "alerts,incidents"]);
-    let lines = values(&Ran::of(&command.output().unwrap()).out);
+    let args = ["scan", demo.to_str().unwrap(), "--emit", "alerts,incidents"];
+    let lines = values(&sigmabus(scan.0.path(), &args).out);
     let titled = |title: &str| lines.iter().find(|line| line["title"] == title);
     assert!(titled("Force listen only mode").is_none() && titled("Points list scan").is_some(), "{lines:?}");
     let entities = titled("Bad login on passphrase register").unwrap()["entities"].as_array().unwrap();
@@ -329,11 +321,7 @@ fn alerts_and_incidents_are_the_same_on_any_number_of_threads_and_in_stored_reco
     let scan = Scan::by(config);
     for name in ["demo/capture.pcap", "badlogin/capture.pcap", "oddities/capture.pcap"] {
         let capture = fixture(name);
-        let run = |args: &[&str]| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-            command.current_dir(scan.0.path()).stdin(Stdio::null()).args(args);
-            Ran::of(&command.output().unwrap()).out
-        };
+        let run = |args: &[&str]| sigmabus(scan.0.path(), args).out;
         let capture = capture.to_str().unwrap();
         let one = run(&["scan", capture, "--emit", "alerts,incidents", "--threads", "1"]);
         assert_eq!(run(&["scan", capture, "--emit", "alerts,incidents", "--threads", "5"]), one);

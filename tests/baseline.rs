@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{Ran, fixture, shared, values};
+use common::{fixture, shared, sigmabus as in_folder, values};
 use serde_json::Value;
 use sigmabus::capture;
 use sigmabus::detect::Input;
@@ -22,19 +22,7 @@ use sigmabus::sink::JsonLines;
 use sigmabus::time::Span;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-
-fn in_folder(folder: &Path, args: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-        .args(args)
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output();
-    Ran::of(&output.unwrap())
-}
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()

@@ -17,16 +17,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The command where it finds nobody's `sigmabus.yml`.
 fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    // Tests must not find somebody's sigmabus.yml.
-    command
-        .args(args)
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
-        .current_dir(env!("CARGO_TARGET_TMPDIR"))
-        .stdin(Stdio::null());
-    command
+    common::command(Path::new(env!("CARGO_TARGET_TMPDIR")), args)
 }
 
 fn sigmabus(args: &[&str]) -> Ran {

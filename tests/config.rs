@@ -11,31 +11,17 @@
 
 mod common;
 
-use common::{Ran, fixture, values};
+use common::{Ran, command, fixture, folder, values};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use tempfile::TempDir;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The command in a folder, with a key in its environment.
 fn sigmabus(folder: &TempDir, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    command.current_dir(folder.path()).env("SIGMABUS_SECRET_KEY", "hunter2").env("NO_COLOR", "1").args(args);
-    Ran::of(&command.output().unwrap())
-}
-
-/// A folder with these files.
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    folder
+    Ran::of(&command(folder.path(), args).env("SIGMABUS_SECRET_KEY", "hunter2").output().unwrap())
 }
 
 const WRONG: &str = "prots: [502]\nmaps: [{file: map.yml}]\nsecret_key: ${SIGMABUS_NO_SUCH_KEY}\n";

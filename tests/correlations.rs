@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{Ran, values};
+use common::{Ran, command, sigmabus, values};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -52,10 +52,8 @@ impl Folder {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
         let always = ["scan", "-r", "rules.yml", "--emit", "findings,alerts", "--format", "json"];
-        command.args(always).args(args).current_dir(self.0.path()).stdin(Stdio::null());
-        command
+        command(self.0.path(), &[&always, args].concat())
     }
 
     /// The lines that are printed of a log.
@@ -193,9 +191,8 @@ fn what_was_missed_is_told_with_what_waited() {
     });
     assert_eq!((&finding["window"], &finding["group"]), (&window, &json!({"host": "h"})));
     assert_eq!(finding["source"]["line"], 1, "the query that began the wait");
-    let mut report = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    report.args(["scan", "-r", "rules.yml", "--format", "text"]).arg(&file).current_dir(folder.0.path());
-    let told = Ran::of(&report.output().unwrap()).out;
+    let args = ["scan", "-r", "rules.yml", "--format", "text", file.to_str().unwrap()];
+    let told = sigmabus(folder.0.path(), &args).out;
     assert!(told.contains("1 correlation windows left open"), "that of g: {told}");
     assert!(told.contains("no \"Reply\" in the 10s after: 2 events from"), "{told}");
     // Lines that no rule finds pass the time as well.

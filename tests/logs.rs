@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::{Ask, decode, fixture, shared, values};
+use common::{Ask, decode, fixture, folder, shared, sigmabus, values};
 use serde_json::Value;
 use sigmabus::pipeline::{Naming, Room, Summary};
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,15 +180,9 @@ fn each_line_of_a_mixed_file_is_read_by_its_own_form() {
 
 #[test]
 fn a_header_without_the_needed_columns_ends_the_input() {
-    let folder = tempfile::tempdir().unwrap();
     let scan = |text: &str| {
-        fs::write(folder.path().join("log"), text).unwrap();
-        let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-            .args(["scan", "log"])
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let ran = sigmabus(folder(&[("log", text)]).path(), &["scan", "log"]);
+        (ran.code, ran.err)
     };
     let (code, err) = scan("#separator \\x09\n#path\tmodbus\n#fields\tts\tuid\tid.orig_h\n1.5\tC1\t192.0.2.7\n");
     assert_eq!(code, 4);
@@ -207,23 +201,50 @@ fn a_header_without_the_needed_columns_ends_the_input() {
 }
 
 #[test]
+fn half_of_an_escaped_pair_hides_no_message_and_a_broken_line_is_one_problem() {
+    let line = r#"{"ts":1.5,"id.orig_h":"192.0.2.7","id.orig_p":1,"id.resp_h":"192.0.2.20","id.resp_p":502,"tid":7,"unit":1,"func":"READ_COILS","address":1,"quantity":8,"note":"\ud800x"}"#;
+    let (records, summary) = read(&format!("{line}\n{}\n", line.replace("\"unit\":1,", "broken,")));
+    assert_eq!(records[0]["modbus.function"], 1);
+    assert_eq!(records[0]["note"], "\u{FFFD}x");
+    assert_eq!(summary.counters[&(Room::Log, "unreadable lines")], 1);
+}
+
+#[test]
+fn rows_of_zeek_without_their_header_are_refused_with_what_they_lack() {
+    let row = "1600851733.750000\tCHhAvVGS1DHFjwGM9\t192.0.2.7\t39565\t192.0.2.20\t502\t7\t10\tREAD_COILS\tREQ\t-\n";
+    let refused = |text: &str| {
+        let ran = sigmabus(folder(&[("modbus.log", text)]).path(), &["scan", "modbus.log"]);
+        assert_eq!((ran.code, ran.out.as_str()), (4, ""), "{}", ran.err);
+        ran.err
+    };
+    let told = refused(row);
+    assert!(told.contains("modbus.log: rows of a log of Zeek without its header"), "{told}");
+    assert!(told.contains("`#fields`"), "{told}");
+    assert_eq!(refused(&format!("# cut by hand\n{}", row.repeat(3))), told);
+    // What is no row of Zeek is not said to be one.
+    for other in ["a\tb\tc\n", "1.5\tC1\t192.0.2.7\t39565\t192.0.2.20\t502\n", &row.replace("\t502", "\tx")] {
+        assert!(refused(other).contains("no known format"), "{other}");
+    }
+    let Some(logs) = shared("captures/zeek") else { return };
+    let log = fs::read_to_string(logs.join("icsnpp_modbus_example/modbus.log")).unwrap();
+    assert_eq!(refused(&log), told);
+}
+
+#[test]
 fn what_a_rule_masks_stands_under_no_other_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write(
-        "rule.yml",
-        "title: t\nlevel: high\nlogsource: {product: modbus}\nsigmabus: {mask: [modbus.values]}\ndetection: {s: {modbus.kind: query}, condition: s}\n",
-    );
-    write(
-        "log",
-        r#"{"ts":1.5,"id.orig_h":"192.0.2.7","id.orig_p":1,"id.resp_h":"192.0.2.20","id.resp_p":502,"func":"WRITE_SINGLE_REGISTER","address":1,"quantity":1,"request_values":[12345],"matched":true}"#,
-    );
-    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-        .args(["scan", "-r", "rule.yml", "--format", "json", "--emit", "findings,alerts", "log"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    let out = String::from_utf8_lossy(&output.stdout);
+    let folder = folder(&[
+        (
+            "rule.yml",
+            "title: t\nlevel: high\nlogsource: {product: modbus}\nsigmabus: {mask: [modbus.values]}\ndetection: {s: {modbus.kind: query}, condition: s}\n",
+        ),
+        (
+            "log",
+            r#"{"ts":1.5,"id.orig_h":"192.0.2.7","id.orig_p":1,"id.resp_h":"192.0.2.20","id.resp_p":502,"func":"WRITE_SINGLE_REGISTER","address":1,"quantity":1,"request_values":[12345],"matched":true}"#,
+        ),
+    ]);
+    let out =
+        sigmabus(folder.path(), &["scan", "-r", "rule.yml", "--format", "json", "--emit", "findings,alerts", "log"])
+            .out;
     assert!(out.contains("[masked]") && !out.contains("12345"), "{out}");
 }
 
@@ -275,17 +296,12 @@ fn what_tshark_prints_of_a_capture_gives_its_findings() {
 
 /// How often each rule reports, without those that do not.
 fn counts(rules: &str, input: &Path) -> BTreeMap<String, u64> {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("rules.yml"), rules.trim_end_matches("---\n")).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-        .args(["scan", "-r", "rules.yml", "--emit", "findings", "--format", "json"])
-        .arg(input.canonicalize().unwrap())
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (folder, input) = (folder(&[("rules.yml", rules.trim_end_matches("---\n"))]), input.canonicalize().unwrap());
+    let args = ["scan", "-r", "rules.yml", "--emit", "findings", "--format", "json", input.to_str().unwrap()];
+    let ran = sigmabus(folder.path(), &args);
+    assert_eq!(ran.code, 0, "{}", ran.err);
     let mut counts = BTreeMap::new();
-    for finding in values(&String::from_utf8(output.stdout).unwrap()) {
+    for finding in values(&ran.out) {
         *counts.entry(finding["rule"]["title"].as_str().unwrap().to_owned()).or_insert(0) += 1;
     }
     counts

@@ -11,27 +11,18 @@
 
 mod common;
 
-use common::Ran;
+use common::{Ran, folder, sigmabus};
 use sigmabus::sigma::{
     Mappings, Options, SchemaFields, Severity, SourceText, load, read_mapping, shipped_mapping, shipped_mappings,
 };
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
-
-/// Runs `sigmabus ARGS` in `folder`.
-fn sigmabus(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    Ran::of(&command.args(args).current_dir(folder).output().unwrap())
-}
 
 /// The titles of what `rules` find in the lines of a log, by these mappings.
 fn found(mappings: &[&str], rules: &str, lines: &[&str]) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("rules.yml"), rules).unwrap();
-    fs::write(folder.path().join("log.json"), lines.join("\n") + "\n").unwrap();
+    let folder = folder(&[("rules.yml", rules), ("log.json", &(lines.join("\n") + "\n"))]);
     let mut args = vec!["scan", "-r", "rules.yml", "--emit", "findings", "--format", "json", "log.json"];
     mappings.iter().for_each(|name| args.extend(["--mapping", name]));
     let Ran { code, out, err } = sigmabus(folder.path(), &args);
@@ -327,12 +318,12 @@ fn every_shipped_mapping_can_be_listed_and_printed() {
 
 #[test]
 fn a_mapping_with_errors_ends_the_run_and_a_configured_one_is_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("bad.yml", "name: x\ntransformations:\n- {type: field_name_maping, mapping: {a: b}}\n");
-    write("good.yml", "name: x\ntransformations:\n- {type: field_name_mapping, mapping: {a: b}}\n");
-    write("rule.yml", "title: t\nlogsource: {product: x}\ndetection: {s: {a: 1}, condition: s}\n");
-    write("sigmabus.yml", "mappings: [good.yml]\n");
+    let folder = folder(&[
+        ("bad.yml", "name: x\ntransformations:\n- {type: field_name_maping, mapping: {a: b}}\n"),
+        ("good.yml", "name: x\ntransformations:\n- {type: field_name_mapping, mapping: {a: b}}\n"),
+        ("rule.yml", "title: t\nlogsource: {product: x}\ndetection: {s: {a: 1}, condition: s}\n"),
+        ("sigmabus.yml", "mappings: [good.yml]\n"),
+    ]);
     let Ran { code, err, .. } = sigmabus(folder.path(), &["rules", "list", "--mapping", "bad.yml", "rule.yml"]);
     assert_eq!(code, 3);
     assert!(err.contains("did you mean `field_name_mapping`?") && err.contains("1 error in mappings"), "{err}");

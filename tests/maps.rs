@@ -11,19 +11,16 @@
 
 mod common;
 
-use common::Ran;
+use common::{Ran, command};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Runs sigmabus in `folder`.
+/// Runs sigmabus in `folder`, with a key in its environment.
 fn sigmabus(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    command.args(args).env_remove("COLUMNS").env("SB_TEST_KEY", "k").current_dir(folder).stdin(Stdio::null());
-    Ran::of(&command.output().unwrap())
+    Ran::of(&command(folder, args).env("SB_TEST_KEY", "k").output().unwrap())
 }
 
 fn capture() -> String {

@@ -64,6 +64,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("umas_upload", &["Program upload by UMAS"]),
     ("legacy_program_functions", &["Firmware or legacy program function"]),
     ("file_transfer", &["File record written"]),
+    ("covert_text", &["Text written into registers"]),
     ("coil_flood", &["Coil write flood"]),
     ("setpoint_toggle", &["Setpoint toggled"]),
     ("request_flood", &["Request flood", "Flood of unanswered requests"]),

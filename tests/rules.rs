@@ -11,11 +11,11 @@
 
 mod common;
 
-use common::{Ran, fixture, values};
+use common::{Ran, command, fixture, values};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Runs `sigmabus rules ARGS` in `folder`.
 fn rules(folder: &Path, args: &[&str]) -> Ran {
@@ -24,16 +24,8 @@ fn rules(folder: &Path, args: &[&str]) -> Ran {
 
 /// Runs `sigmabus ARGS` in `folder`, with what comes on standard input.
 fn sigmabus(folder: &Path, args: &[&str], input: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sigmabus"))
-        .args(args)
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command(folder, args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // Who does not read it has closed it.
     drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
     let output = child.wait_with_output().unwrap();

@@ -11,11 +11,10 @@
 
 mod common;
 
-use common::{Ran, fixture, values};
+use common::{Ran, fixture, sigmabus, values};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 const RULES: &str = "
 title: Write
@@ -69,9 +68,7 @@ fn scan(folder: &Path, args: &[&str]) -> Ran {
     fs::write(folder.join("rules.yml"), RULES).unwrap();
     fs::write(folder.join("sigmabus.yml"), CONFIG).unwrap();
     fs::write(folder.join("log.ndjson"), log()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-    command.args(["scan", "-r", "rules.yml"]).args(args).arg("log.ndjson").current_dir(folder).stdin(Stdio::null());
-    Ran::of(&command.output().unwrap())
+    sigmabus(folder, &[&["scan", "-r", "rules.yml"], args, &["log.ndjson"]].concat())
 }
 
 #[test]
@@ -120,12 +117,9 @@ fn scores_are_the_same_on_any_number_of_threads() {
     let on = |threads| scan(folder.path(), &["--emit", "scores,alerts", "--format", "json", "--threads", threads]).out;
     assert_eq!(on("1").lines().count(), 18);
     assert_eq!(on("1"), on("3"));
-    let demo = fixture("demo/capture.pcap");
-    let on = |threads| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
-        command.args(["scan", "--emit", "scores,alerts", "--format", "json", "--threads", threads]).arg(&demo);
-        Ran::of(&command.current_dir(folder.path().join("..")).output().unwrap()).out
-    };
+    let (demo, elsewhere) = (fixture("demo/capture.pcap"), tempfile::tempdir().unwrap());
+    let always = ["scan", demo.to_str().unwrap(), "--emit", "scores,alerts", "--format", "json", "--threads"];
+    let on = |threads| sigmabus(elsewhere.path(), &[&always[..], &[threads]].concat()).out;
     let one = on("1");
     assert!(one.contains("\"type\":\"score\""), "{one}");
     assert_eq!(one, on("3"));
@@ -147,8 +141,8 @@ fn findings_about_a_critical_asset_count_twice() {
     fs::write(folder.path().join("assets.yml"), format!("{CONFIG}{assets}")).unwrap();
     let args =
         ["scan", "-r", "rules.yml", "--config", "assets.yml", "--emit", "findings", "--format", "json", "log.ndjson"];
-    let ran = Command::new(env!("CARGO_BIN_EXE_sigmabus")).args(args).current_dir(folder.path()).output().unwrap();
-    let points: Vec<String> = values(&Ran::of(&ran).out).iter().map(|line| line["points"].to_string()).collect();
+    let points: Vec<String> =
+        values(&sigmabus(folder.path(), &args).out).iter().map(|line| line["points"].to_string()).collect();
     // Those of unit 2: the second and the sixth.
     assert_eq!(points.join(" "), "30 80 20 1 50 40 10");
 }

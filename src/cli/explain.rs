@@ -5,16 +5,14 @@ use super::config::Config;
 use super::inputs::{self, Named};
 use super::outcome::{Failure, Outcome, reason};
 use super::{mapping_files, rule_files};
-use crate::alert::{Alert, AlertId, Incident};
 use crate::capture::Opened;
-use crate::detect::{Catalogue, Explained, Explainer, Finding, Input, Unit};
+use crate::detect::{Explained, Explainer, Input, Unit};
 use crate::pipeline::{Emits, Naming, Plan, Run, RunError, Wanted, looks_like_json_lines};
 use crate::record::json::write_fact;
 use crate::record::{Fact, LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::sigma::ir::{Absent, Correlation, Expr, LogSource, Meta, Rule, RuleRef, Ruleset, Side};
 use crate::sigma::{OWN_PRODUCT, Severity};
-use crate::sink::{Sink, plain};
-use crate::time::Timestamp;
+use crate::sink::{Listener, Said, plain};
 use anstyle::{AnsiColor, Style};
 use bumpalo::Bump;
 use serde_json::{Map, Value, json};
@@ -113,17 +111,18 @@ fn events(args: &ExplainArgs, config: &Config) -> Result<Option<Vec<Vec<u8>>>, F
     let unit = if matches!(opened, Opened::Capture(_)) { Unit::Frame } else { Unit::Line };
     let input = Input { name: name.as_str().into(), unit };
     let mut kept = Kept { number: args.frame.unwrap_or(1), unit, line: 0, lines: Vec::new() };
+    let mut sink = Listener::new(|said| kept.hear(said));
     let mut run = Run::new(&plan, 1, &(), Emits::default());
     let ran = match opened {
-        Opened::Capture(source) => run.capture(input, source, None, &mut kept),
+        Opened::Capture(source) => run.capture(input, source, None, &mut sink),
         // An event that is none is told as a line that is none.
         Opened::Other { reader, start } if args.capture.is_none() || looks_like_json_lines(&start) => {
-            run.log(input, reader, &mut kept)
+            run.log(input, reader, &mut sink)
         }
         Opened::Other { start, .. } => return Err(Failure::failed(inputs::unknown_format(&name, &start))),
     };
     ran.map_err(|error: RunError| Failure::failed(format!("{name}: {error}")))?;
-    let summary = run.finish(&mut kept).map_err(|error| Failure::failed(format!("{name}: {error}")))?;
+    let summary = run.finish(&mut sink).map_err(|error| Failure::failed(format!("{name}: {error}")))?;
     if kept.lines.is_empty() {
         let why = match (summary.warnings.first(), args.frame) {
             (Some(warning), None) => warning.clone(),
@@ -160,8 +159,9 @@ struct Kept {
     lines: Vec<Vec<u8>>,
 }
 
-impl Sink for Kept {
-    fn records(&mut self, lines: &[u8]) -> io::Result<()> {
+impl Kept {
+    fn hear(&mut self, said: Said<'_>) {
+        let Said::Records(lines) = said else { return };
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             self.line += 1;
             let number = match self.unit {
@@ -172,31 +172,6 @@ impl Sink for Kept {
                 self.lines.push(line.trim_ascii().to_vec());
             }
         }
-        Ok(())
-    }
-
-    fn finding(&mut self, _: &Finding<'_>, _: &Catalogue) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn incident(&mut self, _: &Incident) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn score(&mut self, _: &crate::alert::ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::outcome::{Failure, reason};
 use super::piped::Piped;
 use crate::capture::{self, Batch, Opened};
+use crate::record::foreign::is_row_of_zeek;
 use crate::record::foreign::{Rows, Taken};
 use crate::record::{LONGEST_LINE, LogPlan, LogRecord, Slots};
 use crate::time::Timestamp;
@@ -177,6 +178,12 @@ impl<R: Read> Read for Counted<R> {
 /// What an input of no known format looks like, and what it was tried as.
 #[must_use]
 pub(super) fn unknown_format(name: &str, start: &[u8]) -> String {
+    let mut lines = start.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+    if lines.any(|line| is_row_of_zeek(&line)) {
+        return format!(
+            "{name}: rows of a log of Zeek without its header: nothing says what the columns are; it needs the lines that begin with `#separator`, `#path`, `#fields` and `#types`, or write the log as JSON"
+        );
+    }
     let first = start.get(..start.len().min(16)).unwrap_or_default();
     let hex: Vec<String> = first.iter().map(|byte| format!("{byte:02x}")).collect();
     format!(

@@ -9,13 +9,12 @@ use super::given::{self, Record, WrittenSource};
 use super::input::unit_of;
 use super::plan::Plan;
 use super::{RunError, Wanted};
-use crate::alert::{Alert, AlertId, Incident};
 use crate::capture::{self, Opened};
-use crate::detect::{Catalogue, Finding, Input};
+use crate::detect::Input;
 use crate::record::maps::Maps;
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
 use crate::sigma::{self, Loaded, MappedFields, Mapping, Mappings, Options, SchemaFields, Severity, SourceText};
-use crate::sink::Sink;
+use crate::sink::{Listener, Said};
 use crate::time::Timestamp;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -405,10 +404,16 @@ impl Case {
         let unknown = |_: &[u8]| RunError::Input(io::Error::other("neither a capture nor a log"));
         let unit = unit_of(&opened).map_err(unknown)?;
         let mut run = Run::new(plan, threads, &(), Emits { findings: true, ..Emits::default() });
-        let mut heard = Heard::default();
-        run.input(Input { name: self.name.as_str().into(), unit }, opened, None, &mut heard)?;
-        let warnings = run.finish(&mut heard).map_err(RunError::Output)?.warnings;
-        Ok(Found { rules: heard.rules, times: heard.times, warnings })
+        let (mut rules, mut times) = (Vec::new(), Vec::new());
+        let mut sink = Listener::new(|said| {
+            if let Said::Finding(finding) = said {
+                rules.push(finding.rule);
+                times.push(finding.time);
+            }
+        });
+        run.input(Input { name: self.name.as_str().into(), unit }, opened, None, &mut sink)?;
+        let warnings = run.finish(&mut sink).map_err(RunError::Output)?.warnings;
+        Ok(Found { rules, times, warnings })
     }
 }
 
@@ -430,45 +435,6 @@ impl Case {
             return titles;
         }
         titles.into_iter().zip(times).map(|(title, time)| format!("{title} at {time}")).collect()
-    }
-}
-
-/// Keeps who reported.
-#[derive(Default)]
-struct Heard {
-    rules: Vec<RuleRef>,
-    times: Vec<Timestamp>,
-}
-
-impl Sink for Heard {
-    fn records(&mut self, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn finding(&mut self, finding: &Finding<'_>, _: &Catalogue) -> io::Result<()> {
-        self.rules.push(finding.rule);
-        self.times.push(finding.time);
-        Ok(())
-    }
-
-    fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn incident(&mut self, _: &Incident) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn score(&mut self, _: &crate::alert::ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

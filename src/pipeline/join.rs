@@ -9,7 +9,7 @@ use crate::modbus::function::EXCEPTION_BIT;
 use crate::modbus::{Body, Flag, Flags, Framing, Kind, Message, Pairing, Pdu};
 use crate::net::{Carrier, Direction, Endpoint, Flow, Transport};
 use crate::record::foreign::{self, Format, HeaderError, Rows, Taken, Told};
-use crate::record::nxlog::{self, NxlogMessage};
+use crate::record::nxlog::{self, NxlogError, NxlogMessage};
 use crate::time::{Clock, Timestamp};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -89,16 +89,20 @@ impl Joiner {
                 Err(error @ HeaderError::Lacks { .. }) => return Err(error),
                 Err(error) => problems.note(number, error),
             }
-        } else if nxlog::is_form(line) {
-            self.nxlog += 1;
-            self.release();
-            match nxlog::read(line) {
-                Ok(Some(message)) => self.message(&message, number),
-                Ok(None) => problems.note(number, "no record in NXLog's form"),
-                Err(error) => problems.note(number, error),
-            }
         } else {
-            self.foreign(line, number);
+            match nxlog::read(line) {
+                Ok(None) => self.foreign(line, number),
+                Ok(Some(message)) => {
+                    self.nxlog += 1;
+                    self.release();
+                    self.message(&message, number);
+                }
+                Err(error) => {
+                    self.nxlog += u64::from(!matches!(error, NxlogError::NotAnObject(_)));
+                    self.release();
+                    problems.note(number, error);
+                }
+            }
         }
         problems.merge(&std::mem::take(&mut self.evidence.problems));
         self.evidence.reached = self.judge.reached().max(self.clock.latest());
@@ -154,8 +158,12 @@ impl Joiner {
                 let hidden = other.as_ref().err().and_then(|_| self.judge.hide_own(line, &mut []));
                 let line = hidden.as_deref().map_or(line, str::as_bytes);
                 self.release();
+                let told = self.evidence.problems.count;
                 self.as_it_stands(line, number);
-                if let Err(error) = other {
+                // Of a line that is no record at all this is said already.
+                if let Err(error) = other
+                    && self.evidence.problems.count == told
+                {
                     self.evidence.problems.note(number, error);
                 }
             }

@@ -16,15 +16,6 @@ use crate::time::{Clock, Timestamp};
 use bumpalo::Bump;
 use std::sync::Arc;
 
-/// Which lines are judged at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Take {
-    /// Those that are in no other tool's form.
-    Own,
-    /// All.
-    Any,
-}
-
 /// The matcher with its scratch memory and its figures: one for each thread.
 pub(super) struct Judge {
     plan: Arc<Plan>,
@@ -119,7 +110,7 @@ impl Judge {
         }
     }
 
-    /// Judges a line of a log. One of another tool's form is left to be joined; an unreadable one is a problem.
+    /// Judges a line of a log. One of another tool's form is left to be joined, unread; an unreadable one is a problem.
     pub(super) fn line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
         if !line.starts_with(b"{") {
             evidence.begin(order, None, order.number);
@@ -129,28 +120,28 @@ impl Judge {
             self.announced += 1;
             return;
         }
-        if self.plan.watch.is_some() {
-            // What is new hangs on what was before.
-            let mended = if std::str::from_utf8(line).is_err() { mend(line) } else { None };
+        // What is new hangs on what was before, and so does what answers.
+        if self.plan.watch.is_some() || nxlog::is_form(line) || foreign::is_form(line) {
+            let mended = if may_be_broken(line) { mend(line) } else { None };
             evidence.begin(order, None, order.number);
             return evidence.leave_to_join(mended.as_ref().map_or(line, |line| line.as_bytes()));
         }
-        let Err(error) = self.whole_line(line, Take::Own, order, evidence) else { return };
+        let Err(error) = self.whole_line(line, order, evidence) else { return };
         // Broken characters must not hide what else the line says.
         let mended = mend(line).ok_or(error);
-        if let Err(error) = mended.and_then(|line| self.whole_line(line.as_bytes(), Take::Own, order, evidence)) {
+        if let Err(error) = mended.and_then(|line| self.whole_line(line.as_bytes(), order, evidence)) {
             evidence.problems.note(order.number, error);
         }
     }
 
     /// Judges a line as it stands, whatever its form.
     pub(super) fn as_it_stands(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) {
-        if let Err(error) = self.whole_line(line, Take::Any, order, evidence) {
+        if let Err(error) = self.whole_line(line, order, evidence) {
             evidence.problems.note(order.number, error);
         }
     }
 
-    fn whole_line(&mut self, line: &[u8], take: Take, order: Order, evidence: &mut Evidence) -> Result<(), LineError> {
+    fn whole_line(&mut self, line: &[u8], order: Order, evidence: &mut Evidence) -> Result<(), LineError> {
         self.arena.reset();
         let plan = &*self.plan;
         // A line may be printed again, and what we print is JSON: UTF-8 throughout.
@@ -160,11 +151,6 @@ impl Judge {
         let named = self.lookup.as_mut().and_then(|lookup| name_parties(line, lookup));
         let line = named.as_deref().unwrap_or(line);
         let record = LogRecord::read(line, &plan.log, &self.arena)?;
-        if take == Take::Own && (nxlog::is_form(line) || foreign::is_form(line)) {
-            evidence.begin(order, None, order.number);
-            evidence.leave_to_join(line);
-            return Ok(());
-        }
         self.records.note(record.time(), None);
         record.time().map(|time| self.clock.tick(time));
         let (new, things) = news_of_line(&mut self.past.watcher, plan, &record, record.time(), &self.arena);
@@ -348,6 +334,11 @@ impl Bench<'_> {
             evidence.object(|out| lines.write_nested(record, mask, out));
         }
     }
+}
+
+/// Whether a line may hold characters that are none: bytes that are not UTF-8, or half of an escaped pair.
+fn may_be_broken(line: &[u8]) -> bool {
+    std::str::from_utf8(line).is_err() || memchr::memmem::find(line, b"\\u").is_some()
 }
 
 /// What client and server of a log line are called.

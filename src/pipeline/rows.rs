@@ -108,42 +108,7 @@ impl Sink for Rows<'_> {
 mod tests {
     use super::super::evidence::{Order, Phase};
     use super::*;
-
-    /// Every piece that came.
-    #[derive(Default)]
-    struct Pieces(Vec<String>);
-
-    impl Sink for Pieces {
-        fn records(&mut self, lines: &[u8]) -> io::Result<()> {
-            self.0.push(String::from_utf8_lossy(lines).into());
-            Ok(())
-        }
-
-        fn finding(&mut self, _: &Finding<'_>, _: &Catalogue) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn alert(&mut self, _: &Alert, _: &Catalogue) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn repeated(&mut self, _: AlertId, _: Timestamp) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn incident(&mut self, _: &Incident) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn score(&mut self, _: &ScoreLine<'_>, _: &Catalogue) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            self.0.push("flush".into());
-            Ok(())
-        }
-    }
+    use crate::sink::{Listener, Said};
 
     fn evidence(lines: &[&str]) -> Evidence {
         let mut evidence = Evidence::default();
@@ -159,8 +124,13 @@ mod tests {
     #[test]
     fn lines_wait_for_what_follows_them_and_never_change_their_order() {
         let (ours, other) = (evidence(&["a\n", "", "b\n", "c\n"]), evidence(&["x\n"]));
-        let mut pieces = Pieces::default();
-        let mut rows = Rows::new(&mut pieces, true);
+        let mut pieces: Vec<String> = Vec::new();
+        let mut sink = Listener::new(|said| match said {
+            Said::Records(lines) => pieces.push(String::from_utf8_lossy(lines).into()),
+            Said::Flush => pieces.push("flush".into()),
+            _ => {}
+        });
+        let mut rows = Rows::new(&mut sink, true);
         let [a, none, b, c] = ours.entries() else { unreachable!() };
         for entry in [a, none, b] {
             rows.take(&ours, entry).unwrap();
@@ -171,6 +141,6 @@ mod tests {
         rows.take(&ours, a).unwrap();
         rows.flush().unwrap();
         rows.hand_on().unwrap();
-        assert_eq!(pieces.0, ["a\nb\n", "x\n", "c\n", "z\n", "a\n", "flush"]);
+        assert_eq!(pieces, ["a\nb\n", "x\n", "c\n", "z\n", "a\n", "flush"]);
     }
 }

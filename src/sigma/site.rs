@@ -66,7 +66,7 @@ use SiteValues::{Hosts, Numbers};
 /// Name, values, meaning, defaults, example.
 type Row = (&'static str, SiteValues, &'static str, &'static [&'static str], &'static str);
 
-const TABLE: [Row; 22] = [
+const TABLE: [Row; 23] = [
     ("modbus_writers", Hosts, "clients that may write", &["*"], "[192.0.2.10, 192.0.2.16/28]"),
     ("modbus_readers", Hosts, "clients that may read", &["*"], "[192.0.2.0/24]"),
     ("engineering_stations", Hosts, "clients that may use diagnostics and load programs", &["*"], "[192.0.2.30]"),
@@ -100,6 +100,7 @@ const TABLE: [Row; 22] = [
     ("safe_values", Numbers, "what may be written into them", &["*"], "[350-420]"),
     ("kept_servers", Hosts, "servers that the one below is about", &["*"], "[192.0.2.20]"),
     ("kept_registers", Numbers, "holding registers that read as they were written", &[], "[100-109]"),
+    ("text_registers", Numbers, "holding registers that hold text by design", &[], "[200-215]"),
     ("known_functions", Numbers, "function codes of the vendors' own that belong to the site", &[], "[65, 100-110]"),
 ];
 

@@ -12,10 +12,11 @@ use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sigma::site_placeholders;
 use sigmabus::sink::{JsonLines, Sink};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// What the command said, and how it ended.
 pub struct Ran {
@@ -33,6 +34,29 @@ impl Ran {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// `sigmabus ARGS` in `folder`: without input, and without what a terminal or somebody's environment would change.
+pub fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigmabus"));
+    command.args(args).env_remove("COLUMNS").env_remove("NO_COLOR").current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Runs `sigmabus ARGS` in `folder`.
+pub fn sigmabus(folder: &Path, args: &[&str]) -> Ran {
+    Ran::of(&command(folder, args).output().unwrap())
+}
+
+/// A folder with these files, by their paths in it.
+pub fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
 }
 
 /// The shared captures and corpora beside the project; `None`, said aloud, where they are missing.

@@ -162,6 +162,7 @@ pub const CATALOGUE: &[Attack] = &[
     rogue("setpoint_toggle", "one register to 0 and 65,535 in turn", tamper::toggle),
     rogue("frostygoop", "a look at some registers, then writes as FrostyGoop does them", tamper::frosty),
     rogue("broadcast_write", "writes to unit 0", tamper::broadcast),
+    rogue("covert_text", "text written into spare registers piece by piece, and read from them", tamper::text),
     rogue("mask_write", "single bits of control words changed by function 22", tamper::masks),
     rogue(
         "listen_only_restart",

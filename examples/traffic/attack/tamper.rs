@@ -77,6 +77,16 @@ pub(super) fn masks(script: &mut Script) {
     }
 }
 
+/// A message through spare registers, one character in each, read back piece by piece.
+pub(super) fn text(script: &mut Script) {
+    script.pace = Duration::from_secs(2);
+    for piece in ["meet me at the ", "north gate, 6pm", "bring the keys."] {
+        let characters = pdu::text(piece);
+        confirmed(script, &pdu::write_registers(9_000, &characters));
+        script.ask(&pdu::read(3, 9_000, characters.len() as u16), &pdu::registers(3, &characters));
+    }
+}
+
 /// A look and a write from afar.
 pub(super) fn stranger(script: &mut Script) {
     script.pace = Duration::from_millis(180);

@@ -23,7 +23,23 @@ pub(super) fn read(node: &Node<'_>, config: &Config, reader: &mut Reader<'_>) ->
     let fields: Arc<dyn FieldCheck> = Arc::new(FindingFields(Arc::clone(tags)));
     let options = Options { placeholders: config.placeholders.clone(), fields: Some(fields), ..Options::default() };
     let items = reader.keep(list(node, "`policies`")).unwrap_or_default();
-    items.iter().filter_map(|item| policy(item, &options, tags, reader)).collect()
+    let mut policies = Vec::new();
+    let mut for_all = None;
+    for item in items {
+        let policy = policy(item, &options, tags, reader);
+        if let Some(first) = for_all {
+            let warning = Problem::warning("unreachable-policy", item.span, "this policy never decides");
+            reader.problems.push(
+                warning
+                    .related(first, "this one is for every finding")
+                    .hint("the first policy that is for a finding decides"),
+            );
+        } else if policy.as_ref().is_some_and(|policy| policy.when.is_none()) {
+            for_all = Some(item.span);
+        }
+        policies.extend(policy);
+    }
+    policies
 }
 
 fn policy(node: &Node<'_>, options: &Options, tags: &Arc<Tags>, reader: &mut Reader<'_>) -> Option<Policy> {
@@ -125,12 +141,12 @@ pub(super) fn field(node: &Node<'_>, tags: &Arc<Tags>) -> Result<Arc<str>, Refus
 #[derive(Debug)]
 struct FindingFields(Arc<Tags>);
 
-/// How names begin that only our own records and findings have.
-const OWN: [&str; 7] = ["modbus.", "write.", "rule.", "tag.", "asset.", "zone.", "baseline."];
+/// How names begin that only findings and records with tags have.
+const OWN: [&str; 2] = ["rule.", "tag."];
 
 impl FieldCheck for FindingFields {
     fn knows(&self, field: &str) -> bool {
-        let is_own = OWN.iter().any(|own| field.starts_with(own));
+        let is_own = schema::is_own(field) || OWN.iter().any(|own| field.starts_with(own));
         !is_own || RULE_FIELDS.contains(&field) || schema::find(field).is_some() || self.0.knows(field)
     }
 
@@ -143,7 +159,7 @@ impl FieldCheck for FindingFields {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{folder, right, told};
+    use super::super::testing::{folder, right, told, warned};
     use super::*;
 
     #[test]
@@ -164,6 +180,17 @@ mod tests {
         assert_eq!(policies.iter().map(|policy| policy.limits).collect::<Vec<_>>(), expected);
         let [.., last] = &policies[..] else { panic!() };
         assert_eq!((last.act, last.by.len(), last.when.is_some()), (Act::Suppress, 2, true));
+    }
+
+    #[test]
+    fn what_stands_behind_a_policy_for_all_never_decides() {
+        let behind = "policies:\n- {when: {rule.level: low}, do: score}\n- do: raise\n- {when: {rule.level: high}, do: group}\n\
+                      - {do: suppress}\n";
+        insta::assert_snapshot!(warned(&folder(), behind));
+        // One that is wrong decides nothing, and one for all may be the last.
+        assert_eq!(warned(&folder(), "policies: [{when: {rule.level: low}, do: score}, {do: raise}]\n"), "");
+        let wrong = told(&folder(), &["policies: [{do: rise}, {when: {rule.level: high}, do: group}]"]);
+        assert!(!wrong.contains("unreachable-policy"), "{wrong}");
     }
 
     #[test]

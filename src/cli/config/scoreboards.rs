@@ -49,6 +49,7 @@ fn board(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<(Scoreboard, Span)>
     let name = reader.need(&fields, "name", WHAT, |node| Ok((Arc::from(text(node, "a name")?), node.span)));
     let entity = reader.keep(fields.need("entity", WHAT));
     let entity = entity.and_then(|node| reader.several(Some(node), "a field", field));
+    entity.iter().flatten().for_each(|(field, place)| warn_of_slip(field, *place, reader));
     let window = reader.need(&fields, "window", WHAT, |node| timespan(node, "the window"));
     let half_life = reader.may(&fields, "half_life", |node| timespan(node, "the half-life"));
     let threshold = threshold(&fields);
@@ -66,7 +67,7 @@ fn board(node: &Node<'_>, reader: &mut Reader<'_>) -> Option<(Scoreboard, Span)>
     let (name, place) = name?;
     let board = Scoreboard {
         name,
-        entity: entity?,
+        entity: entity?.into_iter().map(|(field, _)| field).collect(),
         window: window?,
         half_life: half_life?,
         threshold: threshold?,
@@ -94,22 +95,29 @@ fn rearm(node: &Node<'_>, threshold: Option<Threshold>) -> Result<i64, Refusal> 
     integer(node, "a score not above the threshold", 1..=bound.max(1))
 }
 
-fn field(node: &Node<'_>) -> Result<Arc<str>, Refusal> {
+/// A field, and where it is written.
+fn field(node: &Node<'_>) -> Result<(Arc<str>, Span), Refusal> {
     let field = text(node, "a field")?;
     match misspelt(field, node.span) {
         Some(problem) => Err(problem),
-        None => Ok(field.into()),
+        None => Ok((field.into(), node.span)),
     }
 }
 
 /// What is wrong with a field that is written like one of ours and is none. Records of stored logs may have any other.
 pub(super) fn misspelt(field: &str, place: Span) -> Option<Refusal> {
-    let (group, _) = field.split_once('.')?;
-    let is_ours = matches!(group, "modbus" | "write" | "asset" | "zone" | "baseline");
-    (is_ours && schema::find(field).is_none()).then(|| {
+    (schema::is_own(field) && schema::find(field).is_none()).then(|| {
         let problem = Problem::error("unknown-field", place, format!("no field `{}`", short(field)));
         problem.suggest(schema::suggest(field))
     })
+}
+
+/// Warns of a field that looks like a slip of the pen, and may be one of a stored log.
+pub(super) fn warn_of_slip(field: &str, place: Span, reader: &mut Reader<'_>) {
+    if let Some(meant) = schema::slip(field) {
+        let message = format!("no field `{}` in records of captures", short(field));
+        reader.problems.push(Problem::warning("misspelt-field", place, message).suggest(Some(meant)));
+    }
 }
 
 fn threshold(fields: &Fields<'_>) -> Result<Threshold, Refusal> {
@@ -124,7 +132,7 @@ fn threshold(fields: &Fields<'_>) -> Result<Threshold, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{folder, right, told};
+    use super::super::testing::{folder, right, told, warned};
     use crate::score::Threshold;
     use crate::time::Span;
 
@@ -144,6 +152,22 @@ mod tests {
         let source = "scoreboards:\n- {name: a, entity: [modbus.server, modbus.unit_id], window: 1d, half_life: 1h, gte: 50, rules: 2,\n  \
                       level: critical, rearm_below: 20, repeat: doubled, entities: 100}\n";
         insta::assert_debug_snapshot!(right(&folder(), source).scoreboards);
+    }
+
+    #[test]
+    fn a_field_of_any_group_of_ours_may_be_misspelt_and_other_logs_have_their_own() {
+        let board = |entity: &str| format!("scoreboards: [{{name: a, entity: {entity}, window: 10m, gt: 5}}]\n");
+        insta::assert_snapshot!(warned(&folder(), &board("[eth.scr, tcp.dst_prot, source.ipp]")));
+        let worked_out = "scores: {rules: {r1: 10 * tcp.flg}}\n";
+        assert!(warned(&folder(), worked_out).contains("did you mean `tcp.flag`?"));
+        for other in
+            ["[eth.type, frame.len, source.geo.name, vlan.priority]", "[eth.src, source.ip, vlan.id, http.host]"]
+        {
+            assert_eq!(warned(&folder(), &board(other)), "");
+        }
+        for own in ["zone.cilent", "asset.servr", "baseline.nwe", "write.cuont", "modbus.unitid"] {
+            assert!(told(&folder(), &[&board(own)]).contains(&format!("no field `{own}`")), "{own}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::super::node::{Fields, entries, integer};
 use super::Reader;
-use super::scoreboards::misspelt;
+use super::scoreboards::{misspelt, warn_of_slip};
 use crate::record::schema;
 use crate::score::{Expression, MAX_POINTS, Points, Worth};
 use crate::sigma::diagnostic::{Problem, Refusal, short};
@@ -43,7 +43,13 @@ fn levels(fields: &Fields<'_>, points: &mut Points, reader: &mut Reader<'_>) {
 /// Points by name, in a map of the operator's own keys.
 fn named(node: Option<&Node<'_>>, what: &str, reader: &mut Reader<'_>) -> FxHashMap<Arc<str>, Worth> {
     let entries = node.and_then(|node| reader.keep(entries(node, what))).unwrap_or_default();
-    let points = |entry: &Entry<'_>| Some((Arc::from(&*entry.key.text), reader.keep(worth(&entry.value))?));
+    let points = |entry: &Entry<'_>| {
+        let worth = reader.keep(worth(&entry.value))?;
+        if let Worth::By(expression) = &worth {
+            expression.fields().iter().for_each(|field| warn_of_slip(field, entry.value.span, reader));
+        }
+        Some((Arc::from(&*entry.key.text), worth))
+    };
     entries.iter().filter_map(points).collect()
 }
 

@@ -33,8 +33,21 @@ pub(super) fn told(folder: &TempDir, sources: &[&str]) -> String {
 
 /// The same of one.
 pub(super) fn told_of(folder: &Path, source: &[u8]) -> String {
+    let (errors, told) = checked(folder, source);
+    assert!(errors > 0, "nothing is wrong with {}", String::from_utf8_lossy(source));
+    told
+}
+
+/// What is said of a configuration without errors.
+pub(super) fn warned(folder: &TempDir, source: &str) -> String {
+    let (errors, told) = checked(folder.path(), source.as_bytes());
+    assert_eq!(errors, 0, "{told}");
+    told
+}
+
+/// How many errors a configuration has, and all that is said of it.
+fn checked(folder: &Path, source: &[u8]) -> (usize, String) {
     let file = File::new(&folder.join("sigmabus.yml"), source);
     let understood = file.understand();
-    assert!(understood.errors() > 0, "nothing is wrong with {}", String::from_utf8_lossy(source));
-    understood.told.render(false).replace(&folder.display().to_string(), "FOLDER")
+    (understood.errors(), understood.told.render(false).replace(&folder.display().to_string(), "FOLDER"))
 }

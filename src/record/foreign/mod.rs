@@ -20,7 +20,7 @@ mod tshark;
 mod words;
 mod write;
 
-pub use rows::{HeaderError, Rows, Taken, is_header};
+pub use rows::{HeaderError, Rows, Taken, is_header, is_row_of_zeek};
 pub use table::{Format, markdown};
 
 use super::LONGEST_LINE;

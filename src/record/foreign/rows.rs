@@ -7,6 +7,7 @@ use super::table::Format;
 use crate::record::json::write_text;
 use crate::record::{LONGEST_LINE, moment, schema};
 use serde_json::value::RawValue;
+use std::net::IpAddr;
 
 /// The most columns a table may have.
 const MOST_COLUMNS: usize = 1_024;
@@ -111,6 +112,19 @@ enum ColumnKind {
 #[must_use]
 pub fn is_header(line: &str) -> bool {
     line.starts_with("#separator") || line.starts_with("#fields") || header(line).is_some()
+}
+
+/// Whether a line is a row of one of Zeek's logs of connections: a time, an identifier, and two addresses with their
+/// ports. Without the lines that begin with `#` nobody knows what its other columns are.
+#[must_use]
+pub fn is_row_of_zeek(line: &str) -> bool {
+    let mut cells = line.split('\t').skip(1);
+    let mut is = |fits: fn(&str) -> bool| cells.next().is_some_and(fits);
+    let is_uid =
+        |cell: &str| cell.len() > 10 && cell.starts_with('C') && cell.bytes().all(|c| c.is_ascii_alphanumeric());
+    let is_address = |cell: &str| cell.parse::<IpAddr>().is_ok();
+    let is_port = |cell: &str| cell.parse::<u16>().is_ok();
+    is(is_uid) && is(is_address) && is(is_port) && is(is_address) && is(is_port)
 }
 
 /// The header in a line.

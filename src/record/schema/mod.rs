@@ -21,6 +21,9 @@ pub struct Field {
     pub(super) guard: Option<Guard>,
 }
 
+/// Groups of names that other tools' logs have, too, with more fields than ours.
+const SHARED: [&str; 9] = ["destination", "eth", "frame", "ipv4", "ipv6", "source", "tcp", "udp", "vlan"];
+
 /// Every name with its field.
 struct Index {
     by_name: FxHashMap<&'static str, Field>,
@@ -43,6 +46,36 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
 #[must_use]
 pub fn find(name: &str) -> Option<Field> {
     INDEX.by_name.get(name).copied()
+}
+
+/// Whether a name is in a group, such as `modbus.`, that only our own records have: it must name one of our fields.
+#[must_use]
+pub fn is_own(name: &str) -> bool {
+    group_of(name).is_some_and(|group| !SHARED.contains(&group))
+}
+
+/// The field of ours that a name is a slip of the pen for, where other tools' logs have fields in its group as well.
+#[must_use]
+pub fn slip(name: &str) -> Option<&'static str> {
+    /// No name of ours is nearly as long.
+    const LENGTH: usize = 64;
+    let may_be = group_of(name).is_some_and(|group| SHARED.contains(&group));
+    if !may_be || name.len() > LENGTH || find(name).is_some() {
+        return None;
+    }
+    // One letter: what differs by more is another field of another log.
+    names().find(|known| strsim::damerau_levenshtein(name, known) == 1)
+}
+
+/// What stands before the first dot of a name, if names of ours begin so.
+fn group_of(name: &str) -> Option<&str> {
+    let (group, _) = name.split_once('.')?;
+    names().any(|known| known.split_once('.').is_some_and(|(known, _)| known == group)).then_some(group)
+}
+
+/// Names and aliases of our own.
+fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|row| row.aliases.iter().chain([&row.name]).copied())
 }
 
 /// Every field of our own records in the order of their JSON, NXLog's names not included.
@@ -161,6 +194,7 @@ impl Field {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn every_name_leads_to_one_field() {
@@ -185,6 +219,21 @@ mod tests {
                 groups.push(row.group);
             }
         }
+    }
+
+    #[test]
+    fn every_group_of_names_is_our_own_or_known_to_be_shared() {
+        let groups: BTreeSet<&str> =
+            TABLE.iter().filter_map(|row| row.name.split_once('.')).map(|(group, _)| group).collect();
+        let own: Vec<&str> = groups.iter().copied().filter(|group| is_own(&format!("{group}.x"))).collect();
+        assert_eq!(own, ["asset", "baseline", "modbus", "write", "zone"]);
+        assert!(SHARED.iter().all(|group| group_of(&format!("{group}.x")).is_some()));
+        assert!(!is_own("modbus") && !is_own("http.method") && !is_own("src_ip"));
+        assert_eq!(slip("eth.scr"), Some("eth.src"));
+        assert_eq!(
+            (slip("eth.src"), slip("eth.type"), slip("source.geo.name"), slip("htpp.eth")),
+            (None, None, None, None)
+        );
     }
 
     #[test]

@@ -13,47 +13,25 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
+/// A mapping by its name and summary.
+macro_rules! shipped {
+    ($name:literal, $summary:literal) => {
+        Shipped { name: $name, summary: $summary, text: include_str!(concat!("../../../mappings/", $name, ".yml")) }
+    };
+}
+
 const SHIPPED: [Shipped; 8] = [
-    Shipped {
-        name: "ecs",
-        summary: "events of Windows (Winlogbeat), processes, networks, DNS and web servers in the Elastic Common Schema",
-        text: include_str!("../../../mappings/ecs.yml"),
-    },
-    Shipped {
-        name: "icsnpp",
-        summary: "Modbus rules on modbus_detailed.log of Zeek with ICSNPP",
-        text: include_str!("../../../mappings/icsnpp.yml"),
-    },
-    Shipped {
-        name: "nxlog",
-        summary: "Modbus rules on what im_pcap of NXLog writes",
-        text: include_str!("../../../mappings/nxlog.yml"),
-    },
-    Shipped {
-        name: "suricata",
-        summary: "Modbus rules on modbus events of Suricata (eve.json)",
-        text: include_str!("../../../mappings/suricata.yml"),
-    },
-    Shipped {
-        name: "sysmon",
-        summary: "rules for Windows on events of Sysmon: categories are numbers of events",
-        text: include_str!("../../../mappings/sysmon.yml"),
-    },
-    Shipped {
-        name: "windows-security",
-        summary: "rules for Windows on its own event logs: 4688 for processes, channels for services",
-        text: include_str!("../../../mappings/windows-security.yml"),
-    },
-    Shipped {
-        name: "wireshark",
-        summary: "Modbus rules on what tshark -T ek prints",
-        text: include_str!("../../../mappings/wireshark.yml"),
-    },
-    Shipped {
-        name: "zeek",
-        summary: "Modbus rules on modbus.log of Zeek",
-        text: include_str!("../../../mappings/zeek.yml"),
-    },
+    shipped!(
+        "ecs",
+        "events of Windows (Winlogbeat), processes, networks, DNS and web servers in the Elastic Common Schema"
+    ),
+    shipped!("icsnpp", "Modbus rules on modbus_detailed.log of Zeek with ICSNPP"),
+    shipped!("nxlog", "Modbus rules on what im_pcap of NXLog writes"),
+    shipped!("suricata", "Modbus rules on modbus events of Suricata (eve.json)"),
+    shipped!("sysmon", "rules for Windows on events of Sysmon: categories are numbers of events"),
+    shipped!("windows-security", "rules for Windows on its own event logs: 4688 for processes, channels for services"),
+    shipped!("wireshark", "Modbus rules on what tshark -T ek prints"),
+    shipped!("zeek", "Modbus rules on modbus.log of Zeek"),
 ];
 
 /// The mappings that sigmabus brings along.
