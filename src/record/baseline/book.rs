@@ -135,9 +135,6 @@ impl Baseline {
 
     /// Whether none of these values is excluded.
     pub(super) fn holds_values(&self, device: Device, values: &[(&str, Value<'_>)]) -> bool {
-        if values.is_empty() {
-            return true;
-        }
         let Some(tags) = self.values.get(&device) else { return true };
         let holds = |layers: &Layers<Values>, value| layers.each().any(|values| values.extent.holds(value));
         values.iter().all(|(tag, value)| tags.get(*tag).is_none_or(|layers| holds(layers, *value)))

@@ -111,9 +111,10 @@ impl Index {
         let Some(peer) = self.peers.get_mut(&act.pair) else { return Look::Unsure(None) };
         let span = peer.step(act);
         let mac = act.mac.filter(|_| self.judges_macs);
+        let holds_values = || act.device().is_none_or(|device| known.holds_values(device, act.values));
         let usual = span.is_none_or(|span| !peer.excludes(span))
             && mac.is_none_or(|(host, mac)| peer.has_mac(known, (act.pair, host), mac))
-            && act.device().is_none_or(|device| known.holds_values(device, act.values));
+            && (act.values.is_empty() || holds_values());
         let number = peer.number;
         if usual && (!act.asks || self.reaches(number, act)) { Look::Usual } else { Look::Unsure(span) }
     }

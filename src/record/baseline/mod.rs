@@ -132,12 +132,22 @@ impl Hash for Pair {
 }
 
 /// A unit of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
     /// The server.
     pub server: IpAddr,
     /// The unit identifier.
     pub unit: u8,
+}
+
+/// As that of a [`Pair`].
+impl Hash for Device {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.server {
+            IpAddr::V4(server) => state.write_u64(u64::from(server.to_bits()) << 8 | u64::from(self.unit)),
+            server @ IpAddr::V6(_) => (server, self.unit).hash(state),
+        }
+    }
 }
 
 /// Whether a table is read or written.

@@ -84,7 +84,8 @@ impl Deed {
                 things.extend([Thing::Pair(self.pair), Thing::Function(self.pair, self.unit, self.function)]);
                 things.extend(act.regions().map(|(region, first, last)| Thing::Address(region, first, last)));
             }
-            things.extend(act.values.iter().map(|(tag, value)| Thing::Value(device, (*tag).into(), Extent::of(*value))));
+            things
+                .extend(act.values.iter().map(|(tag, value)| Thing::Value(device, (*tag).into(), Extent::of(*value))));
             things.extend(act.mac.map(|(host, mac)| Thing::Mac(host, mac)));
             things
         })

@@ -43,8 +43,17 @@ pub struct Watcher {
 #[derive(Clone, Debug)]
 enum State {
     /// Learned here, or known from the beginning.
-    Frozen { known: Arc<Baseline>, index: Box<Index>, here: bool },
-    Learning { baseline: Box<Baseline>, ends: Option<Span>, tells: Option<Judged>, tallies: Tallies },
+    Frozen {
+        known: Arc<Baseline>,
+        index: Box<Index>,
+        here: bool,
+    },
+    Learning {
+        baseline: Box<Baseline>,
+        ends: Option<Span>,
+        tells: Option<Judged>,
+        tallies: Tallies,
+    },
 }
 
 /// By pair, the question whose period is judged, with its last steps.
@@ -80,15 +89,7 @@ impl Watcher {
             Mode::Learn(ends) if mode.learns(known) => learning(ends, None),
             Mode::Learn(_) | Mode::Freeze => State::frozen(Arc::clone(known), false),
         };
-        Self {
-            state,
-            bounds,
-            news: Vec::new(),
-            unwatched: 0,
-            clock: Clock::default(),
-            saved: None,
-            froze: false,
-        }
+        Self { state, bounds, news: Vec::new(), unwatched: 0, clock: Clock::default(), saved: None, froze: false }
     }
 
     /// Sees an act; tells what is new in it.
