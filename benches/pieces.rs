@@ -16,8 +16,9 @@ use sigmabus::detect::{Input, Machine, Scratch, Unit};
 use sigmabus::modbus::{self, Mbap, Message, Pairing, Pdu};
 use sigmabus::net::{self, Carrier, Direction, Endpoint, Flow, Net, Packet, Transport};
 use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Usual, Wanted};
-use sigmabus::record::baseline::{Baseline, Bounds, Mode};
+use sigmabus::record::baseline::{Act, Baseline, Bounds, Mode, Watcher};
 use sigmabus::record::json::write_json;
+use sigmabus::record::maps::Tags;
 use sigmabus::record::{Record, Slots};
 use sigmabus::score::{Board, Scoreboard, Scored};
 use sigmabus::sigma::ir::Ruleset;
@@ -200,6 +201,41 @@ fn scores(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What the messages of the traffic do, kept for as long as the bench runs.
+fn acts(batches: &[Batch]) -> Vec<Act<'static>> {
+    let (mut net, mut pairing) = (Net::new(&net::Config::default()), Pairing::new(&modbus::Config::default()));
+    let (tags, mut acts) = (Tags::default(), Vec::new());
+    each_frame(batches, |frame| {
+        net.push(&Packet::parse(frame), &mut |chunk| {
+            pairing.push(&chunk, &mut |message| {
+                let arena = bumpalo::Bump::new();
+                let Some(act) = Act::of(message, None, &tags, &arena) else { return };
+                let Act { time, pair, asked, asks, query, mac, .. } = act;
+                let areas: &'static [_] = act.areas.to_vec().leak();
+                acts.push(Act { time, pair, asked, asks, query, areas, values: &[], mac });
+            });
+        });
+    });
+    acts
+}
+
+/// What a baseline costs a message beyond its decoding.
+fn baseline(criterion: &mut Criterion) {
+    let acts = acts(&batches(&traffic()));
+    let mut learning = Watcher::new(&Arc::default(), Mode::Learn(None), Bounds::default());
+    acts.iter().for_each(|act| _ = learning.see(act));
+    let known = Arc::new(learning.learned().expect("it learns"));
+    let mut group = criterion.benchmark_group("baseline");
+    group.throughput(Throughput::Elements(acts.len() as u64));
+    for (name, mode) in [("frozen baseline", Mode::Freeze), ("baseline that learns on", Mode::Learn(None))] {
+        let mut watcher = Watcher::new(&known, mode, Bounds::default());
+        group.bench_function(format!("message to what is new, {name}"), |bencher| {
+            bencher.iter(|| acts.iter().filter(|act| !watcher.see(act).is_nothing()).count());
+        });
+    }
+    group.finish();
+}
+
 /// One run over the traffic.
 fn run(plan: &Arc<Plan>, threads: usize, bytes: &[u8]) -> Summary {
     let mut run = Run::new(plan, threads, &(), Emits { alerts: true, ..Emits::default() });
@@ -247,5 +283,5 @@ fn whole(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pieces, open_requests, scores, whole);
+criterion_group!(benches, pieces, open_requests, scores, baseline, whole);
 criterion_main!(benches);

@@ -278,6 +278,13 @@ fn an_incident_ends_with_silence_and_the_next_alert_begins_another() {
     assert_eq!(told, ["\"open\" 1", "\"grown\" 3", "\"closed\" 3", "\"open\" 1", "\"closed\" 1"]);
     assert_eq!((&lines[2]["reason"], &lines[2]["id"]), (&json!("silence"), &lines[0]["id"]));
     assert_ne!(lines[3]["id"], lines[0]["id"]);
+    // The second begins within a day of the end of the first.
+    assert_eq!((&lines[2]["previous"], &lines[3]["previous"]), (&Value::Null, &lines[0]["id"]));
+    let never = Scan::by("scoreboards: []\nincidents: {by: [modbus.server], window: 5m, reopen: 0s}\n");
+    assert!(never.lines(&log, "incidents").iter().all(|line| line["previous"].is_null()));
+    let alerts = Scan::by("scoreboards: []\n").lines(&log, "alerts");
+    let ids: Vec<_> = alerts.iter().map(|alert| alert["id"].clone()).collect();
+    assert_eq!((&lines[2]["members"], &lines[4]["members"]), (&json!(ids[..3]), &json!(ids[3..])));
     let none = Scan::by("scoreboards: []\nincidents: none\n").lines(&log, "alerts,incidents");
     assert!(none.len() == 4 && none.iter().all(|alert| alert["incident"].is_null()), "{none:?}");
 }

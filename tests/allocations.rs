@@ -25,6 +25,8 @@ use sigmabus::detect::{Input, Machine, Scratch, Unit};
 use sigmabus::modbus::{self, Message, Pairing, Status, TIMEOUTS_PER_TICK};
 use sigmabus::net::{self, Chunk, Closing, Event, Net, Packet, SHARDS};
 use sigmabus::pipeline::{Emits, Naming, Plan, Run, Wanted};
+use sigmabus::record::baseline::{Act, Bounds, Mode, Watcher};
+use sigmabus::record::maps::Tags;
 use sigmabus::record::{LineWriter, Record, Slots};
 use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sink::JsonLines;
@@ -130,6 +132,30 @@ fn a_message_costs_no_allocation_on_its_way_to_a_line_of_json() {
     let after = road.net.counters();
     assert!(messages > 60_000 && found > 100, "{messages} {found}");
     assert!(after.out_of_order - before.out_of_order > 300 && after.retransmitted - before.retransmitted > 300);
+}
+
+#[test]
+fn a_message_that_is_usual_costs_no_allocation() {
+    let batches = batches(&plant(20_000));
+    let (first, second) = batches.split_at(batches.len() / 2);
+    let (tags, mut arena) = (Tags::default(), Bump::with_capacity(1 << 12));
+    let mut learning = Watcher::new(&Arc::default(), Mode::Learn(None), Bounds::default());
+    Road::new().take(&batches, &mut |message| {
+        _ = Act::of(message, None, &tags, &Bump::new()).map(|act| learning.see(&act));
+    });
+    let mut frozen = Watcher::new(&Arc::new(learning.learned().unwrap()), Mode::Freeze, Bounds::default());
+    let mut road = Road::new();
+    road.take(first, &mut |_| {});
+    // The road allocates where the weather is new to it: only what is asked of the baseline counts here.
+    let (mut messages, mut allocations, mut new) = (0, 0, 0);
+    road.take(second, &mut |message| {
+        arena.reset();
+        let mut look = || Act::of(message, None, &tags, &arena).is_some_and(|act| !frozen.see(&act).is_nothing());
+        allocations += measure(|| new += u64::from(look())).count_total;
+        messages += 1;
+    });
+    assert!(messages > 15_000, "{messages}");
+    assert_eq!((new, allocations), (0, 0));
 }
 
 /// Frames that were read before.

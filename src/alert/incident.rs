@@ -1,9 +1,11 @@
 //! Which alerts belong together? Those of one entity, until it is quiet for long enough.
 //!
 //! An alert belongs to its entity's incident if it is within the window of its first or last one, or between them. That
-//! depends on the alerts alone; when an incident is told to be over, on the capture clock, too.
+//! depends on the alerts alone; when an incident is told to be over, on the capture clock, too. An entity's next incident
+//! names the one before, if that was not long ago.
 
 use super::attack::{Technique, push_once};
+use super::ended::Ended;
 use super::entity::{self, Entity};
 use super::{AlertId, Grouping};
 use crate::detect::Named;
@@ -16,8 +18,8 @@ use std::sync::Arc;
 /// How many incidents are open at a time; the quarter that was quiet for longest makes room.
 pub const OPEN: usize = 65_536;
 
-/// How many rules, techniques and the like one incident lists.
-const LISTED: usize = 64;
+/// How many alerts, rules and techniques one incident lists; its alerts and findings are counted beyond.
+pub const LISTED: usize = 64;
 
 /// How late an alert may come and still find its incident open.
 const LATENESS: Span = Span::from_secs(60);
@@ -27,6 +29,8 @@ const LATENESS: Span = Span::from_secs(60);
 pub struct Incident {
     /// Tells incidents apart; the same input gives the same ids.
     pub id: AlertId,
+    /// The entity's incident before, if that was over not long ago.
+    pub previous: Option<AlertId>,
     /// What is new.
     pub state: State,
     /// Whose alerts they are: fields and values.
@@ -37,15 +41,17 @@ pub struct Incident {
     pub level: Level,
     /// Alerts, told by themselves or only here.
     pub alerts: u64,
+    /// The first of them, at most [`LISTED`].
+    pub members: Vec<AlertId>,
     /// Findings that would be alerts and were not told, since an alert stands for them.
     pub suppressed: u64,
     /// When it began.
     pub first: Timestamp,
     /// The time of its latest finding.
     pub last: Timestamp,
-    /// The rules and scoreboards of its alerts, in the order in which they joined.
+    /// The rules and scoreboards of its alerts, in the order in which they joined, at most [`LISTED`].
     pub rules: Vec<Rule>,
-    /// The techniques of all of them.
+    /// The techniques of all of them, at most [`LISTED`].
     pub techniques: Vec<Technique>,
     /// The points of its findings, or the highest sum of a threat in it if that is more.
     pub score: i64,
@@ -152,6 +158,7 @@ pub struct Incidents {
     open: HashMap<Arc<[u8]>, Incident, foldhash::fast::RandomState>,
     /// By the time of the latest finding.
     quiet: BTreeSet<(Timestamp, Arc<[u8]>)>,
+    ended: Ended,
     begun: u64,
     forgotten: u64,
 }
@@ -160,7 +167,8 @@ impl Incidents {
     /// None is open.
     #[must_use]
     pub fn new(rule: Grouping) -> Self {
-        Self { rule, open: HashMap::default(), quiet: BTreeSet::new(), begun: 0, forgotten: 0 }
+        let ended = Ended::new(rule.reopen);
+        Self { rule, open: HashMap::default(), quiet: BTreeSet::new(), ended, begun: 0, forgotten: 0 }
     }
 
     /// How many began.
@@ -175,6 +183,12 @@ impl Incidents {
         self.forgotten
     }
 
+    /// How many that were over are not known any more, though they might be the one before another.
+    #[must_use]
+    pub const fn ended_forgotten(&self) -> u64 {
+        self.ended.forgotten()
+    }
+
     /// Puts an alert, or a finding that one stands for, to the incident of its entity; answers with the incident's id,
     /// and appends what is to be told.
     pub fn join(&mut self, whose: Whose<'_>, joining: &Joining<'_>, told: &mut Vec<Incident>) -> Option<AlertId> {
@@ -185,7 +199,8 @@ impl Incidents {
             (None, Some(first)) => {
                 self.make_room(told);
                 self.begun += 1;
-                (whose.key.into(), Incident::begin(whose.entity, joining, first))
+                let previous = self.ended.before(whose.key, joining.time);
+                (whose.key.into(), Incident { previous, ..Incident::begin(whose.entity, joining, first) })
             }
         };
         let worse = incident.add(joining);
@@ -200,7 +215,9 @@ impl Incidents {
 
     /// Appends the incidents that are over by `now`.
     pub fn expire(&mut self, now: Timestamp, told: &mut Vec<Incident>) {
-        let due = now.minus(self.rule.window).minus(LATENESS);
+        let due = now.minus(LATENESS);
+        self.ended.expire(due);
+        let due = due.minus(self.rule.window);
         while let Some((last, key)) = self.quiet.first() {
             if *last >= due {
                 return;
@@ -227,7 +244,8 @@ impl Incidents {
     }
 
     fn close(&mut self, key: &[u8], reason: Reason, told: &mut Vec<Incident>) {
-        if let Some((_, incident)) = self.take(key) {
+        if let Some((key, incident)) = self.take(key) {
+            self.ended.keep(key, incident.last, incident.id);
             told.push(Incident { state: State::Closed(reason), ..incident });
         }
     }
@@ -261,11 +279,13 @@ impl Incident {
     fn begin(entity: &[Named], joining: &Joining<'_>, first: AlertId) -> Self {
         Self {
             id: AlertId::incident(first, joining.time, entity),
+            previous: None,
             state: State::Open,
             entities: entity::of_fields(entity),
             entity: entity.to_vec(),
             level: joining.level,
             alerts: 0,
+            members: Vec::new(),
             suppressed: 0,
             first: joining.time,
             last: joining.time,
@@ -281,6 +301,9 @@ impl Incident {
     fn add(&mut self, joining: &Joining<'_>) -> bool {
         let (level, rules, techniques) = (self.level, self.rules.len(), self.techniques.len());
         self.alerts += u64::from(joining.alert.is_some());
+        if self.members.len() < LISTED {
+            self.members.extend(joining.alert);
+        }
         self.suppressed += u64::from(joining.alert.is_none());
         self.level = level.max(joining.level);
         self.first = self.first.min(joining.time);
@@ -371,6 +394,55 @@ mod tests {
     }
 
     #[test]
+    fn whoever_acts_again_is_told_with_the_incident_before() {
+        let rule = Grouping { window: Span::from_secs(60), reopen: Some(Span::from_secs(HOUR)), ..Grouping::default() };
+        let mut incidents = Incidents::new(rule);
+        let mut begin = |second: i64, tick: i64| {
+            let mut told = Vec::new();
+            incidents.expire(Timestamp::from_parts(tick, 0), &mut told);
+            told.extend(run(&mut incidents, (second, 1, 0, Level::High, true)));
+            let opened = told.into_iter().find(|it| it.state == State::Open).unwrap();
+            (opened.id, opened.previous)
+        };
+        let (first, none) = begin(0, 0);
+        assert_eq!(none, None, "there was none before");
+        let (second, before) = begin(HOUR, HOUR);
+        assert_eq!(before, Some(first), "exactly so long after its last alert it is the same affair");
+        let (third, before) = begin(HOUR + 61, HOUR + 61);
+        assert_eq!(before, Some(second));
+        let (fourth, before) = begin(HOUR + 61 + HOUR + 1, 0);
+        assert_eq!(before, None, "too long ago");
+        // Late by a minute, when the clock is past its time already.
+        let due = 2 * HOUR + 62 + HOUR;
+        let (_, before) = begin(due, due + 60);
+        assert_eq!(before, Some(fourth));
+        assert!(![first, second, third].contains(&fourth));
+    }
+
+    #[test]
+    fn nobody_is_told_with_the_incident_before_where_that_is_not_wanted() {
+        let rule = Grouping { window: Span::from_secs(60), reopen: None, ..Grouping::default() };
+        let mut incidents = Incidents::new(rule);
+        for second in [0, 61, 122] {
+            let told = run(&mut incidents, (second, 1, 0, Level::High, true));
+            assert!(told.iter().all(|it| it.previous.is_none()));
+        }
+    }
+
+    #[test]
+    fn an_incident_lists_so_many_alerts_and_counts_the_rest() {
+        let mut incidents = Incidents::new(Grouping::default());
+        for second in 0..100 {
+            run(&mut incidents, (second, 1, 0, Level::High, true));
+            run(&mut incidents, (second, 1, 0, Level::High, false));
+        }
+        let mut told = Vec::new();
+        incidents.finish(&mut told);
+        let ids: std::collections::HashSet<_> = told[0].members.iter().collect();
+        assert_eq!((told[0].alerts, told[0].suppressed, ids.len()), (100, 100, LISTED));
+    }
+
+    #[test]
     fn a_threat_counts_by_its_sum_not_besides_its_findings() {
         let mut incidents = Incidents::new(Grouping::default());
         let title = Arc::from("client");
@@ -449,7 +521,9 @@ mod tests {
             // Each may come up to a minute after later ones.
             happenings.sort_by_key(|happening| happening.0 + (happening.0 * 7_919) % (late + 1));
             let window = 30;
-            let mut incidents = Incidents::new(Grouping { window: Span::from_secs(window), by: Vec::new() });
+            let reopen = Span::from_secs(3 * window);
+            let grouping = Grouping { window: Span::from_secs(window), by: Vec::new(), reopen: Some(reopen) };
+            let mut incidents = Incidents::new(grouping);
             let (mut told, mut newest) = (Vec::new(), 0);
             for (happening, tick) in happenings.iter().zip(ticks) {
                 newest = newest.max(happening.0);
@@ -469,6 +543,17 @@ mod tests {
             let opened = told.iter().filter(|it| it.state == State::Open).map(|it| it.id);
             let ids: std::collections::HashSet<_> = opened.clone().collect();
             prop_assert_eq!(ids.len(), opened.count(), "each has its own id");
+            // Each begins with the entity's incident that was told to be over last, if that was not long ago.
+            let mut over: std::collections::HashMap<u8, (Timestamp, AlertId)> = std::collections::HashMap::new();
+            for it in &told {
+                if it.state == State::Open {
+                    let before = over.get(&entity(it)).filter(|(last, _)| (*last..=last.plus(reopen)).contains(&it.first));
+                    prop_assert_eq!(it.previous, before.map(|(_, id)| *id));
+                }
+                if let State::Closed(_) = it.state {
+                    over.insert(entity(it), (it.last, it.id));
+                }
+            }
         }
     }
 }

@@ -84,6 +84,8 @@ pub fn write_incident(incident: &Incident, out: &mut Vec<u8>) {
         key(out, "reason");
         string(out, reason.word());
     }
+    key(out, "previous");
+    id_or_null(out, incident.previous);
     key(out, "entity");
     object(out, &incident.entity);
     key(out, "entities");
@@ -94,6 +96,8 @@ pub fn write_incident(incident: &Incident, out: &mut Vec<u8>) {
         key(out, name);
         text(out, &count.to_string());
     }
+    key(out, "members");
+    items(out, &incident.members, |out, id: &AlertId| id_or_null(out, Some(*id)));
     key(out, "first");
     time(out, incident.first);
     key(out, "last");

@@ -12,6 +12,7 @@
 //! happened and when, not of where it was read: the same traffic gives the same ids from a file, a pipe or a wire.
 
 mod attack;
+mod ended;
 mod entity;
 mod id;
 mod incident;
@@ -23,9 +24,10 @@ mod repeats;
 mod score;
 
 pub use attack::{Attack, Technique};
+pub use ended::ENDED;
 pub use entity::{Entity, EntityKind};
 pub use id::{AlertId, Numbering};
-pub use incident::{Incident, Incidents, Joining, OPEN, Reason, Rule, Score, State, Whose};
+pub use incident::{Incident, Incidents, Joining, LISTED, OPEN, Reason, Rule, Score, State, Whose};
 pub use json::{RuleSum, sums_by_rule, write_alert, write_finding, write_incident};
 pub use policy::{Act, Alerting, Grouping, Limits, MOST_COUNTED, Policy, RULE_FIELDS};
 pub use proof::{Packet, Proof};

@@ -121,11 +121,13 @@ pub struct Grouping {
     pub by: Vec<Arc<str>>,
     /// Silence that ends an incident, in capture time.
     pub window: Span,
+    /// For how long after its latest finding an incident that is over is the one before the entity's next, if ever.
+    pub reopen: Option<Span>,
 }
 
 /// Per client address, until an hour passes without an alert.
 impl Default for Grouping {
     fn default() -> Self {
-        Self { by: vec!["modbus.client".into()], window: Span::from_secs(3_600) }
+        Self { by: vec!["modbus.client".into()], window: Span::from_secs(3_600), reopen: Some(Span::from_secs(86_400)) }
     }
 }

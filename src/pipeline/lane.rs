@@ -95,6 +95,12 @@ impl Lane {
         self.latest
     }
 
+    /// The time that frames reached: the latest that two of them agree about, or else the first.
+    #[cfg(feature = "live")]
+    pub(super) fn reached(&self) -> Option<Timestamp> {
+        self.clock.latest().or(self.clock.now())
+    }
+
     /// Takes the engine's past; then it must be the only lane.
     pub(super) fn remember(&mut self, past: Past) {
         self.judge.remember(past);

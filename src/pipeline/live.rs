@@ -8,9 +8,10 @@ use super::lane::{Lane, Routed};
 use super::plan::Plan;
 use super::spread::Work;
 use super::{Progress, RunError};
+use crate::capture::Batch;
 use crate::capture::live::{Live, LiveError, Stats};
 use crate::sink::Sink;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +24,9 @@ const WAITING: usize = 64;
 /// When nothing came for so long, what fell due meanwhile is told.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// How long a frame may be under way before it gets here: as long, time on an idle wire stays behind.
+const UNDER_WAY: Span = Span::from_secs(1);
+
 /// How a live run went at its edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Edge {
@@ -30,6 +34,24 @@ pub struct Edge {
     pub stats: Stats,
     /// Frames that we dropped because analysis did not keep up.
     pub own_drops: u64,
+}
+
+/// What came off a wire, and the time then on the clock on the wall.
+#[derive(Debug)]
+pub enum Came {
+    /// Frames.
+    Frames(Batch, Timestamp),
+    /// Nothing, for a while.
+    Nothing(Timestamp),
+}
+
+/// Where frames come from as they happen.
+pub trait Wire {
+    /// Waits for frames, though not for long; `None` at the end.
+    fn next(&mut self) -> Option<Came>;
+
+    /// Takes a batch back, whose memory can be used again.
+    fn give_back(&mut self, _batch: Batch) {}
 }
 
 /// Watches `live` until `progress` says stop.
@@ -50,37 +72,12 @@ pub fn watch(
     let (give_back, spare) = bounded(WAITING + 2);
     thread::scope(|scope| {
         let taker = scope.spawn(|| take(live, &spare, to_lane, &ended, &own_drops));
-        let mut lane = Lane::new(plan, 0, 1);
-        let mut census = Census::new(plan);
-        lane.remember(engine.lend_past());
-        let mut evidence = Evidence::default();
-        let ran = run(&mut lane, &mut evidence, &batches, &give_back, &mut |evidence, frames, now| {
-            engine.summary().frames += frames;
-            hand_over(input, evidence, &mut census, engine, sink).map_err(RunError::Output)?;
-            engine.pass(now, sink).map_err(RunError::Output)?;
-            sink.flush().map_err(RunError::Output)?;
-            if let Some(learned) = engine.take_learned() {
-                progress.learned(&learned);
-            }
-            if progress.stopped() {
-                ended.store(true, Ordering::Relaxed);
-            }
-            Ok(())
-        });
+        let mut taken = Taken { batches, give_back, progress, ended: &ended };
+        let analysed = analyse(&mut taken, input, plan, engine, sink, progress);
         ended.store(true, Ordering::Relaxed);
-        drop(batches);
+        drop(taken);
         let stats = taker.join().map_err(|_| RunError::Worker)?;
-        if let Err(error) = ran {
-            // What was learned is kept all the same.
-            engine.keep_past(lane.give_back());
-            return Err(error);
-        }
-        evidence.clear();
-        lane.finish(&mut evidence);
-        hand_over(input, std::slice::from_ref(&evidence), &mut census, engine, sink).map_err(RunError::Output)?;
-        lane.report(engine.summary());
-        census.report(engine.summary());
-        engine.keep_past(lane.give_back());
+        analysed?;
         Ok(Edge { stats: stats.map_err(RunError::Live)?, own_drops: own_drops.load(Ordering::Relaxed) })
     })
 }
@@ -88,21 +85,21 @@ pub fn watch(
 /// Takes frames off the kernel until it is over.
 fn take(
     mut live: Live,
-    spare: &Receiver<Routed>,
-    to_lane: Sender<Routed>,
+    spare: &Receiver<Batch>,
+    to_lane: Sender<Batch>,
     ended: &AtomicBool,
     own_drops: &AtomicU64,
 ) -> Result<Stats, LiveError> {
-    let mut routed = Routed::default();
+    let mut batch = Batch::default();
     while !ended.load(Ordering::Relaxed) {
-        live.poll(&mut routed.batch)?;
-        if routed.batch.is_empty() {
+        live.poll(&mut batch)?;
+        if batch.is_empty() {
             continue;
         }
-        routed = match to_lane.try_send(routed) {
+        batch = match to_lane.try_send(batch) {
             Ok(()) => spare.try_recv().unwrap_or_default(),
             Err(TrySendError::Full(unsent)) => {
-                own_drops.fetch_add(unsent.batch.len() as u64, Ordering::Relaxed);
+                own_drops.fetch_add(unsent.len() as u64, Ordering::Relaxed);
                 unsent
             }
             Err(TrySendError::Disconnected(_)) => break,
@@ -111,57 +108,124 @@ fn take(
     live.stats()
 }
 
-/// What the ordered side does with the evidence of so many frames, and the time after them.
-type Hand<'a> = dyn FnMut(&[Evidence], u64, Timestamp) -> Result<(), RunError> + 'a;
+/// What the other thread takes, until somebody wants it to end and no more of it waits.
+struct Taken<'a> {
+    batches: Receiver<Batch>,
+    give_back: Sender<Batch>,
+    progress: &'a dyn Progress,
+    ended: &'a AtomicBool,
+}
 
-/// Capture time on an idle wire: the time of the last frame, and as long as passed on the clock on the wall since it was
-/// handled. So it never runs ahead of the capture's own clock, which an adapter may keep by itself.
+impl Wire for Taken<'_> {
+    fn next(&mut self) -> Option<Came> {
+        if self.progress.stopped() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
+        match self.batches.recv_timeout(IDLE) {
+            Ok(batch) => Some(Came::Frames(batch, wall_clock())),
+            Err(RecvTimeoutError::Timeout) => Some(Came::Nothing(wall_clock())),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn give_back(&mut self, batch: Batch) {
+        // A full channel only means that the memory is not used again.
+        let _ = self.give_back.try_send(batch);
+    }
+}
+
+/// Analyses what comes off `wire` to its end. It says the same as of a file with the same frames, as soon as it is known:
+/// an idle wire tells no more than its next frame would, unless that comes more than [`LEAP`](crate::time::LEAP) later.
+///
+/// # Errors
+/// When the sink cannot be written.
+pub fn analyse(
+    wire: &mut dyn Wire,
+    input: u32,
+    plan: &Arc<Plan>,
+    engine: &mut Engine,
+    sink: &mut dyn Sink,
+    progress: &dyn Progress,
+) -> Result<(), RunError> {
+    let mut lane = Lane::new(plan, 0, 1);
+    let mut census = Census::new(plan);
+    lane.begin(input);
+    lane.remember(engine.lend_past());
+    let ran = run(wire, &mut lane, &mut |evidence, frames, idle| {
+        engine.summary().frames += frames;
+        hand_over(input, std::slice::from_ref(evidence), &mut census, engine, sink).map_err(RunError::Output)?;
+        if let Some(now) = idle {
+            engine.pass(now, sink).map_err(RunError::Output)?;
+        }
+        sink.flush().map_err(RunError::Output)?;
+        if let Some(learned) = engine.take_learned() {
+            progress.learned(&learned);
+        }
+        Ok(())
+    });
+    let mut evidence = Evidence::default();
+    if ran.is_ok() {
+        lane.finish(&mut evidence);
+    }
+    // What was learned is kept all the same.
+    engine.keep_past(lane.give_back());
+    ran?;
+    hand_over(input, std::slice::from_ref(&evidence), &mut census, engine, sink).map_err(RunError::Output)?;
+    lane.report(engine.summary());
+    census.report(engine.summary());
+    Ok(())
+}
+
+/// What the ordered side does with the evidence of so many frames, or of an idle wire at this time.
+type Hand<'a> = dyn FnMut(&Evidence, u64, Option<Timestamp>) -> Result<(), RunError> + 'a;
+
+/// Takes what comes through the lane until there is no more.
+fn run(wire: &mut dyn Wire, lane: &mut Lane, hand: &mut Hand<'_>) -> Result<(), RunError> {
+    let (mut evidence, mut idle) = (Evidence::default(), Idle::default());
+    while let Some(came) = wire.next() {
+        evidence.clear();
+        match came {
+            Came::Frames(batch, wall) => {
+                let routed = Routed { batch, routes: Vec::new() };
+                lane.run(&routed, &mut evidence);
+                idle.note(lane.reached(), wall);
+                hand(&evidence, routed.batch.len() as u64, None)?;
+                wire.give_back(routed.batch);
+            }
+            Came::Nothing(wall) => {
+                let now = idle.now(wall);
+                if let Some(now) = now {
+                    lane.idle(now, &mut evidence);
+                }
+                hand(&evidence, 0, now)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Capture time on an idle wire: the time that frames reached, and as long as passed on the clock on the wall since they
+/// came, less what frames may be late. So it never runs ahead of the capture's own clock, which an adapter may keep by
+/// itself.
 #[derive(Debug, Default)]
 struct Idle {
     last: Option<(Timestamp, Timestamp)>,
 }
 
 impl Idle {
-    /// The newest of these frames was handled at `wall`; answers with its time.
-    fn note(&mut self, newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
-        self.last = newest.map(|newest| (newest, wall)).or(self.last);
-        newest.unwrap_or(wall)
+    /// Frames that came at `wall` reached this time.
+    fn note(&mut self, reached: Option<Timestamp>, wall: Timestamp) {
+        self.last = reached.map(|reached| (reached, wall)).or(self.last);
     }
 
-    /// The time when the clock on the wall says `wall`. Before the first frame, that is all there is.
-    fn now(&self, wall: Timestamp) -> Timestamp {
-        self.last.map_or(wall, |(newest, then)| newest.plus(wall.since(then)))
-    }
-}
-
-/// Takes batches through the lane until there are no more.
-fn run(
-    lane: &mut Lane,
-    evidence: &mut Evidence,
-    batches: &Receiver<Routed>,
-    give_back: &Sender<Routed>,
-    hand: &mut Hand<'_>,
-) -> Result<(), RunError> {
-    let mut clock = Idle::default();
-    loop {
-        evidence.clear();
-        let (frames, now) = match batches.recv_timeout(IDLE) {
-            Ok(routed) => {
-                lane.run(&routed, evidence);
-                let frames = routed.batch.len() as u64;
-                let now = clock.note(routed.batch.frames().next_back().map(|frame| frame.time), wall_clock());
-                // A full channel only means that the memory is not used again.
-                let _ = give_back.try_send(routed);
-                (frames, now)
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let now = clock.now(wall_clock());
-                lane.idle(now, evidence);
-                (0, now)
-            }
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        };
-        hand(std::slice::from_ref(evidence), frames, now)?;
+    /// The time when the clock on the wall says `wall`, if it is past what frames reached. Only whole seconds: the capture
+    /// clock ticks once in each, so that at the next frame it does not show that there was a tick before. Before the
+    /// first frame nothing is open that could fall due.
+    fn now(&self, wall: Timestamp) -> Option<Timestamp> {
+        let (reached, then) = self.last?;
+        let passed = wall.since(then).max(Span::ZERO);
+        let now = Timestamp::from_parts(reached.plus(passed).minus(UNDER_WAY).second(), 0);
+        (reached < now).then_some(now)
     }
 }
 
@@ -177,15 +241,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn on_an_idle_wire_the_capture_s_own_clock_goes_on() {
-        let at = |second| Timestamp::from_parts(second, 0);
+    fn on_an_idle_wire_the_capture_s_own_clock_goes_on_in_whole_seconds() {
+        let at = |second, millis: i64| Timestamp::from_parts(second, millis * 1_000_000);
         let mut idle = Idle::default();
-        assert_eq!(idle.now(at(1_000)), at(1_000));
+        assert_eq!(idle.now(at(1_000, 0)), None, "nothing came yet");
         // The adapter's clock is 100 seconds behind.
-        assert_eq!(idle.note(Some(at(900)), at(1_000)), at(900));
-        assert_eq!(idle.now(at(1_007)), at(907));
-        // A batch without frames tells nothing new.
-        idle.note(None, at(1_008));
-        assert_eq!(idle.now(at(1_009)), at(909));
+        idle.note(Some(at(900, 300)), at(1_000, 300));
+        assert_eq!(idle.now(at(1_001, 900)), None, "a frame of that time may still be under way");
+        assert_eq!(idle.now(at(1_002, 0)), Some(at(901, 0)));
+        assert_eq!(idle.now(at(1_007, 999)), Some(at(906, 0)));
+        // Frames whose time nobody believes yet reached nothing new; a clock that is set back stands still.
+        idle.note(None, at(1_008, 0));
+        assert_eq!((idle.now(at(1_009, 500)), idle.now(at(500, 0))), (Some(at(908, 0)), None));
     }
 }

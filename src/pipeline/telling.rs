@@ -155,9 +155,13 @@ impl Telling {
     }
 
     /// What was forgotten for lack of room.
-    pub(super) fn losses(&self) -> [(&'static str, u64); 2] {
-        let incidents = self.incidents.as_ref().map_or(0, Incidents::forgotten);
-        [("told alerts forgotten", self.repeats.forgotten()), ("incidents closed for lack of room", incidents)]
+    pub(super) fn losses(&self) -> [(&'static str, u64); 3] {
+        let incidents = self.incidents.as_ref();
+        [
+            ("told alerts forgotten", self.repeats.forgotten()),
+            ("incidents closed for lack of room", incidents.map_or(0, Incidents::forgotten)),
+            ("ended incidents forgotten", incidents.map_or(0, Incidents::ended_forgotten)),
+        ]
     }
 
     fn join(

@@ -147,6 +147,7 @@ impl<W: Write> Sink for Text<W> {
     fn incident(&mut self, incident: &Incident) -> io::Result<()> {
         let level = painted(incident.level, 8);
         let (time, what) = match incident.state {
+            State::Open if incident.previous.is_some() => (incident.first, "Incident begins again".to_owned()),
             State::Open => (incident.first, "Incident begins".to_owned()),
             State::Grown => (incident.last, "Incident grows".to_owned()),
             State::Closed(Reason::Silence) => (incident.last, "Incident over".to_owned()),

@@ -94,7 +94,7 @@ fn limits(fields: &Fields<'_>, reader: &mut Reader<'_>) -> Option<Limits> {
         None => Limits::none().window,
     };
     let repeat = match fields.get("repeat") {
-        Some(node) => reader.keep(pause(node))?,
+        Some(node) => reader.keep(pause(node, "the time between alerts"))?,
         None if counts => None,
         None => {
             let repeat = Limits::default().repeat;
@@ -110,10 +110,10 @@ fn both(fields: &Fields<'_>) -> Refusal {
         .hint("`first_only: true` is `before: 1`")
 }
 
-/// The time between two alerts; none at all is `0s`.
-fn pause(node: &Node<'_>) -> Result<Option<Span>, Refusal> {
-    let none = text(node, "the time between alerts").is_ok_and(|written| matches!(written, "0" | "0s"));
-    if none { Ok(None) } else { timespan(node, "the time between alerts").map(Some) }
+/// A time that may be none at all, which is `0s`.
+pub(super) fn pause(node: &Node<'_>, what: &str) -> Result<Option<Span>, Refusal> {
+    let none = text(node, what).is_ok_and(|written| matches!(written, "0" | "0s"));
+    if none { Ok(None) } else { timespan(node, what).map(Some) }
 }
 
 fn refuse_limits(fields: &Fields<'_>, act: Act) -> Result<(), Refusal> {

@@ -63,6 +63,8 @@ impl<'a> Act<'a> {
         let asks = message.kind == Kind::Query || message.request.is_none();
         let mut areas = Vec::new_in(arena);
         if asks {
+            // Most have one, function 23 has two.
+            areas.reserve(2);
             each_area(&message.body, function, &mut |area| areas.push(area));
         }
         let mut values = Vec::new_in(arena);
@@ -74,13 +76,13 @@ impl<'a> Act<'a> {
             Direction::ToServer => flow.client.ip,
             Direction::ToClient => flow.server.ip,
         };
-        let place = message.body.address().zip(Some(message.body.quantity().unwrap_or_default()));
+        let place = || message.body.address().zip(Some(message.body.quantity().unwrap_or_default()));
         Some(Self {
             time: message.time,
             pair: Pair { client: flow.client.ip, server: flow.server.ip },
             asked: Some((unit, function.code)),
             asks,
-            query: (message.kind == Kind::Query).then_some(Query { unit, function: function.code, place }),
+            query: (message.kind == Kind::Query).then(|| Query { unit, function: function.code, place: place() }),
             areas: areas.into_bump_slice(),
             values: values.into_bump_slice(),
             mac: message.carrier.mac.map(|mac| (sender, mac.src)),

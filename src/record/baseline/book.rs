@@ -34,7 +34,7 @@ impl Default for Bounds {
 }
 
 /// Keys come from the wire: the hasher is seeded.
-type Book<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+pub(super) type Book<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// What is usual.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +85,30 @@ impl Baseline {
         self.values.values().flat_map(BTreeMap::keys)
     }
 
+    /// The pairs, in no order.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.pairs.keys()
+    }
+
+    /// The functions that clients ask units for, in no order.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &(Pair, u8, u8)> {
+        self.functions.keys()
+    }
+
+    /// The regions with the ranges of all their layers, in no order.
+    pub(super) fn regions(&self) -> impl Iterator<Item = (&Region, Vec<(u16, u16)>)> {
+        let ranges = |layers: &Layers<Ranges>| {
+            layers.each().flat_map(Ranges::iter).map(|range| (range.first, range.last)).collect()
+        };
+        self.addresses.iter().map(move |(region, layers)| (region, ranges(layers)))
+    }
+
+    /// The periods of a question, those of each layer.
+    pub(super) fn periods_of(&self, pair: Pair, query: Query) -> impl Iterator<Item = Period> {
+        let layers = self.periods.get(&pair).and_then(|queries| queries.get(&query));
+        layers.into_iter().flat_map(Layers::each).map(|periods| periods.period)
+    }
+
     /// Whether a client talks to a server.
     pub(super) fn has_pair(&self, pair: Pair) -> bool {
         self.pairs.contains_key(&pair)
@@ -107,6 +131,13 @@ impl Baseline {
     pub(super) fn excludes_value(&self, device: Device, tag: &str, value: Value<'_>) -> bool {
         let Some(layers) = self.values.get(&device).and_then(|tags| tags.get(tag)) else { return false };
         !layers.iter().any(|(_, values)| values.extent.holds(value))
+    }
+
+    /// Whether none of these values is excluded.
+    pub(super) fn holds_values(&self, device: Device, values: &[(&str, Value<'_>)]) -> bool {
+        let Some(tags) = self.values.get(&device) else { return true };
+        let holds = |layers: &Layers<Values>, value| layers.each().any(|values| values.extent.holds(value));
+        values.iter().all(|(tag, value)| tags.get(*tag).is_none_or(|layers| holds(layers, *value)))
     }
 
     /// Whether a question has periods, and this is far from all of them.

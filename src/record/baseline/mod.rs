@@ -18,6 +18,7 @@
 mod act;
 mod book;
 mod extent;
+mod index;
 mod period;
 mod ranges;
 mod seen;
@@ -33,6 +34,7 @@ pub use watcher::{Mode, SAVE_EVERY, Watcher};
 use super::vocabulary::NEW;
 use super::{Fact, List};
 use crate::modbus::Table;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -109,7 +111,7 @@ impl New {
 }
 
 /// Who asks, and who answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pair {
     /// The client.
     pub client: IpAddr,
@@ -117,13 +119,35 @@ pub struct Pair {
     pub server: IpAddr,
 }
 
+/// Nearly all addresses are IPv4, and two of them are one number: a pair is looked up for each message.
+impl Hash for Pair {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match (self.client, self.server) {
+            (IpAddr::V4(client), IpAddr::V4(server)) => {
+                state.write_u64(u64::from(client.to_bits()) << 32 | u64::from(server.to_bits()));
+            }
+            (client, server) => (client, server).hash(state),
+        }
+    }
+}
+
 /// A unit of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device {
     /// The server.
     pub server: IpAddr,
     /// The unit identifier.
     pub unit: u8,
+}
+
+/// As that of a [`Pair`].
+impl Hash for Device {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.server {
+            IpAddr::V4(server) => state.write_u64(u64::from(server.to_bits()) << 8 | u64::from(self.unit)),
+            server @ IpAddr::V6(_) => (server, self.unit).hash(state),
+        }
+    }
 }
 
 /// Whether a table is read or written.

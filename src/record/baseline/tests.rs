@@ -74,6 +74,24 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 0..20)
 }
 
+impl Deed {
+    /// The things that it does, in the order in which they are told.
+    fn things(&self) -> Vec<Thing> {
+        self.with(|act| {
+            let Some(device) = act.device() else { unreachable!() };
+            let mut things = Vec::new();
+            if self.asks {
+                things.extend([Thing::Pair(self.pair), Thing::Function(self.pair, self.unit, self.function)]);
+                things.extend(act.regions().map(|(region, first, last)| Thing::Address(region, first, last)));
+            }
+            things
+                .extend(act.values.iter().map(|(tag, value)| Thing::Value(device, (*tag).into(), Extent::of(*value))));
+            things.extend(act.mac.map(|(host, mac)| Thing::Mac(host, mac)));
+            things
+        })
+    }
+}
+
 /// What is learned of these.
 fn learned(deeds: &[Deed]) -> Baseline {
     let mut watcher = Watcher::new(&Arc::default(), Mode::Learn(None), BOUNDS);
@@ -142,6 +160,33 @@ proptest! {
             prop_assert!(deed.with(|act| watcher.see(act)).is_nothing(), "{:?} {:?}", deed, watcher.news());
         }
         prop_assert!(watcher.learned().is_none());
+    }
+
+    /// The law: frozen, what is told is what the baseline lacks, thing by thing, of the kinds that it has. All that is
+    /// usual about a question is seen at the first look.
+    #[test]
+    fn a_frozen_baseline_tells_what_it_lacks(known in baselines(), deeds in deeds()) {
+        let known = Arc::new(known);
+        let mut watcher = Watcher::new(&known, Mode::Freeze, BOUNDS);
+        let mut index = index::Index::new(&known);
+        let judged = |thing: &Thing| match thing {
+            Thing::Value(of, name, _) => known.entries().iter().any(
+                |entry| matches!(&entry.thing, Thing::Value(device, tag, _) if (device, tag) == (of, name))
+            ),
+            thing => known.count(thing.kind()) > 0,
+        };
+        for deed in &deeds {
+            deed.with(|act| watcher.see(act));
+            let told: Vec<Thing> =
+                watcher.news().iter().filter(|thing| thing.kind() != Kind::Period).cloned().collect();
+            let lacking: Vec<Thing> =
+                deed.things().iter().filter(|thing| judged(thing)).flat_map(|thing| known.lacking(thing)).collect();
+            prop_assert_eq!(&told, &lacking, "{:?}", deed);
+            let usual = deed.with(|act| index.look(&known, act)) == index::Look::Usual;
+            prop_assert!(!usual || watcher.news().is_empty(), "{:?}", deed);
+            let all = deed.things().iter().all(|thing| known.has(thing) || (thing.kind() == Kind::Value && !judged(thing)));
+            prop_assert!(usual || !deed.asks || !all || !watcher.news().is_empty(), "{:?}", deed);
+        }
     }
 
     /// The law: going on, everything new is told once, and in the end as much is known as by learning.

@@ -2,6 +2,7 @@
 
 use super::book::{Baseline, Bounds};
 use super::extent::{Extent, Value};
+use super::index::{Index, Look};
 use super::period::{Period, Query, Steps, Tally};
 use super::seen::Seen;
 use super::{Act, Kind, New, Pair, Thing};
@@ -29,8 +30,6 @@ pub enum Mode {
 pub struct Watcher {
     state: State,
     bounds: Bounds,
-    /// By pair, the question whose period is judged, with its last steps.
-    judged: HashMap<Pair, (Query, Steps), foldhash::fast::RandomState>,
     /// What was new in the last act.
     news: Vec<Thing>,
     /// Questions that were not watched, because a pair asks too many or there are too many pairs.
@@ -43,9 +42,22 @@ pub struct Watcher {
 
 #[derive(Clone, Debug)]
 enum State {
-    Frozen { known: Arc<Baseline>, here: bool },
-    Learning { baseline: Box<Baseline>, ends: Option<Span>, tells: bool, tallies: Tallies },
+    /// Learned here, or known from the beginning.
+    Frozen {
+        known: Arc<Baseline>,
+        index: Box<Index>,
+        here: bool,
+    },
+    Learning {
+        baseline: Box<Baseline>,
+        ends: Option<Span>,
+        tells: Option<Judged>,
+        tallies: Tallies,
+    },
 }
+
+/// By pair, the question whose period is judged, with its last steps.
+type Judged = HashMap<Pair, (Query, Steps), foldhash::fast::RandomState>;
 
 type Tallies = HashMap<Pair, Tally, foldhash::fast::RandomState>;
 
@@ -73,21 +85,11 @@ impl Watcher {
             tallies: Tallies::default(),
         };
         let state = match mode {
-            Mode::Continue => learning(None, true),
-            Mode::Learn(ends) if mode.learns(known) => learning(ends, false),
-            Mode::Learn(_) | Mode::Freeze => State::Frozen { known: Arc::clone(known), here: false },
+            Mode::Continue => learning(None, Some(judged(known))),
+            Mode::Learn(ends) if mode.learns(known) => learning(ends, None),
+            Mode::Learn(_) | Mode::Freeze => State::frozen(Arc::clone(known), false),
         };
-        let judges = matches!(state, State::Frozen { .. } | State::Learning { tells: true, .. });
-        Self {
-            state,
-            bounds,
-            judged: if judges { judged(known) } else { HashMap::default() },
-            news: Vec::new(),
-            unwatched: 0,
-            clock: Clock::default(),
-            saved: None,
-            froze: false,
-        }
+        Self { state, bounds, news: Vec::new(), unwatched: 0, clock: Clock::default(), saved: None, froze: false }
     }
 
     /// Sees an act; tells what is new in it.
@@ -96,12 +98,15 @@ impl Watcher {
         if let State::Learning { .. } = self.state {
             self.learn(act);
         }
-        let span = self.step(act);
         let Self { state, news, bounds, .. } = self;
         match state {
-            State::Frozen { known, .. } => judge(known, act, span, true, news),
+            State::Frozen { known, index, .. } => match index.look(known, act) {
+                Look::Usual => New::NOTHING,
+                Look::Unsure(span) => judge(known, act, span, true, news),
+            },
             State::Learning { baseline, tells, .. } => {
-                let new = if *tells { judge(baseline, act, span, false, news) } else { New::NOTHING };
+                let span = tells.as_mut().and_then(|judged| step(judged, act));
+                let new = if tells.is_some() { judge(baseline, act, span, false, news) } else { New::NOTHING };
                 learn(baseline, act, *bounds);
                 if let (true, Some(span), Some(query)) = (new.has(Kind::Period), span, act.query) {
                     // The tally counts it.
@@ -144,16 +149,8 @@ impl Watcher {
     fn freeze(&mut self, at: Timestamp) {
         let Some(mut baseline) = self.learned() else { return };
         baseline.frozen = Some(at);
-        self.judged = judged(&baseline);
-        self.state = State::Frozen { known: Arc::new(baseline), here: true };
+        self.state = State::frozen(Arc::new(baseline), true);
         self.froze = true;
-    }
-
-    /// The period of the act's question, if it is the one that counts.
-    fn step(&mut self, act: &Act<'_>) -> Option<Span> {
-        let query = act.query?;
-        let (judged, steps) = self.judged.get_mut(&act.pair)?;
-        if *judged == query { steps.step(act.time) } else { None }
     }
 
     /// What it has learned; `None` if it was frozen from the beginning.
@@ -201,8 +198,21 @@ impl Watcher {
     }
 }
 
-fn judged(known: &Baseline) -> HashMap<Pair, (Query, Steps), foldhash::fast::RandomState> {
+impl State {
+    fn frozen(known: Arc<Baseline>, here: bool) -> Self {
+        Self::Frozen { index: Box::new(Index::new(&known)), known, here }
+    }
+}
+
+fn judged(known: &Baseline) -> Judged {
     known.frequent_queries().map(|(pair, query)| (pair, (query, Steps::default()))).collect()
+}
+
+/// The period of the act's question, if it is the one that counts.
+fn step(judged: &mut Judged, act: &Act<'_>) -> Option<Span> {
+    let query = act.query?;
+    let (judged, steps) = judged.get_mut(&act.pair)?;
+    if *judged == query { steps.step(act.time) } else { None }
 }
 
 /// Tells what is new in an act. Where nothing of a kind is known, `only_known` keeps quiet about that kind: hardware
