@@ -83,16 +83,27 @@ impl<'a> Data<'a> {
         self.function_code == WRITE_SINGLE_COIL
     }
 
+    #[inline]
     fn value(&self) -> Fact<'a> {
-        match (veil::mark_at(self.veil, 0), self.values) {
-            (Some(mark), values) if values != Values::None => Fact::Text(mark),
-            (_, Values::One(value)) => int(value),
-            (_, Values::Registers(bytes)) => maybe(registers(bytes).next()),
-            _ => maybe(self.list().and_then(|list| list.numbers().next())),
+        match self.values {
+            Values::None => Fact::Absent,
+            _ if !self.veil.is_empty() => self.veiled_value(),
+            Values::One(value) => int(value),
+            Values::Registers(bytes) => maybe(registers(bytes).next()),
+            Values::Bits { bytes, count } => maybe(bytes.first().filter(|_| count > 0).map(|byte| byte & 1)),
+        }
+    }
+
+    #[cold]
+    fn veiled_value(&self) -> Fact<'a> {
+        match veil::mark_at(self.veil, 0) {
+            Some(mark) => Fact::Text(mark),
+            None => Self { veil: &[], ..*self }.value(),
         }
     }
 
     /// With a secret in it, its mark.
+    #[inline]
     fn text(&self) -> Fact<'a> {
         match (self.veil.first(), self.values) {
             (_, Values::None) => Fact::Absent,

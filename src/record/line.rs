@@ -9,12 +9,16 @@ use super::schema::{Group, Native, Visitor};
 use super::standing::{Functions, Senders};
 use super::write::Written;
 use super::{Fact, Record};
+use crate::modbus::Body;
 
 /// What a line begins with.
 const BEGIN: &[u8; 16] = br#"{"type":"record""#;
 
 /// What of it has no place in an object that is nested in another.
 const TYPE: &[u8] = br#""type":"record","#;
+
+/// What function 5 sets a coil to.
+const OUTPUT: Native = Native::OutputValue;
 
 /// Writes records as `json::write_json` does, at a fraction of the work.
 pub struct LineWriter {
@@ -47,28 +51,37 @@ impl LineWriter {
         let Self { page, senders, functions, dial } = self;
         let mut pen = Pen::new(page, out);
         pen.text(BEGIN);
-        Group::all(|group| {
-            if !record.has(group) {
-                return;
-            }
-            match group {
-                Group::Moment | Group::Header => group.each_here(&mut Common { record, dial, pen: &mut pen }),
-                Group::Ends => pen.copy(senders.text(record)),
-                // Written with the ends.
-                Group::Roles => {}
-                Group::Function => match functions.text(record) {
-                    Some(text) => pen.copy(text),
-                    None => write_group(record, group, pen.lift()),
-                },
-                Group::Data if !record.tells_change() => {
-                    let own = record.own();
-                    group.each_here(&mut OwnData { own: &own, extremes: own.extremes(), pen: &mut pen });
-                }
-                Group::Request => group.each_here(&mut Asking { record, asked: record.asked(), dial, pen: &mut pen }),
-                Group::Write => group.each_here(&mut Writing { written: record.written(), pen: &mut pen }),
-                group => write_group(record, group, pen.lift()),
-            }
-        });
+        // Written out group by group, so that the compiler knows of each what there is to do.
+        Group::Moment.each_here(&mut Common { record, dial, pen: &mut pen });
+        pen.copy(senders.text(record));
+        rare(record, Group::Parties, &mut pen);
+        Group::Header.each_here(&mut Common { record, dial, pen: &mut pen });
+        match functions.text(record) {
+            Some(text) => pen.copy(text),
+            None => rare(record, Group::Function, &mut pen),
+        }
+        rare(record, Group::Exception, &mut pen);
+        if record.tells_change() {
+            rare(record, Group::Data, &mut pen);
+        } else if record.has(Group::Data) {
+            let own = record.own();
+            Group::Data.each_here(&mut OwnData { own: &own, extremes: own.extremes(), pen: &mut pen });
+        }
+        match record.message().body {
+            // The one field of a group of many, and common.
+            Body::WriteSingle { .. } => pen.field(&OUTPUT.row().key, record.known(OUTPUT)),
+            _ => rare(record, Group::Special, &mut pen),
+        }
+        rare(record, Group::Identity, &mut pen);
+        if record.has(Group::Request) {
+            Group::Request.each_here(&mut Asking { record, asked: record.asked(), dial, pen: &mut pen });
+        }
+        if let Some(written) = record.written() {
+            Group::Write.each_here(&mut Writing { written: &written, pen: &mut pen });
+        }
+        rare(record, Group::Change, &mut pen);
+        rare(record, Group::Flags, &mut pen);
+        rare(record, Group::Baseline, &mut pen);
         let out = pen.lift();
         write_tags(record, out);
         out.push(b'}');
@@ -85,6 +98,15 @@ impl LineWriter {
         if out.get(kind.clone()) == Some(TYPE) {
             out.drain(kind);
         }
+    }
+}
+
+/// Writes a group that most records do not have.
+#[expect(clippy::inline_always, reason = "for groups that the compiler knows")]
+#[inline(always)]
+fn rare(record: &Record<'_>, group: Group, pen: &mut Pen<'_>) {
+    if record.has(group) {
+        write_group(record, group, pen.lift());
     }
 }
 
@@ -166,7 +188,7 @@ impl Visitor for Asking<'_, '_, '_> {
 
 /// Writes the fields of [`Group::Write`].
 struct Writing<'r, 'a, 'p> {
-    written: Option<Written<'a>>,
+    written: &'r Written<'a>,
     pen: &'r mut Pen<'p>,
 }
 
@@ -174,9 +196,7 @@ impl Visitor for Writing<'_, '_, '_> {
     #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
     #[inline(always)]
     fn visit(&mut self, native: Native) {
-        if let Some(written) = &self.written {
-            self.pen.field(&native.row().key, written.fact(native));
-        }
+        self.pen.field(&native.row().key, self.written.fact(native));
     }
 }
 

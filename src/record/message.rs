@@ -81,7 +81,8 @@ impl<'a> Record<'a> {
     }
 
     /// Whether any field of `group` may be there: what lets a writer skip the others.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     pub(super) fn has(&self, group: Group) -> bool {
         let message = self.message;
         match group {

@@ -91,6 +91,10 @@ impl<'p> Pen<'p> {
                 self.key(key);
                 self.digits(number as u32);
             }
+            Fact::Bool(is_true) => {
+                self.key(key);
+                self.stamp(if is_true { b"true " } else { b"false" }, 5 - usize::from(is_true));
+            }
             Fact::Word(vocabulary, word) => {
                 self.key(key);
                 self.word(vocabulary, word);

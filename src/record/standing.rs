@@ -3,12 +3,16 @@
 use super::Record;
 use super::json::write_group;
 use super::schema::Group;
-use crate::modbus::{Access, Category, Framing, Kind};
+use crate::modbus::function::{ENCAPSULATED_INTERFACE_TRANSPORT, EXCEPTION_BIT};
+use crate::modbus::{Access, Category, Framing, Kind, Message};
 use crate::net::{Direction, MacPair};
 
 /// How many senders are remembered, each in the place that its conversation's serial gives it. About 1.5 MB when all
 /// are in use.
 pub(super) const SENDERS: usize = 2048;
+
+/// The function whose sub-functions have categories of their own (Annex A).
+const DIAGNOSTICS: u8 = 8;
 
 /// The fields that stay the same while one end of a conversation goes on sending: those of [`Group::Ends`] and
 /// [`Group::Roles`].
@@ -88,13 +92,24 @@ impl Functions {
             return None;
         }
         if self.0.is_empty() {
-            self.0.resize((Access::ALL.len() * Category::ALL.len()) << 8, Vec::new());
+            self.0.resize((1 + Access::ALL.len() * Category::ALL.len()) << 8, Vec::new());
         }
-        let meaning = message.access() as usize * Category::ALL.len() + message.category() as usize;
-        let text = self.0.get_mut(meaning << 8 | usize::from(message.function_code))?;
+        let text = self.0.get_mut(meaning(message) << 8 | usize::from(message.function_code))?;
         if text.is_empty() {
             write_group(record, Group::Function, text);
         }
         Some(text)
     }
+}
+
+/// What tells uses of one function apart: access and category. Those of most functions hang on their code alone, and all
+/// uses are one.
+#[inline]
+fn meaning(message: &Message<'_>) -> usize {
+    let is_plain =
+        |function_code: u8| !matches!(function_code & !EXCEPTION_BIT, DIAGNOSTICS | ENCAPSULATED_INTERFACE_TRANSPORT);
+    if is_plain(message.function_code) && message.request.is_none_or(|request| is_plain(request.function_code)) {
+        return 0;
+    }
+    1 + message.access() as usize * Category::ALL.len() + message.category() as usize
 }

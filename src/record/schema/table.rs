@@ -122,12 +122,6 @@ macro_rules! table {
             /// All groups, in order.
             pub(in crate::record) const ALL: &[Self] = &[$( Self::$group ),*];
 
-            /// Calls `act` with every group, in order and written out, too.
-            #[inline(always)]
-            pub(in crate::record) fn all(mut act: impl FnMut(Self)) {
-                $( act(Self::$group); )*
-            }
-
             /// Shows `visitor` each field of the group. Written out row by row, so that the compiler knows which field
             /// it is in each of them: what is asked with it comes down to the one answer. Each group has a function of
             /// its own, since one for all has more in hand than a processor has registers.
