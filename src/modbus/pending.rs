@@ -433,6 +433,24 @@ mod tests {
     }
 
     #[test]
+    fn a_request_alone_is_found_without_a_lane_and_with_others_in_it() {
+        let (mut pending, mut open) = (Pending::default(), Open::default());
+        let key = |trans_id| Key { trans_id, unit_id: 1, function: 16 };
+        let first = store(&mut pending, &mut open, 7, &[]);
+        assert!(pending.lanes.is_empty());
+        let find = |pending: &Pending, open: &Open, trans_id| pending.find(open, 0, key(trans_id), Stage::Waiting);
+        assert_eq!([7, 8].map(|trans_id| find(&pending, &open, trans_id)), [Some(first), None]);
+        let second = store(&mut pending, &mut open, 8, &[]);
+        assert_eq!([7, 8, 9].map(|trans_id| find(&pending, &open, trans_id)), [Some(first), Some(second), None]);
+        // The one that is left stays where it is, and is remembered as one alone.
+        pending.take(&mut open, first);
+        assert_eq!([7, 8].map(|trans_id| find(&pending, &open, trans_id)), [None, Some(second)]);
+        pending.remember(&mut open, second);
+        assert_eq!((find(&pending, &open, 8), pending.lanes.len()), (None, 0));
+        assert_eq!(pending.find(&open, 0, key(8), Stage::Remembered), Some(second));
+    }
+
+    #[test]
     fn a_lane_gives_its_oldest_first_whatever_is_taken_between() {
         let (mut pending, mut open) = (Pending::default(), Open::default());
         let ids: Vec<_> = [7, 8, 7, 8, 7].map(|trans_id| store(&mut pending, &mut open, trans_id, &[])).to_vec();

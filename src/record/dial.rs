@@ -16,8 +16,7 @@ pub(super) struct Dial {
 const FRACTION: usize = 21;
 
 impl Dial {
-    /// Writes a moment's text.
-    #[expect(clippy::inline_always, reason = "so that the pen's place is no place in memory")]
+    /// Writes a moment's text. Inlined, so that the pen's place is no place in memory.
     #[inline(always)]
     pub(super) fn write(&mut self, time: Timestamp, pen: &mut Pen<'_>) {
         const SECOND: i64 = Span::from_secs(1).nanos();

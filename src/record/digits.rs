@@ -39,7 +39,6 @@ fn three(number: u32) -> u64 {
 /// The digits of a number below [`BEYOND`], the first in the lowest byte, and how many there are. Of a type that has no
 /// more than six digits, the compiler knows.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "for numbers whose type is known")]
 fn counted(number: u32) -> (u64, usize) {
     const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
     // The last digit is not looked at, so that 0 has one.

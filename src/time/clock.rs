@@ -100,6 +100,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn ticks(seconds: &[f64]) -> Vec<f64> {
         let mut clock = Clock::default();
@@ -110,6 +111,24 @@ mod tests {
     #[test]
     fn it_ticks_once_for_each_second_that_records_reach() {
         assert_eq!(ticks(&[1.0, 1.5, 2.1, 2.2, 1.9, 5.0, 5.9]), [2.1, 5.0]);
+    }
+
+    proptest! {
+        /// What the clock keeps at hand says the same as a division.
+        #[test]
+        fn it_ticks_where_a_later_second_begins(
+            start in prop_oneof![Just(i64::MIN), Just(i64::MAX), any::<i64>()],
+            steps in prop::collection::vec(-3_000_000_000..3_000_000_000_i64, 0..40),
+        ) {
+            let (mut clock, mut now) = (Clock::default(), Timestamp::from_nanos(start));
+            clock.tick(now);
+            for step in steps {
+                let time = now.plus(Span::from_nanos(step));
+                let later = time > now && time.second() != now.second();
+                prop_assert_eq!(clock.tick(time), later.then_some(time));
+                now = if later { time } else { now };
+            }
+        }
     }
 
     #[test]

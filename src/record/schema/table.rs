@@ -139,7 +139,6 @@ macro_rules! table {
             }
 
             /// The same where it is called, for who keeps much in hand.
-            #[expect(clippy::inline_always, reason = "see above")]
             #[inline(always)]
             pub(in crate::record) fn each_here(self, visitor: &mut impl Visitor) {
                 match self {
