@@ -215,3 +215,32 @@ fn write_rare(key: &Key, fact: Fact<'_>, out: &mut Vec<u8>) {
     key.write(out);
     write_fact(fact, out);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::schema::find;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        /// Wherever a page ends, a field is written as it is without pages.
+        #[test]
+        fn a_page_ends_anywhere(before in 0..2 * PAGE, bytes in prop::collection::vec(any::<u8>(), 0..600), count in 0..4_000_u16) {
+            let key = &find("modbus.values").unwrap().native.row().key;
+            let (registers, bits) = (List::Registers(&bytes), List::Bits { bytes: &bytes, count });
+            for fact in [Fact::List(registers), Fact::List(bits), Fact::Int(count.into()), Fact::Bool(count % 2 == 0)] {
+                let (mut page, mut out, mut plain) = ([0; PAGE], b"x".to_vec(), b"x".to_vec());
+                let mut pen = Pen::new(&mut page, &mut out);
+                (0..before).for_each(|_| pen.text(b"y"));
+                pen.field(key, fact);
+                pen.copy(b"z");
+                pen.lift();
+                plain.resize(1 + before, b'y');
+                write_rare(key, fact, &mut plain);
+                plain.push(b'z');
+                prop_assert_eq!(out, plain);
+            }
+        }
+    }
+}
