@@ -195,7 +195,7 @@ fn a_whole_run_allocates_for_batches_and_not_for_frames() {
     allocations(&storm, 0..storm.len());
     let part = plant.len() / 4;
     allocations(&plant, 0..part);
-    // What an input costs, however long it is, both cost; a batch has two thousand frames.
+    // What an input costs, however long it is, both cost; a batch has some hundred frames.
     let once = allocations(&plant, part..2 * part);
     let twice = allocations(&plant, 2 * part..4 * part);
     assert!(part > 4 && twice < once + 2 * part as u64, "{once} for {part} batches, {twice} for twice as many");

@@ -3,8 +3,9 @@
 use super::{Frame, LinkType};
 use crate::time::Timestamp;
 
-/// Once a batch holds so many frames nothing more is read into it.
-const FULL_FRAMES: usize = 2_048;
+/// Once a batch holds so many frames nothing more is read into it: few enough for the lines that are made of them to
+/// stay in the second-level cache.
+const FULL_FRAMES: usize = 256;
 /// Once a batch holds so many bytes nothing more is read into it.
 const FULL_BYTES: usize = 1 << 20;
 
@@ -94,7 +95,7 @@ impl Batch {
         self.placed.is_empty()
     }
 
-    /// Whether it is large enough to be handed on: about 2,048 frames or 1 MiB.
+    /// Whether it is large enough to be handed on: about 256 frames or 1 MiB.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.placed.len() >= FULL_FRAMES || self.filled >= FULL_BYTES

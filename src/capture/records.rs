@@ -4,8 +4,8 @@ use super::batch::{Batch, Placed};
 use super::{CaptureError, Cut, Source};
 use std::io::{ErrorKind, Read};
 
-/// How many bytes are asked of the input at once: small enough to stay in the second-level cache.
-const READ: usize = 128 << 10;
+/// How many bytes are asked of the input at once: with all that is made of them they stay in the second-level cache.
+const READ: usize = 32 << 10;
 
 /// What stands at the start of some bytes.
 pub(super) enum Step {

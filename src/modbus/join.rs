@@ -304,7 +304,7 @@ impl Join {
         {
             return Ok((id, Flags::NONE));
         }
-        let oldest = |stage| key.with_wildcards().find_map(|key| self.pending.find(slot, key, stage));
+        let oldest = |stage| key.with_wildcards().find_map(|key| self.pending.find(&dialogue.open, slot, key, stage));
         if let Some(id) = oldest(Stage::Waiting) {
             return Ok((id, Flags::NONE));
         }

@@ -4,7 +4,8 @@
 //! requests of a conversation (transaction, unit and function) stand in one lane, the oldest first, so that the request
 //! that an answer belongs to is found in one look-up however many are open. Besides its lane each request stands in a
 //! line of its conversation and in one of the shard. All three are in the order of arrival, so that the head of a line
-//! is always the head of its lane, and taking out any head costs the same.
+//! is always the head of its lane, and taking out any head costs the same. A request that is alone in its conversation,
+//! as most are, enters its lane when another one comes: until then there is nothing to look up.
 
 use super::blocks::{BlockId, Blocks};
 use super::{Body, Flags, Framing, Mbap, Request};
@@ -50,6 +51,8 @@ pub(super) struct Stored {
     pub(super) expects_answer: bool,
     stage: Stage,
     data: Data,
+    /// Whether it stands in its lane.
+    in_lane: bool,
     /// Behind it in its lane.
     lane_next: Option<RequestId>,
     /// In the line of its conversation and stage, and in that of the shard and its stage.
@@ -212,9 +215,15 @@ impl Pending {
         self.lines[stage as usize].first
     }
 
-    /// The oldest request of the conversation at `slot` with this key and stage.
-    pub(super) fn find(&self, slot: u32, key: Key, stage: Stage) -> Option<RequestId> {
-        self.lanes.get(&key.lane(slot, stage))?.first
+    /// The oldest request of the conversation at `slot` with this key and stage; `open` are that conversation's.
+    pub(super) fn find(&self, open: &Open, slot: u32, key: Key, stage: Stage) -> Option<RequestId> {
+        let oldest = open.oldest(stage)?;
+        let request = self.request(oldest);
+        if request.in_lane {
+            self.lanes.get(&key.lane(slot, stage))?.first
+        } else {
+            Some(oldest).filter(|_| request.key() == key)
+        }
     }
 
     /// Whether younger requests of the same key and stage stand behind the oldest of them.
@@ -244,6 +253,7 @@ impl Pending {
             expects_answer: new.expects_answer,
             stage: Stage::Waiting,
             data,
+            in_lane: false,
             lane_next: None,
             links: [Links::default(); 2],
         };
@@ -286,13 +296,34 @@ impl Pending {
         self.line_up(open, id);
     }
 
-    fn stage_and_lane(&self, id: RequestId) -> (Stage, u64) {
+    fn lane(&self, id: RequestId) -> u64 {
         let request = self.request(id);
-        (request.stage, request.key().lane(request.slot, request.stage))
+        request.key().lane(request.slot, request.stage)
     }
 
     fn line_up(&mut self, open: &mut Open, id: RequestId) {
-        let (stage, lane) = self.stage_and_lane(id);
+        let stage = self.request(id).stage;
+        if let Some(oldest) = open.oldest(stage) {
+            self.enter_lanes(oldest, id);
+        }
+        self.append(&mut open.lines[stage as usize], Of::Conversation, id);
+        let mut line = self.lines[stage as usize];
+        self.append(&mut line, Of::Shard, id);
+        self.lines[stage as usize] = line;
+    }
+
+    /// A request joins others of its conversation and stage, the oldest of which may have been alone so far.
+    #[inline(never)]
+    fn enter_lanes(&mut self, oldest: RequestId, id: RequestId) {
+        if !self.request(oldest).in_lane {
+            self.enter_lane(oldest);
+        }
+        self.enter_lane(id);
+    }
+
+    fn enter_lane(&mut self, id: RequestId) {
+        let lane = self.lane(id);
+        self.requests[id.index()].in_lane = true;
         match self.lanes.entry(lane) {
             LaneEntry::Occupied(mut lane) => {
                 if let Some(last) = lane.get_mut().last.replace(id) {
@@ -303,15 +334,26 @@ impl Pending {
                 lane.insert(Line { first: Some(id), last: Some(id) });
             }
         }
-        self.append(&mut open.lines[stage as usize], Of::Conversation, id);
-        let mut line = self.lines[stage as usize];
-        self.append(&mut line, Of::Shard, id);
-        self.lines[stage as usize] = line;
     }
 
     fn step_out(&mut self, open: &mut Open, id: RequestId) {
-        let next = self.requests[id.index()].lane_next.take();
-        let (stage, lane) = self.stage_and_lane(id);
+        let request = self.request(id);
+        let stage = request.stage;
+        if request.in_lane {
+            self.leave_lane(id);
+        }
+        self.unlink(&mut open.lines[stage as usize], Of::Conversation, id);
+        let mut line = self.lines[stage as usize];
+        self.unlink(&mut line, Of::Shard, id);
+        self.lines[stage as usize] = line;
+    }
+
+    #[inline(never)]
+    fn leave_lane(&mut self, id: RequestId) {
+        let lane = self.lane(id);
+        let request = &mut self.requests[id.index()];
+        request.in_lane = false;
+        let next = request.lane_next.take();
         if let LaneEntry::Occupied(mut lane) = self.lanes.entry(lane) {
             debug_assert_eq!(lane.get().first, Some(id), "only the head of a lane is taken");
             if next.is_some() {
@@ -320,10 +362,6 @@ impl Pending {
                 lane.remove();
             }
         }
-        self.unlink(&mut open.lines[stage as usize], Of::Conversation, id);
-        let mut line = self.lines[stage as usize];
-        self.unlink(&mut line, Of::Shard, id);
-        self.lines[stage as usize] = line;
     }
 
     fn append(&mut self, line: &mut Line, of: Of, id: RequestId) {
@@ -395,17 +433,38 @@ mod tests {
     }
 
     #[test]
+    fn a_request_alone_is_found_without_a_lane_and_with_others_in_it() {
+        let (mut pending, mut open) = (Pending::default(), Open::default());
+        let key = |trans_id| Key { trans_id, unit_id: 1, function: 16 };
+        let first = store(&mut pending, &mut open, 7, &[]);
+        assert!(pending.lanes.is_empty());
+        let find = |pending: &Pending, open: &Open, trans_id| pending.find(open, 0, key(trans_id), Stage::Waiting);
+        assert_eq!([7, 8].map(|trans_id| find(&pending, &open, trans_id)), [Some(first), None]);
+        let second = store(&mut pending, &mut open, 8, &[]);
+        assert_eq!([7, 8, 9].map(|trans_id| find(&pending, &open, trans_id)), [Some(first), Some(second), None]);
+        // The one that is left stays where it is, and is remembered as one alone.
+        pending.take(&mut open, first);
+        assert_eq!([7, 8].map(|trans_id| find(&pending, &open, trans_id)), [None, Some(second)]);
+        pending.remember(&mut open, second);
+        assert_eq!((find(&pending, &open, 8), pending.lanes.len()), (None, 0));
+        assert_eq!(pending.find(&open, 0, key(8), Stage::Remembered), Some(second));
+    }
+
+    #[test]
     fn a_lane_gives_its_oldest_first_whatever_is_taken_between() {
         let (mut pending, mut open) = (Pending::default(), Open::default());
         let ids: Vec<_> = [7, 8, 7, 8, 7].map(|trans_id| store(&mut pending, &mut open, trans_id, &[])).to_vec();
         let key = Key { trans_id: 7, unit_id: 1, function: 16 };
         pending.take(&mut open, ids[1]);
         pending.remember(&mut open, ids[0]);
-        assert_eq!(pending.find(0, key, Stage::Waiting), Some(ids[2]));
-        assert_eq!(pending.find(0, key, Stage::Remembered), Some(ids[0]));
+        assert_eq!(pending.find(&open, 0, key, Stage::Waiting), Some(ids[2]));
+        assert_eq!(pending.find(&open, 0, key, Stage::Remembered), Some(ids[0]));
         assert_eq!(pending.each(&open, Stage::Waiting).collect::<Vec<_>>(), [ids[2], ids[3], ids[4]]);
         pending.take(&mut open, ids[2]);
-        assert_eq!(pending.find(0, key, Stage::Waiting), Some(ids[4]));
-        assert_eq!((pending.oldest(Stage::Waiting), pending.find(1, key, Stage::Waiting)), (Some(ids[3]), None));
+        assert_eq!(pending.find(&open, 0, key, Stage::Waiting), Some(ids[4]));
+        assert_eq!(
+            (pending.oldest(Stage::Waiting), pending.find(&Open::default(), 1, key, Stage::Waiting)),
+            (Some(ids[3]), None)
+        );
     }
 }

@@ -78,7 +78,7 @@ pub(super) struct Ip<'a> {
 }
 
 /// Reads the headers of an IP packet, of which `wire_len` bytes were on the wire, padding included.
-#[inline]
+#[inline(always)]
 pub(super) fn read(bytes: &[u8], wire_len: usize) -> Result<Ip<'_>, Unused> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => read_v4(bytes, wire_len),
@@ -88,7 +88,7 @@ pub(super) fn read(bytes: &[u8], wire_len: usize) -> Result<Ip<'_>, Unused> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read_v4(bytes: &[u8], wire_len: usize) -> Result<Ip<'_>, Unused> {
     let Some(&[first, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3]) =
         bytes.first_chunk()
@@ -122,6 +122,7 @@ fn read_v4(bytes: &[u8], wire_len: usize) -> Result<Ip<'_>, Unused> {
     })
 }
 
+#[inline(never)]
 fn read_v6(bytes: &[u8], wire_len: usize) -> Result<Ip<'_>, Unused> {
     let (header, rest) = bytes.split_first_chunk::<IPV6_HEADER>().ok_or(Unused::CutHeader)?;
     let [_, _, _, _, l0, l1, next, _, addresses @ ..] = header;

@@ -6,8 +6,10 @@ use crate::capture::LinkType;
 /// EtherTypes.
 const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86DD;
-/// EtherTypes of VLAN tags: IEEE 802.1Q, 802.1ad, and the older 0x9100 for an outer tag.
-const TAGS: [u16; 3] = [0x8100, 0x88A8, 0x9100];
+/// EtherTypes of VLAN tags: IEEE 802.1Q, 802.1ad, and an older one for an outer tag.
+const TAG: u16 = 0x8100;
+const SERVICE_TAG: u16 = 0x88A8;
+const OLD_SERVICE_TAG: u16 = 0x9100;
 /// No VLAN id.
 pub(super) const NO_VLAN: u16 = 0xFFFF;
 /// The lower bits of a tag: the VLAN id.
@@ -27,7 +29,7 @@ pub(super) enum Unused {
 
 /// Takes the link-layer header off a frame that carries IP, and notes in `carrier` what it says; returns the IP
 /// packet and perhaps padding.
-#[inline]
+#[inline(always)]
 pub(super) fn read<'a>(link: LinkType, bytes: &'a [u8], carrier: &mut Carrier) -> Result<&'a [u8], Unused> {
     match link {
         LinkType::Ethernet => {
@@ -62,7 +64,7 @@ pub(super) fn read<'a>(link: LinkType, bytes: &'a [u8], carrier: &mut Carrier) -
 #[inline]
 fn tagged<'a>(mut ether_type: u16, mut payload: &'a [u8], carrier: &mut Carrier) -> Result<&'a [u8], Unused> {
     let mut depth = 0;
-    while TAGS.contains(&ether_type) {
+    while matches!(ether_type, TAG | SERVICE_TAG | OLD_SERVICE_TAG) {
         let Some((&[c0, c1, t0, t1], rest)) = payload.split_first_chunk() else { return Err(Unused::CutHeader) };
         if let Some(id) = carrier.vlan.get_mut(depth) {
             *id = u16::from_be_bytes([c0, c1]) & VLAN_ID;

@@ -22,15 +22,20 @@ impl<'a> Packet<'a> {
     pub fn parse(frame: &Frame<'a>) -> Self {
         let mut carrier =
             Carrier { input: 0, frame: frame.number, time: frame.time, mac: None, vlan: [NO_VLAN; 2], tcp_flags: 0 };
-        let content = link::read(frame.link, frame.bytes, &mut carrier).and_then(|bytes| {
-            let header_len = frame.bytes.len() - bytes.len();
-            let wire_len = (frame.wire_len as usize).max(frame.bytes.len()) - header_len;
-            let ip = ip::read(bytes, wire_len)?;
-            if ip.protocol == ip::TCP && ip.fragment.is_none() {
-                carrier.tcp_flags = tcp::flags(ip.payload);
+        let content = match link::read(frame.link, frame.bytes, &mut carrier) {
+            Ok(bytes) => {
+                let header_len = frame.bytes.len() - bytes.len();
+                let wire_len = (frame.wire_len as usize).max(frame.bytes.len()) - header_len;
+                ip::read(bytes, wire_len)
             }
-            Ok(ip)
-        });
+            Err(unused) => Err(unused),
+        };
+        if let Ok(ip) = &content
+            && ip.protocol == ip::TCP
+            && ip.fragment.is_none()
+        {
+            carrier.tcp_flags = tcp::flags(ip.payload);
+        }
         Self { carrier, content }
     }
 

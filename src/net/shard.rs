@@ -33,22 +33,38 @@ impl Default for Config {
 /// one of [`Net::finish_some`]; the others go with the next ones.
 const CLOSED_PER_TICK: u32 = 256;
 
-/// The server ports, one bit each.
+/// The server ports.
 #[derive(Debug)]
-struct Ports(Box<[u64; 1024]>);
+enum Ports {
+    /// So few, the first of them in place of those that are missing: they are looked at where the shard itself is.
+    Few([u16; Self::FEW]),
+    /// One bit each.
+    Many(Box<[u64; 1024]>),
+}
 
 impl Ports {
+    /// As many as are compared at once.
+    const FEW: usize = 8;
+
     fn new(ports: &[u16]) -> Self {
+        if let ([first, ..], ..=Self::FEW) = (ports, ports.len()) {
+            let mut few = [*first; Self::FEW];
+            few.iter_mut().zip(ports).for_each(|(place, port)| *place = *port);
+            return Self::Few(few);
+        }
         let mut bits = Box::new([0; 1024]);
         for port in ports {
             bits[usize::from(*port >> 6)] |= 1 << (port & 63);
         }
-        Self(bits)
+        Self::Many(bits)
     }
 
     #[inline]
     fn contains(&self, port: u16) -> bool {
-        self.0[usize::from(port >> 6)] >> (port & 63) & 1 != 0
+        match self {
+            Self::Few(few) => few.iter().fold(false, |found, few| found | (*few == port)),
+            Self::Many(bits) => bits[usize::from(port >> 6)] >> (port & 63) & 1 != 0,
+        }
     }
 }
 
@@ -392,6 +408,16 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashMap;
     use std::path::{Path, PathBuf};
+
+    #[test]
+    fn ports_are_the_ones_told_however_many_they_are() {
+        let all: Vec<u16> = (0..20).map(|place| place * 3_276).collect();
+        for count in 0..all.len() {
+            let (told, others) = all.split_at(count);
+            let ports = Ports::new(told);
+            assert!(told.iter().all(|port| ports.contains(*port)) && !others.iter().any(|port| ports.contains(*port)));
+        }
+    }
 
     #[test]
     fn datagrams_come_whole_with_their_padding_off() {

@@ -220,18 +220,17 @@ pub(super) fn hand_over(
 ) -> io::Result<()> {
     let mut rows = Rows::new(sink, engine.prints_records());
     evidence.iter().for_each(|evidence| engine.learn(evidence));
-    for (evidence, entry) in merged(evidence) {
+    merged(evidence, |evidence, entry| {
         let Some(sighting) = evidence.sighting_of(entry) else {
             rows.take(evidence, entry)?;
-            engine.observe(input, evidence, entry, &mut rows)?;
-            continue;
+            return engine.observe(input, evidence, entry, &mut rows);
         };
         let certain = census.take(sighting, entry.order);
-        for entry in certain.entries() {
+        certain.entries().iter().try_for_each(|entry| {
             rows.take_now(certain.line_of(entry))?;
-            engine.observe(input, certain, entry, &mut rows)?;
-        }
-    }
+            engine.observe(input, certain, entry, &mut rows)
+        })
+    })?;
     // Every lane saw all frames.
     if let Some(time) = evidence.first().and_then(|evidence| evidence.reached) {
         engine.follow(time, &mut rows)?;

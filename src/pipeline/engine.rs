@@ -125,8 +125,11 @@ impl Engine {
         entry: &Entry,
         sink: &mut dyn Sink,
     ) -> io::Result<()> {
-        self.route(evidence, entry, sink)?;
         self.last = entry.time.unwrap_or(self.last);
+        if evidence.is_bare(entry) {
+            return self.pass(self.last, sink);
+        }
+        self.route(evidence, entry, sink)?;
         self.pass(self.last, sink)?;
         let plan = Arc::clone(&self.plan);
         if let Some(watch) = &plan.watch {

@@ -200,6 +200,12 @@ impl Evidence {
         self.news.get(entry.news.clone()).unwrap_or_default()
     }
 
+    /// Whether an entry is a record that no rule found, and nothing else either.
+    #[must_use]
+    pub(super) fn is_bare(&self, entry: &Entry) -> bool {
+        entry.hits.is_empty() && entry.news.is_empty()
+    }
+
     /// The sighting that an entry is.
     #[must_use]
     pub(super) fn sighting_of(&self, entry: &Entry) -> Option<&Sighting> {
@@ -271,19 +277,30 @@ impl Evidence {
     }
 }
 
-/// The entries of several workers for one batch, merged into their one order.
-pub(super) fn merged(workers: &[Evidence]) -> impl Iterator<Item = (&Evidence, &Entry)> {
+/// Takes the entries of several workers for one batch in their one order.
+///
+/// # Errors
+/// The first that `act` has.
+pub(super) fn merged<'a, E>(
+    workers: &'a [Evidence],
+    mut act: impl FnMut(&'a Evidence, &'a Entry) -> Result<(), E>,
+) -> Result<(), E> {
+    if let [worker] = workers {
+        // One worker's entries are in order.
+        return worker.entries.iter().try_for_each(|entry| act(worker, entry));
+    }
     let mut next = vec![0; workers.len()];
-    std::iter::from_fn(move || {
+    loop {
         let heads = workers.iter().zip(&next).enumerate();
-        let (worker, evidence, entry) = heads
+        let first = heads
             .filter_map(|(worker, (evidence, place))| Some((worker, evidence, evidence.entries.get(*place)?)))
-            .min_by_key(|(worker, _, entry)| (entry.order, *worker))?;
+            .min_by_key(|(worker, _, entry)| (entry.order, *worker));
+        let Some((worker, evidence, entry)) = first else { return Ok(()) };
+        act(evidence, entry)?;
         if let Some(place) = next.get_mut(worker) {
             *place += 1;
         }
-        Some((evidence, entry))
-    })
+    }
 }
 
 #[cfg(test)]
@@ -300,8 +317,12 @@ mod tests {
         for at in [order(2, Phase::Frame, 1), order(4, Phase::Tick, 1), order(4, Phase::Tick, 3)] {
             workers[1].begin(at, None, at.number);
         }
-        let merged: Vec<_> = merged(&workers).map(|(_, entry)| (entry.number, entry.order.shard)).collect();
-        assert_eq!(merged, [(1, 0), (2, 1), (4, 1), (4, 2), (4, 3), (4, 0)]);
+        let mut order = Vec::new();
+        let Ok(()) = merged(&workers, |_, entry| {
+            order.push((entry.number, entry.order.shard));
+            Ok::<_, std::convert::Infallible>(())
+        });
+        assert_eq!(order, [(1, 0), (2, 1), (4, 1), (4, 2), (4, 3), (4, 0)]);
     }
 
     #[test]

@@ -15,54 +15,56 @@ pub(super) const COIL_ON: u16 = 0xFF00;
 /// One PDU's facts of the group with the same name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Data<'a> {
-    pub(super) function_code: u8,
-    pub(super) body: Body<'a>,
-    pub(super) values: Values<'a>,
+    function_code: u8,
+    extent: Extent,
+    values: Values<'a>,
     /// What of the values must not be seen.
-    pub(super) veil: Veil<'a>,
-    pub(super) arena: &'a Bump,
+    veil: Veil<'a>,
+    arena: &'a Bump,
+}
+
+/// The numbers that a PDU tells of its data.
+#[derive(Clone, Copy, Debug, Default)]
+struct Extent {
+    /// Of function 23 that of the registers written, since the values are those written.
+    address: Option<u16>,
+    quantity: Option<u16>,
+    /// As the PDU has it.
+    byte_count: Option<u16>,
 }
 
 impl<'a> Data<'a> {
+    /// The data of a PDU with this body, of which these are the values.
+    #[expect(clippy::inline_always, reason = "most callers ask for a part of it")]
+    #[inline(always)]
+    pub(super) fn new(function_code: u8, body: &Body<'a>, values: Values<'a>, arena: &'a Bump) -> Self {
+        Self { function_code, extent: Extent::of(body), values, veil: &[], arena }
+    }
+
+    /// The same with what must not be seen of the values.
+    pub(super) const fn behind(self, veil: Veil<'a>) -> Self {
+        Self { veil, ..self }
+    }
+
     /// What the PDU says of a field.
     #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
     #[inline(always)]
-    pub(super) fn fact(self, native: Native) -> Fact<'a> {
+    pub(super) fn fact(&self, native: Native) -> Fact<'a> {
         match native {
-            Native::Address => maybe(self.address()),
-            Native::AddressEnd => maybe(self.address_end()),
-            Native::Quantity => maybe(self.quantity()),
-            Native::ByteCount => maybe(byte_count(&self.body)),
+            Native::Address => maybe(self.extent.address),
+            Native::AddressEnd => maybe(self.extent.address_end()),
+            Native::Quantity => maybe(self.extent.quantity),
+            Native::ByteCount => maybe(self.extent.byte_count),
             Native::Values if self.veil.is_empty() => self.list().map_or(Fact::Absent, Fact::List),
             Native::Values => {
                 self.list().map_or(Fact::Absent, |list| Fact::List(veil::hide(list, self.veil, self.arena)))
             }
             Native::Value => self.value(),
-            Native::ValueMin => self.extreme(u16::min),
-            Native::ValueMax => self.extreme(u16::max),
+            Native::ValueMin => maybe(self.extremes().map(|[least, _]| least)),
+            Native::ValueMax => maybe(self.extremes().map(|[_, greatest]| greatest)),
             Native::Text => self.text(),
             _ => Fact::Absent,
         }
-    }
-
-    /// Of function 23 the address written, since the values are those written.
-    fn address(&self) -> Option<u16> {
-        match self.body {
-            Body::ReadWriteQuery { write_address, .. } => Some(write_address),
-            body => body.address(),
-        }
-    }
-
-    fn quantity(&self) -> Option<u16> {
-        match self.body {
-            Body::ReadWriteQuery { write_quantity, .. } => Some(write_quantity),
-            body => body.quantity(),
-        }
-    }
-
-    /// Held at 65,535; none where the quantity is 0.
-    fn address_end(&self) -> Option<u16> {
-        Some(self.address()?.saturating_add(self.quantity()?.checked_sub(1)?))
     }
 
     /// The values as they are, secrets included.
@@ -81,16 +83,27 @@ impl<'a> Data<'a> {
         self.function_code == WRITE_SINGLE_COIL
     }
 
+    #[inline]
     fn value(&self) -> Fact<'a> {
-        match (veil::mark_at(self.veil, 0), self.values) {
-            (Some(mark), values) if values != Values::None => Fact::Text(mark),
-            (_, Values::One(value)) => int(value),
-            (_, Values::Registers(bytes)) => maybe(registers(bytes).next()),
-            _ => maybe(self.list().and_then(|list| list.numbers().next())),
+        match self.values {
+            Values::None => Fact::Absent,
+            _ if !self.veil.is_empty() => self.veiled_value(),
+            Values::One(value) => int(value),
+            Values::Registers(bytes) => maybe(registers(bytes).next()),
+            Values::Bits { bytes, count } => maybe(bytes.first().filter(|_| count > 0).map(|byte| byte & 1)),
+        }
+    }
+
+    #[cold]
+    fn veiled_value(&self) -> Fact<'a> {
+        match veil::mark_at(self.veil, 0) {
+            Some(mark) => Fact::Text(mark),
+            None => Self { veil: &[], ..*self }.value(),
         }
     }
 
     /// With a secret in it, its mark.
+    #[inline]
     fn text(&self) -> Fact<'a> {
         match (self.veil.first(), self.values) {
             (_, Values::None) => Fact::Absent,
@@ -99,33 +112,62 @@ impl<'a> Data<'a> {
         }
     }
 
-    fn extreme(&self, better: impl Fn(u16, u16) -> u16) -> Fact<'a> {
-        let Some(list) = self.list() else { return Fact::Absent };
+    /// The least and the greatest of the values that may be seen.
+    #[inline]
+    pub(super) fn extremes(&self) -> Option<[u16; 2]> {
+        let list = self.list()?;
         if self.veil.is_empty() {
             // Most records have registers or bits, which need not be looked at one by one.
-            return maybe(match list {
-                List::Registers(bytes) => registers(bytes).reduce(better),
-                List::Bits { bytes, count } => all_and_any(bytes, count).into_iter().flatten().reduce(better),
-                other => other.numbers().reduce(better),
-            });
+            return match list {
+                List::Registers(bytes) => least_and_greatest(registers(bytes)),
+                List::Bits { bytes, count } => all_and_any(bytes, count),
+                other => least_and_greatest(other.numbers()),
+            };
         }
         let seen = list.numbers().enumerate().filter(|(place, _)| veil::mark_at(self.veil, *place).is_none());
-        maybe(seen.map(|(_, number)| number).reduce(better))
+        least_and_greatest(seen.map(|(_, number)| number))
     }
 }
 
-/// The byte count as the PDU has it.
+fn least_and_greatest(mut numbers: impl Iterator<Item = u16>) -> Option<[u16; 2]> {
+    let first = numbers.next()?;
+    Some(numbers.fold([first; 2], |[least, greatest], number| [least.min(number), greatest.max(number)]))
+}
+
+impl Extent {
+    /// What most PDUs tell is found in one look.
+    #[expect(clippy::inline_always, reason = "most callers ask for a part of it")]
+    #[inline(always)]
+    fn of(body: &Body<'_>) -> Self {
+        match *body {
+            Body::ReadQuery { address, quantity } | Body::WriteMultipleResponse { address, quantity } => {
+                Self { address: Some(address), quantity: Some(quantity), byte_count: None }
+            }
+            Body::Bits { byte_count, .. } | Body::Registers { byte_count, .. } => {
+                Self { byte_count: Some(byte_count.into()), ..Self::default() }
+            }
+            Body::WriteMultiple { address, quantity, byte_count, .. }
+            | Body::ReadWriteQuery { write_address: address, write_quantity: quantity, byte_count, .. } => {
+                Self { address: Some(address), quantity: Some(quantity), byte_count: Some(byte_count.into()) }
+            }
+            ref body => Self { address: body.address(), quantity: body.quantity(), byte_count: byte_count(body) },
+        }
+    }
+
+    /// The last address, held at 65,535; none where the quantity is 0.
+    fn address_end(&self) -> Option<u16> {
+        Some(self.address?.saturating_add(self.quantity?.checked_sub(1)?))
+    }
+}
+
+/// The byte count of a body that has few others beside it.
 fn byte_count(body: &Body<'_>) -> Option<u16> {
     match *body {
-        Body::Bits { byte_count, .. }
-        | Body::Registers { byte_count, .. }
-        | Body::WriteMultiple { byte_count, .. }
-        | Body::CommEventLog { byte_count, .. }
+        Body::CommEventLog { byte_count, .. }
         | Body::ServerId { byte_count, .. }
         | Body::ReadFileQuery { byte_count, .. }
         | Body::ReadFileResponse { byte_count, .. }
-        | Body::WriteFile { byte_count, .. }
-        | Body::ReadWriteQuery { byte_count, .. } => Some(byte_count.into()),
+        | Body::WriteFile { byte_count, .. } => Some(byte_count.into()),
         Body::FifoResponse { byte_count, .. } => Some(byte_count),
         _ => None,
     }

@@ -7,7 +7,7 @@ static BELOW_1000: [u32; 1_000] = below_1000();
 static NIBBLES: [[u8; 8]; 16] = nibbles();
 
 /// The least number that has more than eight digits.
-const BEYOND: u32 = 100_000_000;
+pub(super) const BEYOND: u32 = 100_000_000;
 
 /// `000` to `999` as ASCII, the first digit in the lowest byte.
 const fn below_1000() -> [u32; 1_000] {
@@ -36,31 +36,56 @@ fn three(number: u32) -> u64 {
     BELOW_1000.get(number as usize).copied().unwrap_or_default().into()
 }
 
-/// The digits of a number below [`BEYOND`], the first in the lowest byte, and how many there are.
-#[inline]
-fn digits(number: u32) -> (u64, usize) {
+/// The digits of a number below [`BEYOND`], the first in the lowest byte, and how many there are. Of a type that has no
+/// more than six digits, the compiler knows.
+#[inline(always)]
+fn counted(number: u32) -> (u64, usize) {
     const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
-    // Not looked at, so that 0 has a digit.
-    const LAST: u64 = 0xFF << 56;
-    let all = three(number / 1_000_000) >> 8 | three(number / 1_000 % 1_000) << 16 | three(number % 1_000) << 40;
-    let leading = ((all ^ ZEROS) | LAST).trailing_zeros() / 8;
-    (all >> (8 * leading), 8 - leading as usize)
+    // The last digit is not looked at, so that 0 has one.
+    let (all, last) = if number < 1_000_000 {
+        (three(number / 1_000) | three(number % 1_000) << 24, 5)
+    } else {
+        let high = three(number / 1_000_000) >> 8 | three(number / 1_000 % 1_000) << 16;
+        (high | three(number % 1_000) << 40, 7)
+    };
+    let leading = ((all ^ ZEROS) | 0xFF << (8 * last)).trailing_zeros() & !7;
+    (all >> leading, last + 1 - leading as usize / 8)
+}
+
+/// The digits of a number below [`BEYOND`], and how many there are.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "for numbers whose type is known")]
+pub(super) fn digits(number: u32) -> ([u8; 8], usize) {
+    let (text, count) = counted(number);
+    (text.to_le_bytes(), count)
+}
+
+/// The same with a comma behind them.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "for loops")]
+pub(super) fn listed(number: u16) -> ([u8; 8], usize) {
+    let (text, count) = counted(number.into());
+    ((text | u64::from(b',') << (8 * count)).to_le_bytes(), count + 1)
+}
+
+/// A byte's bits as `0,1,0,0,0,0,0,0,`, the lowest first.
+#[inline]
+pub(super) fn eight(byte: u8) -> [u8; 16] {
+    let [low, high] = [byte & 0x0F, byte >> 4].map(|nibble| u64::from_le_bytes(NIBBLES[usize::from(nibble)]));
+    (u128::from(low) | u128::from(high) << 64).to_le_bytes()
 }
 
 /// The digits of a number that has eight at most and no sign, and how many there are.
 #[inline]
 pub(super) fn short(number: i64) -> Option<([u8; 8], usize)> {
-    let number = u32::try_from(number).ok().filter(|number| *number < BEYOND)?;
-    let (text, count) = digits(number);
-    Some((text.to_le_bytes(), count))
+    u32::try_from(number).ok().filter(|number| *number < BEYOND).map(digits)
 }
 
-/// The nine digits of a second's nanoseconds.
+/// The nine digits of a second's nanoseconds: the first eight, and the last.
 #[inline]
-pub(super) fn nanos(nanos: u32) -> [u8; 9] {
+pub(super) fn nanos(nanos: u32) -> ([u8; 8], u8) {
     let [first, then, last] = [nanos / 1_000_000, nanos / 1_000 % 1_000, nanos % 1_000].map(three);
-    let [d0, d1, d2, d3, d4, d5, d6, d7] = (first | then << 24 | last << 48).to_le_bytes();
-    [d0, d1, d2, d3, d4, d5, d6, d7, (last >> 16) as u8]
+    ((first | then << 24 | last << 48).to_le_bytes(), (last >> 16) as u8)
 }
 
 /// Appends `97`.
@@ -82,34 +107,30 @@ pub(super) fn write_long(number: impl itoa::Integer, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Appends the decimals of a number of millionths below a million: `25` of 250,000, and one digit at least.
-pub(super) fn write_decimals(millionths: u32, out: &mut Vec<u8>) {
+/// The decimals of a number of millionths below a million, `25` of 250,000, and how many there are, one at least.
+#[inline]
+pub(super) fn decimals(millionths: u32) -> ([u8; 8], usize) {
     const ZEROS: u64 = u64::from_le_bytes(*b"000000\0\0");
     let all = three(millionths / 1_000) | three(millionths % 1_000) << 24;
     let trailing = (all ^ ZEROS).leading_zeros() / 8;
-    let start = out.len();
-    out.extend_from_slice(&all.to_le_bytes());
-    out.truncate(start + (8 - trailing as usize).max(1));
+    (all.to_le_bytes(), (8 - trailing as usize).max(1))
+}
+
+/// Appends the decimals of a number of millionths below a million.
+pub(super) fn write_decimals(millionths: u32, out: &mut Vec<u8>) {
+    let (text, count) = decimals(millionths);
+    out.extend_from_slice(text.get(..count).unwrap_or_default());
 }
 
 /// Appends `[97,98]`.
 pub(super) fn write_list(numbers: impl ExactSizeIterator<Item = u16>, out: &mut Vec<u8>) {
-    /// Five digits and a comma, and what a store of eight bytes writes beyond.
-    const ROOM: usize = 8;
     out.push(b'[');
-    let (start, count) = (out.len(), numbers.len());
-    out.resize(start + count * ROOM, 0);
-    let mut at = start;
+    let start = out.len();
     for number in numbers {
-        let (text, count) = digits(number.into());
-        if let Some(room) = out.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
-            *room = (text | u64::from(b',') << (8 * count)).to_le_bytes();
-        }
-        at += count + 1;
+        let (text, count) = listed(number);
+        out.extend_from_slice(text.get(..count).unwrap_or_default());
     }
-    // The last comma gives way to the bracket.
-    out.truncate(if count == 0 { start } else { at - 1 });
-    out.push(b']');
+    end_list(start, out);
 }
 
 /// Appends the first `count` bits, the lowest of each byte first: `[0,1]`.
@@ -117,13 +138,17 @@ pub(super) fn write_bits(bytes: &[u8], count: u16, out: &mut Vec<u8>) {
     out.push(b'[');
     let start = out.len();
     let count = usize::from(count).min(bytes.len() * 8);
-    for byte in bytes.iter().take(count.div_ceil(8)) {
-        out.extend_from_slice(&NIBBLES[usize::from(byte & 0x0F)]);
-        out.extend_from_slice(&NIBBLES[usize::from(byte >> 4)]);
+    bytes.iter().take(count.div_ceil(8)).for_each(|byte| out.extend_from_slice(&eight(*byte)));
+    out.truncate(start + 2 * count);
+    end_list(start, out);
+}
+
+/// The last comma gives way to the bracket.
+fn end_list(start: usize, out: &mut Vec<u8>) {
+    match out.get_mut(start..).and_then(<[u8]>::last_mut) {
+        Some(comma) => *comma = b']',
+        None => out.push(b']'),
     }
-    // Without the comma after the last.
-    out.truncate(start + (2 * count).saturating_sub(1));
-    out.push(b']');
 }
 
 #[cfg(test)]

@@ -113,8 +113,14 @@ impl Visitor for Masked<'_, '_> {
     }
 }
 
+/// Appends the fields of one group, each with the comma before it.
+#[inline(never)]
+pub(super) fn write_group(record: &Record<'_>, group: Group, out: &mut Vec<u8>) {
+    group.each(&mut Masked { record, mask: Mask::NONE, without: None, out });
+}
+
 /// Makes an object of the fields since `start`: the first comma is turned into the brace.
-pub(super) fn close(start: usize, out: &mut Vec<u8>) {
+fn close(start: usize, out: &mut Vec<u8>) {
     match out.get_mut(start) {
         Some(comma) => *comma = b'{',
         None => out.push(b'{'),
@@ -123,8 +129,15 @@ pub(super) fn close(start: usize, out: &mut Vec<u8>) {
 }
 
 /// Its tags with their parts. Most records have none.
-#[inline(never)]
+#[inline]
 pub(super) fn write_tags(record: &Record<'_>, out: &mut Vec<u8>) {
+    if record.is_mapped() {
+        write_all_tags(record, out);
+    }
+}
+
+#[inline(never)]
+fn write_all_tags(record: &Record<'_>, out: &mut Vec<u8>) {
     for (key, fact) in record.tags() {
         out.extend_from_slice(key.as_bytes());
         write_fact(fact, out);

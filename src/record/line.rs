@@ -1,45 +1,31 @@
 //! Many records as JSON lines: what was written once for a conversation or a function is copied, not worked out again.
 
-use super::data::Data;
+use super::data::{Data, maybe};
 use super::dial::Dial;
-use super::json::{Mask, close, write_fact, write_fields, write_tags};
+use super::json::{Mask, write_fields, write_group, write_tags};
+use super::message::Asked;
+use super::pen::{PAGE, Page, Pen};
 use super::schema::{Group, Native, Visitor};
+use super::standing::{Functions, Senders};
+use super::write::Written;
 use super::{Fact, Record};
-use crate::modbus::{Access, Category, Framing, Kind};
-use crate::net::{Direction, MacPair};
+use crate::modbus::Body;
 
-/// How many senders are remembered, each in the place that its conversation's serial gives it. About 1.5 MB when all
-/// are in use.
-const SENDERS: usize = 2048;
+/// What a line begins with.
+const BEGIN: &[u8; 16] = br#"{"type":"record""#;
 
-/// What a line begins with, behind the brace.
+/// What of it has no place in an object that is nested in another.
 const TYPE: &[u8] = br#""type":"record","#;
+
+/// What function 5 sets a coil to.
+const OUTPUT: Native = Native::OutputValue;
 
 /// Writes records as `json::write_json` does, at a fraction of the work.
 pub struct LineWriter {
-    senders: Vec<Sender>,
-    /// By function code on the wire, access and category; empty where none was seen.
-    functions: Vec<Vec<u8>>,
+    page: Box<Page>,
+    senders: Senders,
+    functions: Functions,
     dial: Dial,
-}
-
-/// The fields that stay the same while one end of a conversation goes on sending.
-#[derive(Clone, Default)]
-struct Sender {
-    of: Option<Frames>,
-    text: Vec<u8>,
-}
-
-/// What the groups [`Group::Ends`] and [`Group::Roles`] are made of.
-#[derive(Clone, Copy, PartialEq)]
-struct Frames {
-    /// Its serial, which no other has.
-    conversation: u64,
-    direction: Direction,
-    framing: Framing,
-    mac: Option<MacPair>,
-    vlan: [u16; 2],
-    tcp_flags: u8,
 }
 
 impl Default for LineWriter {
@@ -52,26 +38,53 @@ impl LineWriter {
     /// Remembers nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { senders: Vec::new(), functions: Vec::new(), dial: Dial::default() }
+        Self {
+            page: Box::new([0; PAGE]),
+            senders: Senders::default(),
+            functions: Functions::default(),
+            dial: Dial::default(),
+        }
     }
 
     /// Appends the record as one object without a line end: `{"type":"record","EventTime":"…",…}`.
     pub fn write(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let start = out.len();
-        Group::all(|group| {
-            if !record.has(group) {
-                return;
-            }
-            match group {
-                Group::Ends => self.sender(record, out),
-                // Written with the ends.
-                Group::Roles => {}
-                Group::Function => self.function(record, out),
-                group => write_group(record, group, &mut self.dial, out),
-            }
-        });
+        let Self { page, senders, functions, dial } = self;
+        let mut pen = Pen::new(page, out);
+        pen.text(BEGIN);
+        // Written out group by group, so that the compiler knows of each what there is to do.
+        Group::Moment.each_here(&mut Common { record, dial, pen: &mut pen });
+        pen.copy(senders.text(record));
+        rare(record, Group::Parties, &mut pen);
+        Group::Header.each_here(&mut Common { record, dial, pen: &mut pen });
+        match functions.text(record) {
+            Some(text) => pen.copy(text),
+            None => rare(record, Group::Function, &mut pen),
+        }
+        rare(record, Group::Exception, &mut pen);
+        if record.tells_change() {
+            rare(record, Group::Data, &mut pen);
+        } else if record.has(Group::Data) {
+            let own = record.own();
+            Group::Data.each_here(&mut OwnData { own: &own, extremes: own.extremes(), pen: &mut pen });
+        }
+        match record.message().body {
+            // The one field of a group of many, and common.
+            Body::WriteSingle { .. } => pen.field(&OUTPUT.row().key, record.known(OUTPUT)),
+            _ => rare(record, Group::Special, &mut pen),
+        }
+        rare(record, Group::Identity, &mut pen);
+        if record.has(Group::Request) {
+            Group::Request.each_here(&mut Asking { record, asked: record.asked(), dial, pen: &mut pen });
+        }
+        if let Some(written) = record.written() {
+            Group::Write.each_here(&mut Writing { written: &written, pen: &mut pen });
+        }
+        rare(record, Group::Change, &mut pen);
+        rare(record, Group::Flags, &mut pen);
+        rare(record, Group::Baseline, &mut pen);
+        let out = pen.lift();
         write_tags(record, out);
-        close(start, out);
+        out.push(b'}');
     }
 
     /// Appends the record as an object to be nested in another, as `json::write_fields` does: without `type`, with `mask`.
@@ -86,110 +99,104 @@ impl LineWriter {
             out.drain(kind);
         }
     }
-
-    fn sender(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let frames = Frames::of(record);
-        if self.senders.is_empty() {
-            self.senders.resize_with(SENDERS, Sender::default);
-        }
-        let place = (frames.conversation as usize * 2 + frames.direction as usize) % SENDERS;
-        let Some(sender) = self.senders.get_mut(place) else { return };
-        if sender.of != Some(frames) {
-            sender.of = Some(frames);
-            sender.text.clear();
-            write_group(record, Group::Ends, &mut self.dial, &mut sender.text);
-            write_group(record, Group::Roles, &mut self.dial, &mut sender.text);
-        }
-        out.extend_from_slice(&sender.text);
-    }
-
-    fn function(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let message = record.message();
-        if message.kind == Kind::Status {
-            return write_group(record, Group::Function, &mut self.dial, out);
-        }
-        if self.functions.is_empty() {
-            self.functions.resize((Access::ALL.len() * Category::ALL.len()) << 8, Vec::new());
-        }
-        let meaning = message.access() as usize * Category::ALL.len() + message.category() as usize;
-        let place = meaning << 8 | usize::from(message.function_code);
-        let Some(text) = self.functions.get_mut(place) else { return };
-        if text.is_empty() {
-            write_group(record, Group::Function, &mut self.dial, text);
-        }
-        out.extend_from_slice(text);
-    }
 }
 
-impl Frames {
-    fn of(record: &Record<'_>) -> Self {
-        let message = record.message();
-        Self {
-            conversation: message.flow.serial,
-            direction: message.direction,
-            framing: message.framing,
-            mac: message.carrier.mac,
-            vlan: message.carrier.vlan,
-            tcp_flags: message.carrier.tcp_flags,
-        }
-    }
-}
-
-/// Appends the fields of one group, each with the comma before it.
+/// Writes a group that most records do not have.
 #[expect(clippy::inline_always, reason = "for groups that the compiler knows")]
 #[inline(always)]
-fn write_group(record: &Record<'_>, group: Group, dial: &mut Dial, out: &mut Vec<u8>) {
-    match group {
-        Group::Data if !record.tells_change() => group.each(&mut OwnData { own: record.own(), dial, out }),
-        group => group.each(&mut Plain { record, dial, out }),
+fn rare(record: &Record<'_>, group: Group, pen: &mut Pen<'_>) {
+    if record.has(group) {
+        write_group(record, group, pen.lift());
     }
 }
 
-/// Writes fields as they are.
-struct Plain<'r, 'a> {
+/// Writes fields that all records have.
+struct Common<'r, 'a, 'p> {
     record: &'r Record<'a>,
     dial: &'r mut Dial,
-    out: &'r mut Vec<u8>,
+    pen: &'r mut Pen<'p>,
 }
 
-impl Visitor for Plain<'_, '_> {
+impl Visitor for Common<'_, '_, '_> {
     #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
     #[inline(always)]
     fn visit(&mut self, native: Native) {
-        write_field(native, self.record.known(native), self.dial, self.out);
+        let key = &native.row().key;
+        match native {
+            // What a line begins with.
+            Native::Type => {}
+            Native::EventTime => {
+                self.pen.key(key);
+                self.dial.write(self.record.message().time, self.pen);
+            }
+            native => self.pen.field(key, self.record.known(native)),
+        }
     }
 }
 
 /// Writes the fields of [`Group::Data`], whose common part is worked out once.
-struct OwnData<'r, 'a> {
-    own: Data<'a>,
-    dial: &'r mut Dial,
-    out: &'r mut Vec<u8>,
+struct OwnData<'r, 'a, 'p> {
+    own: &'r Data<'a>,
+    extremes: Option<[u16; 2]>,
+    pen: &'r mut Pen<'p>,
 }
 
-impl Visitor for OwnData<'_, '_> {
+impl Visitor for OwnData<'_, '_, '_> {
     #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
     #[inline(always)]
     fn visit(&mut self, native: Native) {
-        write_field(native, self.own.fact(native), self.dial, self.out);
+        let fact = match native {
+            Native::ValueMin => maybe(self.extremes.map(|[least, _]| least)),
+            Native::ValueMax => maybe(self.extremes.map(|[_, greatest]| greatest)),
+            native => self.own.fact(native),
+        };
+        self.pen.field(&native.row().key, fact);
     }
 }
 
-#[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
-#[inline(always)]
-fn write_field(native: Native, fact: Fact<'_>, dial: &mut Dial, out: &mut Vec<u8>) {
-    let key = &native.row().key;
-    match fact {
-        Fact::Absent => {}
-        Fact::Int(number) => key.write_number(number, out),
-        Fact::Time(time) => {
-            key.write(out);
-            dial.write(time, out);
+/// Writes the fields of [`Group::Request`].
+struct Asking<'r, 'a, 'p> {
+    record: &'r Record<'a>,
+    asked: Option<Asked<'a>>,
+    dial: &'r mut Dial,
+    pen: &'r mut Pen<'p>,
+}
+
+impl Visitor for Asking<'_, '_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        let key = &native.row().key;
+        match (native, &self.asked) {
+            (Native::Matched, _) => self.pen.field(key, self.record.known(native)),
+            (_, None) => {}
+            (Native::LatencyMs, Some(asked)) => {
+                if let Some(latency) = asked.latency() {
+                    self.pen.millis(key, latency);
+                }
+            }
+            (_, Some(asked)) => match asked.fact(native) {
+                Fact::Time(time) => {
+                    self.pen.key(key);
+                    self.dial.write(time, self.pen);
+                }
+                fact => self.pen.field(key, fact),
+            },
         }
-        fact => {
-            key.write(out);
-            write_fact(fact, out);
-        }
+    }
+}
+
+/// Writes the fields of [`Group::Write`].
+struct Writing<'r, 'a, 'p> {
+    written: &'r Written<'a>,
+    pen: &'r mut Pen<'p>,
+}
+
+impl Visitor for Writing<'_, '_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        self.pen.field(&native.row().key, self.written.fact(native));
     }
 }
 
@@ -203,6 +210,7 @@ mod tests {
     use crate::record::json::write_json;
     use crate::record::samples::{SAMPLES, carrier, flow};
     use crate::record::schema;
+    use crate::record::standing::SENDERS;
     use bumpalo::Bump;
 
     /// Conversations whose records differ in one respect each, two of them in the same place.

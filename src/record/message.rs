@@ -5,11 +5,12 @@ use super::baseline::New;
 use super::data::{Data, WRITE_SINGLE_COIL, count, int, maybe, numbers};
 use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
-use super::veil::{self, Veil};
-use super::write::{self, Teller, Write};
+use super::veil::Veil;
+use super::write::{self, Written};
 use super::{Fact, Facts, List, Recall, Slot, Slots, identity, special, text, vocabulary};
-use crate::modbus::{Body, Framing, Kind, Message, Table};
+use crate::modbus::{Body, Framing, Kind, Message, Request, Table};
 use crate::net::{Direction, Endpoint, Transport};
+use crate::time::Span;
 use bumpalo::Bump;
 use std::net::IpAddr;
 
@@ -80,7 +81,8 @@ impl<'a> Record<'a> {
     }
 
     /// Whether any field of `group` may be there: what lets a writer skip the others.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
     pub(super) fn has(&self, group: Group) -> bool {
         let message = self.message;
         match group {
@@ -110,6 +112,12 @@ impl<'a> Record<'a> {
     /// Whether it tells of a change of a register and not of its message.
     pub(super) fn tells_change(&self) -> bool {
         self.recall.is_some_and(|recall| recall.change.is_some())
+    }
+
+    /// Whether it may have tags.
+    #[inline]
+    pub(super) const fn is_mapped(&self) -> bool {
+        self.recall.is_some()
     }
 
     /// What must not be seen of the message's values.
@@ -280,13 +288,7 @@ impl<'a> Record<'a> {
     /// What the message itself says.
     pub(super) fn own(&self) -> Data<'a> {
         let message = self.message;
-        Data {
-            function_code: message.function_code,
-            body: message.body,
-            values: message.values(),
-            veil: self.veil(),
-            arena: self.arena,
-        }
+        Data::new(message.function_code, &message.body, message.values(), self.arena).behind(self.veil())
     }
 
     /// Secrets can stand in some of these fields, too.
@@ -304,25 +306,15 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The write that it tells of.
+    pub(super) fn written(&self) -> Option<Written<'a>> {
+        Written::of(self.message, self.recall, self.arena)
+    }
+
     /// Kept out of the way of the fields that every record has.
     #[inline(never)]
     fn write(&self, native: Native) -> Fact<'a> {
-        let Some(write) = Write::of(self.message) else { return Fact::Absent };
-        let veil = match (write.teller, self.recall) {
-            (Teller::Own, Some(recall)) => recall.own,
-            (Teller::Request, Some(recall)) => recall.request,
-            _ => &[],
-        };
-        let list = match native {
-            Native::WriteValues => {
-                let left = self.recall.and_then(|recall| recall.masked);
-                let values = left.or_else(|| write.values(self.arena)).or_else(|| write.records(self.arena));
-                values.map(|list| veil::hide(list, veil, self.arena))
-            }
-            Native::WriteOld => self.recall.and_then(|recall| recall.old),
-            _ => return write.fact(native, self.arena),
-        };
-        list.map_or(Fact::Absent, Fact::List)
+        self.written().map_or(Fact::Absent, |written| written.fact(native))
     }
 
     /// What it says of a change of a register, if it tells of one.
@@ -349,28 +341,57 @@ impl<'a> Record<'a> {
         if native == Native::Matched {
             return if answer { Fact::Bool(message.request.is_some()) } else { Fact::Absent };
         }
-        let Some(request) = message.request else { return Fact::Absent };
-        let data = || Data {
-            function_code: request.function_code,
-            body: request.body,
-            values: request.values(),
-            veil: self.recall.map_or(&[], |recall| recall.request),
-            arena: self.arena,
-        };
+        self.asked().map_or(Fact::Absent, |asked| asked.fact(native))
+    }
+
+    /// The request that it answers.
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
+    pub(super) fn asked(&self) -> Option<Asked<'a>> {
+        let request = self.message.request.as_ref()?;
+        let data = Data::new(request.function_code, &request.body, request.values(), self.arena);
+        let veil = self.recall.map_or(&[][..], |recall| recall.request);
+        Some(Asked { message: self.message, request, data: data.behind(veil) })
+    }
+}
+
+/// The request of a message, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    message: &'a Message<'a>,
+    request: &'a Request<'a>,
+    data: Data<'a>,
+}
+
+impl<'a> Asked<'a> {
+    /// How long its answer took; none for a timeout.
+    #[inline]
+    pub(super) fn latency(&self) -> Option<Span> {
+        let answered = matches!(self.message.kind, Kind::Response | Kind::Exception);
+        answered.then(|| self.message.time.since(self.request.time))
+    }
+
+    /// What it says of a field of the request.
+    #[expect(clippy::inline_always, reason = "see `known`")]
+    #[inline(always)]
+    pub(super) fn fact(&self, native: Native) -> Fact<'a> {
+        let Self { message, request, data } = self;
         match native {
-            Native::LatencyMs if answer => Fact::Float(message.time.since(request.time).nanos() as f64 / 1e6),
+            Native::LatencyMs => {
+                self.latency().map_or(Fact::Absent, |latency| Fact::Float(latency.nanos() as f64 / 1e6))
+            }
             Native::RequestTime => Fact::Time(request.time),
             Native::RequestFrame => count(request.frame),
             Native::RequestTransId if message.framing == Framing::Rtu => Fact::Absent,
             Native::RequestTransId => int(request.mbap.trans_id),
             Native::RequestUnitId => int(request.mbap.unit_id),
             Native::RequestFunctionCode => Fact::Word(vocabulary::function_code(), u16::from(request.function_code)),
-            Native::RequestAddress => data().fact(Native::Address),
-            Native::RequestAddressEnd => data().fact(Native::AddressEnd),
-            Native::RequestQuantity => data().fact(Native::Quantity),
-            Native::RequestValues => data().fact(Native::Values),
-            Native::RequestValue => data().fact(Native::Value),
-            Native::RequestText => data().fact(Native::Text),
+            Native::RequestAddress => data.fact(Native::Address),
+            Native::RequestAddressEnd => data.fact(Native::AddressEnd),
+            Native::RequestQuantity => data.fact(Native::Quantity),
+            Native::RequestValues => data.fact(Native::Values),
+            Native::RequestValue => data.fact(Native::Value),
+            Native::RequestText => data.fact(Native::Text),
             Native::RequestSubFunction => maybe(request.body.sub_function()),
             Native::RequestMeiType => maybe(request.body.mei_type()),
             _ => Fact::Absent,

@@ -141,11 +141,13 @@ mod memory;
 mod message;
 mod moment;
 pub mod nxlog;
+mod pen;
 #[cfg(test)]
 mod samples;
 pub mod schema;
 mod slots;
 mod special;
+mod standing;
 mod text;
 mod veil;
 pub mod vocabulary;

@@ -71,7 +71,19 @@ pub(super) fn spans<'a>(spans: &[[u16; 2]], arena: &'a Bump) -> &'a str {
 }
 
 /// Registers that hold one printable ASCII character each, as text. Zeros at the end are padding.
+#[inline]
 pub(super) fn characters<'a>(values: Values<'_>, arena: &'a Bump) -> Option<&'a str> {
+    // The first of most registers tells that they are none.
+    let begins = match values {
+        Values::Registers([0, b' '..=b'~', ..]) => true,
+        Values::One(value) => (0x20..=0x7E).contains(&value),
+        _ => false,
+    };
+    if begins { all_characters(values, arena) } else { None }
+}
+
+#[inline(never)]
+fn all_characters<'a>(values: Values<'_>, arena: &'a Bump) -> Option<&'a str> {
     let single;
     let registers = match values {
         Values::Registers(registers) => registers,

@@ -5,7 +5,8 @@
 
 use super::data::Data;
 use super::schema::Native;
-use super::{Fact, List, vocabulary};
+use super::veil::{self, Veil};
+use super::{Fact, List, Recall, vocabulary};
 use crate::modbus::function::EXCEPTION_BIT;
 use crate::modbus::{Body, FileGroups, Kind, Message, Table, Values};
 use bumpalo::Bump;
@@ -43,6 +44,47 @@ pub(super) struct Write<'a> {
     pub(super) teller: Teller,
     pub(super) body: Body<'a>,
     code: u8,
+}
+
+/// A write with what memory and maps add to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written<'a> {
+    write: Write<'a>,
+    recall: Option<&'a Recall<'a>>,
+    arena: &'a Bump,
+}
+
+impl<'a> Written<'a> {
+    /// The write that a message tells of, as it is remembered.
+    pub(super) fn of(message: &Message<'a>, recall: Option<&'a Recall<'a>>, arena: &'a Bump) -> Option<Self> {
+        Some(Self { write: Write::of(message)?, recall, arena })
+    }
+
+    /// What it says of a field.
+    #[inline]
+    pub(super) fn fact(&self, native: Native) -> Fact<'a> {
+        let list = match native {
+            Native::WriteValues => self.values(),
+            Native::WriteOld => self.recall.and_then(|recall| recall.old),
+            _ => return self.write.fact(native, self.arena),
+        };
+        list.map_or(Fact::Absent, Fact::List)
+    }
+
+    fn values(&self) -> Option<List<'a>> {
+        let Self { write, recall, arena } = *self;
+        let left = recall.and_then(|recall| recall.masked);
+        let values = left.or_else(|| write.values(arena)).or_else(|| write.records(arena))?;
+        Some(veil::hide(values, self.veil(), arena))
+    }
+
+    fn veil(&self) -> Veil<'a> {
+        match (self.write.teller, self.recall) {
+            (Teller::Own, Some(recall)) => recall.own,
+            (Teller::Request, Some(recall)) => recall.request,
+            _ => &[],
+        }
+    }
 }
 
 /// Whether a message tells of a write.
@@ -99,7 +141,7 @@ impl<'a> Write<'a> {
             }
             _ => Values::None,
         };
-        Data { function_code: self.code, body: self.body, values, veil: &[], arena }.list()
+        Data::new(self.code, &self.body, values, arena).list()
     }
 
     /// The bits that function 22 keeps and sets.
@@ -111,7 +153,8 @@ impl<'a> Write<'a> {
     }
 
     /// What it says of a field that needs no memory.
-    pub(super) fn fact(&self, native: Native, arena: &'a Bump) -> Fact<'a> {
+    #[inline]
+    fn fact(&self, native: Native, arena: &'a Bump) -> Fact<'a> {
         match native {
             Native::WriteOutcome => Fact::Word(&vocabulary::OUTCOME, self.outcome as u16),
             Native::WriteTable => Fact::Word(&vocabulary::TABLE, self.table as u16),
@@ -122,18 +165,19 @@ impl<'a> Write<'a> {
     }
 
     fn addresses(&self, arena: &'a Bump) -> Fact<'a> {
-        let span = |first: u16, count: u16| {
-            let beyond = count.min(MOST).checked_sub(1)?;
-            Some([first, first.saturating_add(beyond)])
-        };
-        let mut spans = Vec::new_in(arena);
         match self.range() {
-            Some((first, count)) => spans.extend(span(first, count)),
-            None => {
-                let places = self.groups().filter_map(|group| Some((group.place?.1, group.length)));
-                spans.extend(places.filter_map(|(record, length)| span(record, length)));
+            Some((first, count)) => {
+                span(first, count).map_or(Fact::Absent, |span| Fact::List(List::Spans(arena.alloc([span]))))
             }
+            None => self.file_records(arena),
         }
+    }
+
+    #[cold]
+    fn file_records(&self, arena: &'a Bump) -> Fact<'a> {
+        let mut spans = Vec::new_in(arena);
+        let places = self.groups().filter_map(|group| Some((group.place?.1, group.length)));
+        spans.extend(places.filter_map(|(record, length)| span(record, length)));
         if spans.is_empty() { Fact::Absent } else { Fact::List(List::Spans(spans.into_bump_slice())) }
     }
 
@@ -158,6 +202,12 @@ impl<'a> Write<'a> {
     fn groups(&self) -> FileGroups<'a> {
         self.body.file_groups()
     }
+}
+
+/// The first and the last of so many addresses.
+fn span(first: u16, count: u16) -> Option<[u16; 2]> {
+    let beyond = count.min(MOST).checked_sub(1)?;
+    Some([first, first.saturating_add(beyond)])
 }
 
 /// The masks of function 22.

@@ -14,6 +14,8 @@ pub const LEAP: Span = Span::from_secs(3_600);
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     now: Option<Timestamp>,
+    /// The next second after that; times up to it need not be divided to be told.
+    next: Timestamp,
     /// The latest time that two records agree about.
     latest: Option<Timestamp>,
     /// The last record's time if that was a leap, and the one before it if that was one, too, and not later.
@@ -35,26 +37,38 @@ impl Clock {
     }
 
     /// Takes the next record's time; answers with the time to expire by when a new second began.
+    #[inline]
     pub fn tick(&mut self, time: Timestamp) -> Option<Timestamp> {
+        // Within a second the clock stands still, so that most records cost a few comparisons.
+        if let (Some(now), Some(latest), None) = (self.now, self.latest, self.leap)
+            && (now..self.next).contains(&time)
+        {
+            self.latest = Some(latest.max(time));
+            return None;
+        }
+        self.turn(time)
+    }
+
+    fn turn(&mut self, time: Timestamp) -> Option<Timestamp> {
         let Some(now) = self.now else {
-            self.now = Some(time);
+            self.show(time);
             return None;
         };
-        let step = time.since(now).nanos();
-        if step.unsigned_abs() > LEAP.nanos().unsigned_abs() {
+        if time.since(now).nanos().unsigned_abs() > LEAP.nanos().unsigned_abs() {
             return self.leap(now, time);
         }
         (self.leap, self.leap_before) = (None, None);
         self.latest = self.latest.max(Some(now.max(time)));
-        if step <= 0 {
-            return None;
-        }
-        let new_second = time.second() != now.second();
-        // Within a second the clock stands still, so that most records cost one comparison.
+        let new_second = time > now && time >= self.next;
         if new_second {
-            self.now = Some(time);
+            self.show(time);
         }
         new_second.then_some(time)
+    }
+
+    fn show(&mut self, time: Timestamp) {
+        self.now = Some(time);
+        self.next = Timestamp::from_parts(time.second().saturating_add(1), 0);
     }
 
     /// Takes the [latest](Self::latest) time of a clock that saw more records; answers likewise.
@@ -71,12 +85,14 @@ impl Clock {
         let close = |leap: &Timestamp| time.since(*leap).nanos().unsigned_abs() <= LEAP.nanos().unsigned_abs();
         if self.leap.as_ref().is_some_and(close) {
             self.latest = self.leap.max(Some(time));
-            (self.now, self.leap, self.leap_before) = (Some(time), None, None);
+            (self.leap, self.leap_before) = (None, None);
+            self.show(time);
             return Some(time);
         }
         let before = self.leap.replace(time).filter(|leap| now < *leap && *leap < time);
         let first = std::mem::replace(&mut self.leap_before, before).filter(|_| before.is_some())?;
-        (self.now, self.latest) = (Some(first), Some(first));
+        self.latest = Some(first);
+        self.show(first);
         Some(first)
     }
 }
@@ -84,6 +100,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn ticks(seconds: &[f64]) -> Vec<f64> {
         let mut clock = Clock::default();
@@ -94,6 +111,24 @@ mod tests {
     #[test]
     fn it_ticks_once_for_each_second_that_records_reach() {
         assert_eq!(ticks(&[1.0, 1.5, 2.1, 2.2, 1.9, 5.0, 5.9]), [2.1, 5.0]);
+    }
+
+    proptest! {
+        /// What the clock keeps at hand says the same as a division.
+        #[test]
+        fn it_ticks_where_a_later_second_begins(
+            start in prop_oneof![Just(i64::MIN), Just(i64::MAX), any::<i64>()],
+            steps in prop::collection::vec(-3_000_000_000..3_000_000_000_i64, 0..40),
+        ) {
+            let (mut clock, mut now) = (Clock::default(), Timestamp::from_nanos(start));
+            clock.tick(now);
+            for step in steps {
+                let time = now.plus(Span::from_nanos(step));
+                let later = time > now && time.second() != now.second();
+                prop_assert_eq!(clock.tick(time), later.then_some(time));
+                now = if later { time } else { now };
+            }
+        }
     }
 
     #[test]

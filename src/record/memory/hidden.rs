@@ -23,7 +23,7 @@ impl Secrets<'_> {
             return &[];
         }
         let body = message.body;
-        let data = Data { function_code: message.function_code, body, values: message.values(), veil: &[], arena };
+        let data = Data::new(message.function_code, &body, message.values(), arena);
         let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
         let asked = message.request.filter(|request| request.function_code == message.function_code);
         match body {
@@ -53,7 +53,7 @@ impl Secrets<'_> {
         if !self.maps.has_secrets_in(self.map, table) {
             return &[];
         }
-        let data = Data { function_code, body, values: body.values(function_code), veil: &[], arena };
+        let data = Data::new(function_code, &body, body.values(function_code), arena);
         let words = data.list().map_or(&[][..], |list| words(list, usize::MAX, arena));
         self.of_written(table, body, words, arena)
     }

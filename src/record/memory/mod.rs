@@ -352,8 +352,7 @@ fn read_area<'a>(message: &Message<'a>, arena: &'a Bump) -> Option<Area<'a>> {
     }
     let request = message.request.filter(|request| request.function_code == message.function_code)?;
     let (first, quantity) = (request.body.address()?, request.body.quantity()?);
-    let function_code = message.function_code;
-    let data = Data { function_code, body: message.body, values: message.values(), veil: &[], arena };
+    let data = Data::new(message.function_code, &message.body, message.values(), arena);
     let words = words(data.list()?, usize::from(quantity), arena);
     (!words.is_empty()).then(|| Area::new(message.function().table, first, words))
 }

@@ -12,7 +12,7 @@ pub use table::Group;
 
 pub(super) use names::{Guard, Side, Wording};
 use table::TABLE;
-pub(super) use table::{Native, Visitor};
+pub(super) use table::{Key, Native, Visitor};
 
 /// A field of the schema: one of our own, or an NXLog name for one, which only some messages have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

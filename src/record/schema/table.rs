@@ -1,6 +1,6 @@
 //! The table itself: one row for each field of our own records.
 
-use crate::record::{Domain, digits, vocabulary as words};
+use crate::record::{Domain, vocabulary as words};
 
 /// Which part of a message a field tells of. Groups stand together in the table, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ pub(in crate::record) struct Row {
     pub(in crate::record) meaning: &'static str,
 }
 
-/// A short text in room of a fixed size: it is appended without a loop, and so are the digits after it.
+/// A short text in room of a fixed size: it is written without a loop.
 #[derive(Debug)]
 pub(in crate::record) struct Key {
     text: &'static str,
@@ -67,13 +67,12 @@ pub(in crate::record) struct Key {
 }
 
 impl Key {
-    /// Eight digits have room after the longest text.
-    const ROOM: usize = 40;
-    const LONGEST: usize = Self::ROOM - size_of::<u64>();
+    /// As long as the longest text.
+    const ROOM: usize = 32;
 
     /// Longer texts do not compile.
     const fn new(text: &'static str) -> Self {
-        assert!(text.len() <= Self::LONGEST);
+        assert!(text.len() <= Self::ROOM);
         let mut room = [0; Self::ROOM];
         let mut at = 0;
         while at < text.len() {
@@ -87,27 +86,17 @@ impl Key {
         self.text
     }
 
+    /// The text, and nothing behind it.
+    pub(in crate::record) const fn room(&self) -> &[u8; Self::ROOM] {
+        &self.room
+    }
+
     /// Appends the text.
     #[inline]
     pub(in crate::record) fn write(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&self.room);
         out.truncate(start + self.text.len());
-    }
-
-    /// Appends the text and a number. Nearly all of a line is written here: kept in one place, the code stays near.
-    #[inline(never)]
-    pub(in crate::record) fn write_number(&self, number: i64, out: &mut Vec<u8>) {
-        let Some((digits, count)) = digits::short(number) else {
-            self.write(out);
-            return digits::write_long(number, out);
-        };
-        let end = out.len() + self.text.len();
-        out.extend_from_slice(&self.room);
-        if let Some(room) = out.get_mut(end..).and_then(<[u8]>::first_chunk_mut) {
-            *room = digits;
-        }
-        out.truncate(end + count);
     }
 }
 
@@ -133,12 +122,6 @@ macro_rules! table {
             /// All groups, in order.
             pub(in crate::record) const ALL: &[Self] = &[$( Self::$group ),*];
 
-            /// Calls `act` with every group, in order and written out, too.
-            #[inline(always)]
-            pub(in crate::record) fn all(mut act: impl FnMut(Self)) {
-                $( act(Self::$group); )*
-            }
-
             /// Shows `visitor` each field of the group. Written out row by row, so that the compiler knows which field
             /// it is in each of them: what is asked with it comes down to the one answer. Each group has a function of
             /// its own, since one for all has more in hand than a processor has registers.
@@ -152,6 +135,14 @@ macro_rules! table {
                         }
                         fields(visitor);
                     } )*
+                }
+            }
+
+            /// The same where it is called, for who keeps much in hand.
+            #[inline(always)]
+            pub(in crate::record) fn each_here(self, visitor: &mut impl Visitor) {
+                match self {
+                    $( Self::$group => { $( visitor.visit(Native::$native); )* } )*
                 }
             }
         }
