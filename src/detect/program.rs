@@ -125,12 +125,23 @@ fn leaf(predicate: PredicateIx, negated: bool) -> Node {
     if negated { Node::Not(predicate) } else { Node::Is(predicate) }
 }
 
-fn join(mut parts: Vec<Node>, any: bool, joint: Vec<PredicateIx>) -> Node {
-    match parts.pop() {
-        Some(only) if parts.is_empty() => only,
+fn join(parts: Vec<Node>, any: bool, mut joint: Vec<PredicateIx>) -> Node {
+    let mut flat = Vec::with_capacity(parts.len());
+    for part in parts {
+        match part {
+            Node::Any(inner) if any => flat.extend(inner),
+            Node::All { parts, joint: inner } if !any => {
+                flat.extend(parts);
+                joint.extend(inner);
+            }
+            part => flat.push(part),
+        }
+    }
+    match flat.pop() {
+        Some(only) if flat.is_empty() => only,
         last => {
-            parts.extend(last);
-            if any { Node::Any(parts) } else { Node::All { parts, joint } }
+            flat.extend(last);
+            if any { Node::Any(flat) } else { Node::All { parts: flat, joint } }
         }
     }
 }
@@ -269,6 +280,8 @@ impl Guess<'_> {
                     (_, Some(Domain::U16List)) => 20,
                     // Whatever it asks for, one look-up tells.
                     (_, Some(Domain::U8 | Domain::Bool | Domain::Word(_))) => return 1,
+                    // However many networks, they were merged to ranges.
+                    _ if predicate.addresses.is_some() => return 5,
                     _ => 0,
                 };
                 values + predicate.asks.iter().map(ask_cost).sum::<usize>()
