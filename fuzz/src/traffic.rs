@@ -38,6 +38,7 @@ impl Judge {
         let arena = Bump::new();
         let record = Record::new(message, slots, &arena);
         let found = machine.matches(&record, &mut self.scratch).to_vec();
+        assert_eq!(machine.matches_alike(&record, &mut self.scratch), found);
         self.json.clear();
         write_json(&record, &mut self.json);
         let line = String::from_utf8_lossy(&self.json);

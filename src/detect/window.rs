@@ -9,9 +9,10 @@
 //! that run had none yet. To know those windows the tally of the newest one is not built anew but led back and forth: it
 //! stays where it last was needed, so that an event far ahead of all others costs the others nothing.
 
+use super::Place;
 use super::correlated::{MAX_PLACES, Measured};
 use super::question::{MAX_EVENTS, Question};
-use super::tally::{Event, Tally};
+use super::tally::{Datum, Event, Tally};
 use crate::sigma::ir::Number;
 use crate::time::{Span, Timestamp};
 use std::collections::VecDeque;
@@ -20,15 +21,19 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     events: VecDeque<Kept>,
+    /// What each event tells; empty where it only counts that they happened.
+    data: VecDeque<Datum>,
     /// Of the events from `left` to before `right`.
     tally: Tally,
     left: usize,
     right: usize,
 }
 
+/// An event. Many are kept, so none takes more than its 32 bytes.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
-    event: Event,
+    time: Timestamp,
+    place: Place,
     /// Whether the condition held just before it and with it.
     held: (bool, bool),
     /// Whether an alert was raised for it.
@@ -72,9 +77,12 @@ impl Window {
     }
 
     fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.events.pop_front() {
+        let oldest = self.event(0);
+        self.data.pop_front();
+        self.events.pop_front();
+        if let Some(oldest) = oldest {
             if self.left == 0 && self.right > 0 {
-                self.tally.remove(&oldest.event);
+                self.tally.remove(&oldest);
             }
             self.left = self.left.saturating_sub(1);
             self.right = self.right.saturating_sub(1);
@@ -87,11 +95,14 @@ impl Window {
             self.reset(0, question);
         }
         let at = match self.latest() {
-            Some(latest) if latest > event.time => self.events.partition_point(|kept| kept.event.time <= event.time),
+            Some(latest) if latest > event.time => self.events.partition_point(|kept| kept.time <= event.time),
             _ => self.events.len(),
         };
         self.lead(at, event.time.minus(span), question);
-        self.events.insert(at, Kept { event, held: (false, false), alerted: false });
+        self.events.insert(at, Kept { time: event.time, place: event.place, held: (false, false), alerted: false });
+        if event.datum != Datum::Nothing {
+            self.data.insert(at, event.datum);
+        }
         let end = event.time.plus(span);
         let mut edges: Vec<Edge> = Vec::new();
         while self.time(self.right).is_some_and(|time| time <= end) {
@@ -124,21 +135,21 @@ impl Window {
         if at == self.right {
             return;
         }
-        let left = self.events.partition_point(|kept| kept.event.time < from).min(at);
+        let left = self.events.partition_point(|kept| kept.time < from).min(at);
         let back = at < self.right || left < self.left;
         if at <= self.left || left >= self.right || (back && !self.tally.is_reversible()) {
             self.reset(left, question);
         }
         while self.right > at {
             self.right -= 1;
-            if let Some(kept) = self.events.get(self.right) {
-                self.tally.remove(&kept.event);
+            if let Some(event) = self.event(self.right) {
+                self.tally.remove(&event);
             }
         }
         while self.left > left {
             self.left -= 1;
-            if let Some(kept) = self.events.get(self.left) {
-                self.tally.add(&kept.event);
+            if let Some(event) = self.event(self.left) {
+                self.tally.add(&event);
             }
         }
         while self.right < at {
@@ -155,21 +166,26 @@ impl Window {
     }
 
     fn enter(&mut self) {
-        if let Some(kept) = self.events.get(self.right) {
-            self.tally.add(&kept.event);
+        if let Some(event) = self.event(self.right) {
+            self.tally.add(&event);
         }
         self.right += 1;
     }
 
     fn leave(&mut self) {
-        if let Some(kept) = self.events.get(self.left) {
-            self.tally.remove(&kept.event);
+        if let Some(event) = self.event(self.left) {
+            self.tally.remove(&event);
         }
         self.left += 1;
     }
 
     fn time(&self, at: usize) -> Option<Timestamp> {
-        self.events.get(at).map(|kept| kept.event.time)
+        self.events.get(at).map(|kept| kept.time)
+    }
+
+    fn event(&self, at: usize) -> Option<Event> {
+        let Kept { time, place, .. } = *self.events.get(at)?;
+        Some(Event { time, place, datum: self.data.get(at).copied().unwrap_or(Datum::Nothing) })
     }
 
     /// Whether the run that starts at event `edge` had its alert.
@@ -190,7 +206,7 @@ impl Window {
             last: self.time(last).unwrap_or_default(),
             events: last + 1 - first,
             figure,
-            places: self.events.range(told..=last).map(|kept| kept.event.place).collect(),
+            places: self.events.range(told..=last).map(|kept| kept.place).collect(),
         }
     }
 }

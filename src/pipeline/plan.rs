@@ -177,6 +177,8 @@ struct Facets {
     /// Whether somebody wants to see the record.
     shown: bool,
     source: LogSource,
+    /// Whether it can be about our own records.
+    for_modbus: bool,
     mask: Mask,
 }
 
@@ -208,6 +210,7 @@ impl Plan {
             worth: wanted.points.of(meta),
             silent,
             shown: wanted.findings || policies.needs_record(number as u32),
+            for_modbus: is_for_modbus(source),
             source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
@@ -291,7 +294,7 @@ impl Plan {
     /// Whether a rule can be about our own records; routes are about all.
     #[must_use]
     pub fn is_for_modbus(&self, rule: RuleIx) -> bool {
-        self.rules.get(rule.0 as usize).map_or_else(|| self.routes.has(rule), |facets| is_for_modbus(&facets.source))
+        self.rules.get(rule.0 as usize).map_or_else(|| self.routes.has(rule), |facets| facets.for_modbus)
     }
 
     /// Whether a rule can be about this log line.
@@ -505,6 +508,7 @@ fn show_what_completes(
 /// very many events none stands out: their places are told. What is in order ends with its last rule.
 fn completing(correlation: &Correlation) -> &[RuleRef] {
     let rules = &correlation.rules[..];
+    let before = rules.len().saturating_sub(1);
     match &correlation.kind {
         _ if correlation.absent.is_some() => &[],
         CorrelationKind::EventCount(criteria) | CorrelationKind::ValueCount { criteria, .. }
@@ -512,8 +516,10 @@ fn completing(correlation: &Correlation) -> &[RuleRef] {
         {
             &[]
         }
-        CorrelationKind::TemporalOrdered(Temporal::Count(criteria)) if criteria.is_empty() => {
-            &rules[rules.len().saturating_sub(1)..]
+        CorrelationKind::TemporalOrdered(Temporal::Count(criteria))
+            if criteria.iter().any(|criterion| criterion.needs_more_than(before as u32)) =>
+        {
+            &rules[before..]
         }
         _ => rules,
     }
