@@ -218,3 +218,57 @@ fn any_number_of_threads_tells_the_same() {
     assert!(one.len() > 4_000);
     assert_eq!(folder.scan(&["--threads", "3"], &log), one);
 }
+
+/// What stands out is shown with its record, whether findings are asked for or not; one event of a crowd, the last but one of an order and
+/// what was not missed are not.
+#[test]
+fn a_finding_shows_the_record_that_completed_it() {
+    const RULES: &str = "
+title: A
+name: a
+logsource: {product: windows}
+detection: {s: {F: a}, condition: s}
+---
+title: B
+name: b
+logsource: {product: windows}
+detection: {s: {F: b}, condition: s}
+---
+title: Some
+level: high
+correlation: {type: event_count, rules: [a], timespan: 1h, condition: {gte: 64}}
+---
+title: Crowd
+level: high
+correlation: {type: event_count, rules: [a], timespan: 1h, condition: {gte: 65}}
+---
+title: Order
+level: high
+correlation: {type: temporal_ordered, rules: [a, b], timespan: 1h}
+---
+title: Both
+level: high
+correlation: {type: temporal, rules: [a, b], timespan: 1h}
+";
+    let folder = Folder::new();
+    folder.write("rules.yml", RULES);
+    let line = |second: usize, what: &str| {
+        format!("{{\"EventTime\":\"2026-11-21T06:{:02}:{:02}Z\",\"F\":\"{what}\"}}\n", second / 60, second % 60)
+    };
+    let log: String = (0..65).map(|second| line(second, "a")).chain([line(66, "b")]).collect();
+    for emit in ["alerts", "findings,alerts"] {
+        let log = folder.write("events.ndjson", &log);
+        let scan = ["scan", "-r", "rules.yml", "--emit", emit, "--format", "json"];
+        let ran = Ran::of(&command(folder.0.path(), &scan).arg(&log).output().unwrap());
+        let lines = values(&ran.out);
+        let shown = |title: &str| {
+            let alerts = of(&lines, "alert", title);
+            assert_eq!(alerts.len(), 1, "{title}: {lines:?}");
+            alerts[0]["findings"][0]["record"]["F"].clone()
+        };
+        assert_eq!(
+            [shown("Some"), shown("Crowd"), shown("Order"), shown("Both")],
+            [json!("a"), json!(null), json!("b"), json!("b")]
+        );
+    }
+}

@@ -218,7 +218,9 @@ impl Engine {
                 points: self.plan.points(rule, &correlated.values),
                 group: &group,
                 window: Some(&correlated.window),
-                record: by.map_or(&[], |said| said.finding.record),
+                record: by
+                    .filter(|said| self.plan.shows_completing(index, said.finding.rule))
+                    .map_or(&[], |said| said.finding.record),
                 place: correlated.place,
             };
             self.speak(&Said { finding, values: &correlated.values }, sink)?;

@@ -15,6 +15,7 @@ use crate::sigma::OWN_PRODUCT;
 use crate::sigma::ir::{Correlation, CorrelationKind, Expr, LogSource, Meta, Origin, RuleRef, Ruleset, Temporal};
 use crate::time::{Offset, Span};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -148,6 +149,8 @@ pub struct Plan {
     routes: RecordRoutes,
     rules: Vec<Facets>,
     correlations: Vec<Facets>,
+    /// For each correlation, the rules whose records its findings show.
+    completers: Vec<BTreeSet<usize>>,
     /// For each scoreboard, where its entity's values stand among those of any hit.
     entities: Vec<Vec<usize>>,
     subject: Vec<usize>,
@@ -224,8 +227,13 @@ impl Plan {
         let correlations = (rules_before..).zip(&ruleset.correlations);
         let correlations = correlations.map(|(number, rule)| facets(number, &rule.meta, false, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
-        let whole = |index: usize| wanted.findings || policies.asks_of_record((rules_before + index) as u32);
-        show_what_completes(&ruleset, &mut rules, &mut correlations, whole);
+        mask_what_is_referred_to(&ruleset, &mut rules, &mut correlations);
+        let completers = completers(&ruleset, |index| policies.asks_of_record((rules_before + index) as u32));
+        for (_, completers) in correlations.iter().zip(&completers).filter(|(facets, _)| facets.shown) {
+            for rule in completers {
+                rules[*rule].shown = true;
+            }
+        }
         let told = match &wanted.sources {
             Sources::Told(fields) => {
                 let [product, category, service] = fields.each_ref().map(|field| slots.want(field));
@@ -261,6 +269,7 @@ impl Plan {
             routes,
             rules,
             correlations,
+            completers,
             entities: common.entities,
             subject: common.subject,
             measures: common.measures,
@@ -324,6 +333,11 @@ impl Plan {
     #[must_use]
     pub fn shows_record(&self, rule: RuleIx) -> bool {
         self.rules.get(rule.0 as usize).is_some_and(|facets| facets.shown)
+    }
+
+    /// Whether a finding of a correlation shows the record of the hit of `rule` that completed it.
+    pub(super) fn shows_completing(&self, correlation: usize, rule: RuleRef) -> bool {
+        matches!(rule, RuleRef::Rule(rule) if self.completers.get(correlation).is_some_and(|rules| rules.contains(&rule)))
     }
 
     /// What must not be seen of a record that satisfies these rules: what any of them masks.
@@ -477,26 +491,18 @@ impl Common {
     }
 }
 
-/// Whatever a correlation masks is masked in what it refers to, and a finding that shows the record which completed it
-/// needs that record of what may complete it.
-fn show_what_completes(
-    ruleset: &Ruleset,
-    rules: &mut [Facets],
-    correlations: &mut [Facets],
-    whole: impl Fn(usize) -> bool,
-) {
+/// Whatever a correlation masks is masked in what it refers to.
+fn mask_what_is_referred_to(ruleset: &Ruleset, rules: &mut [Facets], correlations: &mut [Facets]) {
     // Chains have no circles, so as many rounds as there are correlations reach every end.
     for _ in 0..ruleset.correlations.len() {
         for (index, correlation) in ruleset.correlations.iter().enumerate() {
-            let Some(Facets { shown, mask, .. }) = correlations.get(index).cloned() else { continue };
-            let completing = if whole(index) { &correlation.rules[..] } else { completing(correlation) };
+            let Some(mask) = correlations.get(index).map(|facets| facets.mask) else { continue };
             for reference in &correlation.rules {
                 let referred = match reference {
                     RuleRef::Rule(index) => rules.get_mut(*index),
                     RuleRef::Correlation(index) => correlations.get_mut(*index),
                 };
                 if let Some(facets) = referred {
-                    facets.shown |= shown && completing.contains(reference);
                     facets.mask = facets.mask.with_all(mask);
                 }
             }
@@ -504,7 +510,28 @@ fn show_what_completes(
     }
 }
 
-/// The rules whose records an alert of a correlation shows. One that tells of what did not happen has none, and among
+/// For each correlation, the rules whose records its findings show. Where a policy asks about the `whole` record, all.
+fn completers(ruleset: &Ruleset, whole: impl Fn(usize) -> bool) -> Vec<BTreeSet<usize>> {
+    let mut all = vec![BTreeSet::new(); ruleset.correlations.len()];
+    for _ in 0..ruleset.correlations.len() {
+        let before: usize = all.iter().map(BTreeSet::len).sum();
+        for (index, correlation) in ruleset.correlations.iter().enumerate() {
+            for reference in if whole(index) { &correlation.rules[..] } else { completing(correlation) } {
+                let rules = match reference {
+                    RuleRef::Rule(rule) => BTreeSet::from([*rule]),
+                    RuleRef::Correlation(inner) => all.get(*inner).cloned().unwrap_or_default(),
+                };
+                all[index].extend(rules);
+            }
+        }
+        if all.iter().map(BTreeSet::len).sum::<usize>() == before {
+            break;
+        }
+    }
+    all
+}
+
+/// What a correlation refers to of which its findings show the record. One that tells of what did not happen has none, and among
 /// very many events none stands out: their places are told. What is in order ends with its last rule.
 fn completing(correlation: &Correlation) -> &[RuleRef] {
     let rules = &correlation.rules[..];
