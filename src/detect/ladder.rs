@@ -32,6 +32,11 @@ impl Ladder {
         Self { rules, before: blank.clone(), now: blank, time: None, places: Vec::new() }
     }
 
+    /// How many rules the list has.
+    pub(super) const fn rules(&self) -> usize {
+        self.rules
+    }
+
     /// Adds a hit of the rule at `place`, not earlier than those before.
     pub(super) fn add(&mut self, place: usize, time: Timestamp) {
         if self.time != Some(time) {

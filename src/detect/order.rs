@@ -60,6 +60,11 @@ struct Reached {
 type Term = (BTreeSet<usize>, BTreeSet<usize>);
 
 impl Ways {
+    /// How many rules the list has.
+    pub(super) fn rules(&self) -> usize {
+        self.steps.len()
+    }
+
     /// One order: all of so many rules.
     pub(super) fn all(rules: usize) -> Self {
         Self::new(rules, vec![((0..rules).collect(), BTreeSet::new())])

@@ -120,6 +120,31 @@ impl Question {
         self.at_close
     }
 
+    /// Whether more events never make it false where it is true.
+    pub(super) fn grows(&self) -> bool {
+        let grows = |criterion: &Criterion| matches!(criterion.relation, Relation::Gt | Relation::Gte);
+        let counts = !matches!(self.blank, Tally::Sum(_) | Tally::Mean(_) | Tally::Percentile(..));
+        match &self.condition {
+            Condition::Within(criteria) => counts && criteria.iter().all(grows),
+            Condition::Hit(expr) => !has_not(expr),
+            Condition::Followed => !self.at_close,
+        }
+    }
+
+    /// A tally of no events by which [`may_hold`](Self::may_hold) tells: their order is left out.
+    pub(super) fn unordered(&self) -> Tally {
+        match &self.blank {
+            Tally::Order(ways, _) => Tally::Rules(vec![0; ways.rules()], 0),
+            Tally::Ladder(ladder) => Tally::Rules(vec![0; ladder.rules()], 0),
+            blank => blank.clone(),
+        }
+    }
+
+    /// Whether it may hold of some of these events. No means no.
+    pub(super) fn may_hold(&self, unordered: &Tally) -> bool {
+        matches!(self.condition, Condition::Followed) || self.answer(unordered, Timestamp::MIN).is_some()
+    }
+
     /// The figure of the window that begins at `from`, if the condition holds for it.
     pub(super) fn answer(&self, tally: &Tally, from: Timestamp) -> Option<Number> {
         let figure = tally.figure(from)?;

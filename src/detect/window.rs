@@ -8,6 +8,10 @@
 //! A late event changes the windows of events after it and may so make edges of them; an alert is due only if
 //! that run had none yet. To know those windows the tally of the newest one is not built anew but led back and forth: it
 //! stays where it last was needed, so that an event far ahead of all others costs the others nothing.
+//!
+//! Many late events (a log with the newest first) must not cost a walk through all later windows each. Where more events
+//! never make a condition false, windows at which it holds stay as they are; and as long as it could not hold of all events
+//! together, none is looked at.
 
 use super::Place;
 use super::correlated::{MAX_PLACES, Measured};
@@ -27,7 +31,19 @@ pub(super) struct Window {
     tally: Tally,
     left: usize,
     right: usize,
+    /// While late events come, all events, whatever their order.
+    crowd: Option<Crowd>,
 }
+
+#[derive(Clone, Debug)]
+struct Crowd {
+    tally: Tally,
+    /// How many events came since the last late one.
+    in_order: u32,
+}
+
+/// After so many events in order no more late ones are reckoned with.
+const IN_ORDER: u32 = 1 << 10;
 
 /// An event. Many are kept, so none takes more than its 32 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +97,9 @@ impl Window {
         self.data.pop_front();
         self.events.pop_front();
         if let Some(oldest) = oldest {
+            if let Some(crowd) = &mut self.crowd {
+                crowd.tally.remove(&oldest);
+            }
             if self.left == 0 && self.right > 0 {
                 self.tally.remove(&oldest);
             }
@@ -93,23 +112,79 @@ impl Window {
     pub(super) fn add(&mut self, event: Event, span: Span, question: &Question) -> Vec<Measured> {
         if self.events.is_empty() {
             self.reset(0, question);
+            self.crowd = None;
         }
-        let at = match self.latest() {
-            Some(latest) if latest > event.time => self.events.partition_point(|kept| kept.time <= event.time),
-            _ => self.events.len(),
-        };
-        self.lead(at, event.time.minus(span), question);
+        let late = self.latest().is_some_and(|latest| latest > event.time);
+        let at = if late { self.events.partition_point(|kept| kept.time <= event.time) } else { self.events.len() };
+        let grows = late && question.grows();
+        self.gather(&event, grows, question);
+        let hopeless = grows && self.crowd.as_ref().is_some_and(|crowd| !question.may_hold(&crowd.tally));
+        if hopeless {
+            self.make_place(at, &event, question);
+        } else {
+            self.lead(at, event.time.minus(span), question);
+        }
         self.events.insert(at, Kept { time: event.time, place: event.place, held: (false, false), alerted: false });
         if event.datum != Datum::Nothing {
             self.data.insert(at, event.datum);
         }
+        if hopeless {
+            return Vec::new();
+        }
+        let mut edges = Vec::new();
         let end = event.time.plus(span);
-        let mut edges: Vec<Edge> = Vec::new();
-        while self.time(self.right).is_some_and(|time| time <= end) {
-            edges.extend(self.step(span, question));
+        loop {
+            while self.time(self.right).is_some_and(|time| time <= end) {
+                if grows && self.right > at && self.is_held(self.right) {
+                    break;
+                }
+                edges.extend(self.step(span, question));
+            }
+            // Windows at which it holds already stay so.
+            let rest = self.right..self.events.len();
+            let due = |at: &usize| self.time(*at).is_some_and(|time| time <= end);
+            let Some(next) = rest.take_while(due).find(|at| !self.is_held(*at)) else { break };
+            let from = self.time(next).unwrap_or(end).minus(span);
+            self.lead(next, from, question);
         }
         edges.retain(|edge| !self.has_alerted(edge.last));
         edges.into_iter().map(|edge| self.alert(edge)).collect()
+    }
+
+    /// Notes the event among all, where late ones are reckoned with: from the first that is `late`.
+    fn gather(&mut self, event: &Event, late: bool, question: &Question) {
+        if late && self.crowd.is_none() {
+            let mut tally = question.unordered();
+            (0..self.events.len()).filter_map(|at| self.event(at)).for_each(|event| tally.add(&event));
+            self.crowd = Some(Crowd { tally, in_order: 0 });
+        }
+        let Some(crowd) = &mut self.crowd else { return };
+        crowd.tally.add(event);
+        crowd.in_order = if late { 0 } else { crowd.in_order + 1 };
+        if crowd.in_order > IN_ORDER {
+            self.crowd = None;
+        }
+    }
+
+    /// Keeps the tally right for an event that is to stand at `at`, wherever it stays.
+    fn make_place(&mut self, at: usize, event: &Event, question: &Question) {
+        if at >= self.right {
+            return;
+        }
+        if at <= self.left {
+            self.left += 1;
+            self.right += 1;
+        } else if self.tally.is_reversible() {
+            self.tally.add(event);
+            self.right += 1;
+        } else {
+            self.reset(at, question);
+        }
+    }
+
+    /// Whether the condition held just before an event and with it.
+    fn is_held(&self, at: usize) -> bool {
+        self.events.get(at).is_some_and(|kept| kept.held == (true, true))
     }
 
     /// Leads the tally on by one event; tells if that is an edge.
@@ -132,7 +207,8 @@ impl Window {
 
     /// Leads the tally to the window just before the event that is to stand at `at`, which begins at `from`.
     fn lead(&mut self, at: usize, from: Timestamp, question: &Question) {
-        if at == self.right {
+        let lacks_none = |left: usize| left.checked_sub(1).and_then(|at| self.time(at)).is_none_or(|time| time < from);
+        if at == self.right && lacks_none(self.left) {
             return;
         }
         let left = self.events.partition_point(|kept| kept.time < from).min(at);
