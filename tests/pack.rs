@@ -45,6 +45,9 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("function_code_scan", &["Function code scan", "User-defined or unassigned function"]),
     ("unit_id_scan", &["Unit id scan", "Gateway targets missing"]),
     ("metasploit_find_unit_id", &["Metasploit Modbus probe", "Unit id scan", "Gateway targets missing"]),
+    ("canopen_tunnel", &["CANopen tunnel"]),
+    ("two_masters", &["Two masters write one address"]),
+    ("arp_spoofing", &["Hardware address of a server changed"]),
     ("port_scan", &["Horizontal scan for Modbus"]),
     ("register_dump", &["Bulk register dump"]),
     (

@@ -83,6 +83,21 @@ pub(super) fn files(script: &mut Script) {
     }
 }
 
+/// Three drives behind the controller: each one's state read, then its control word written (CiA 309-2).
+pub(super) fn canopen(script: &mut Script) {
+    const CONTROL_WORD: [u8; 2] = [0x60, 0x40];
+    const STATUS_WORD: [u8; 2] = [0x60, 0x41];
+    script.pace = Duration::from_millis(120);
+    for node in 1..=3 {
+        // Read or write, a reserved byte, the node; then index, subindex, where to begin and how many bytes.
+        let object = |access, [high, low]: [u8; 2]| vec![43, 13, access, 0, node, high, low, 0, 0, 0, 2];
+        let read = object(0, STATUS_WORD);
+        script.ask(&read, &[&read[..], &[0x02, 0x37]].concat());
+        let write = object(1, CONTROL_WORD);
+        script.ask(&[&write[..], &[0, 0]].concat(), &write);
+    }
+}
+
 /// 700 reads; the device gives up on the last hundred.
 pub(super) fn flood(script: &mut Script) {
     script.pace = Duration::from_micros(700);

@@ -58,6 +58,15 @@ pub(super) fn change(script: &mut Script) {
     }
 }
 
+/// Some polls as always, then the same ones through a machine in between.
+pub(super) fn between(script: &mut Script) {
+    script.pace = Duration::from_millis(400);
+    let poll = |script: &mut Script| script.ask(&pdu::read(3, 0, 4), &pdu::registers(3, &[210; 4]));
+    (0..3).for_each(|_| poll(script));
+    script.steps.push(Step::Relay);
+    (0..3).for_each(|_| poll(script));
+}
+
 /// A web client, then a TLS client.
 pub(super) fn foreign(script: &mut Script) {
     let http = b"GET / HTTP/1.1\r\nHost: 10.20.0.1\r\n\r\n".to_vec();

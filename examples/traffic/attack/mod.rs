@@ -45,6 +45,11 @@ pub enum Step {
     Wait(Duration),
     /// Open a connection to the victim, or to the n-th server after it; the one before is closed.
     Connect(usize),
+    /// Open a connection from the victim's own master; the one before is closed.
+    Master,
+    /// Open a connection to the victim through a machine in between, whose hardware address the victim's frames have,
+    /// as ARP spoofing brings about; the one before is closed.
+    Relay,
     /// Send a SYN to the n-th server after the victim, which does not answer.
     Knock(usize),
     /// Ask, and be answered or not.
@@ -218,6 +223,14 @@ pub const CATALOGUE: &[Attack] = &[
         about: "reads and one write from a public address",
         origin: Origin::Internet,
         script: tamper::stranger,
+    },
+    rogue("canopen_tunnel", "state and control words of drives by function 43, MEI type 13", control::canopen),
+    rogue("two_masters", "a register written by its master, and at once by another machine", tamper::contend),
+    Attack {
+        name: "arp_spoofing",
+        about: "answers of a server from another hardware address than before",
+        origin: Origin::Master,
+        script: deceive::between,
     },
 ];
 
