@@ -6,7 +6,7 @@ use sigmabus::capture;
 use sigmabus::cli::config::Config;
 use sigmabus::cli::rule_files;
 use sigmabus::detect::Input;
-use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Wanted, unit_of};
+use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Usual, Wanted, unit_of};
 use sigmabus::score::Scoreboard;
 use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sigma::site_placeholders;
@@ -103,6 +103,8 @@ pub struct Ask {
     pub alerts: bool,
     /// Whether records of state events are printed.
     pub status: bool,
+    /// What is usual, if that is known or to be learned.
+    pub usual: Option<Usual>,
     pub threads: usize,
 }
 
@@ -115,13 +117,14 @@ impl Ask {
             findings: false,
             alerts: false,
             status: true,
+            usual: None,
             threads: 1,
         }
     }
 
     /// Findings and alerts of the built-in rules.
     pub fn verdicts() -> Self {
-        Self { ruleset: builtin(), records: None, findings: true, alerts: true, status: true, threads: 1 }
+        Self { ruleset: builtin(), records: None, findings: true, alerts: true, status: true, usual: None, threads: 1 }
     }
 
     /// The same on several threads.
@@ -136,6 +139,7 @@ impl Ask {
             findings: self.findings,
             records: self.records,
             without_status: !self.status,
+            usual: self.usual,
             ..Wanted::default()
         };
         let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());

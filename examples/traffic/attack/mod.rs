@@ -232,6 +232,14 @@ pub const CATALOGUE: &[Attack] = &[
         origin: Origin::Master,
         script: deceive::between,
     },
+    rogue("new_master", "a machine that polls a server which it never asked before", recon::poll),
+    Attack {
+        name: "file_read",
+        about: "a master that copies file records, which it never did before",
+        origin: Origin::Master,
+        script: control::copy,
+    },
+    rogue("umas_reservation", "a controller reserved by function 90, and kept", control::umas_reserve),
 ];
 
 const fn rogue(name: &'static str, about: &'static str, script: fn(&mut Script)) -> Attack {
