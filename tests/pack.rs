@@ -286,6 +286,25 @@ fn what_a_site_has_told_of_itself_is_used() {
 }
 
 #[test]
+fn a_false_picture_is_found_where_registers_keep_their_values() {
+    let mut config = Config::default();
+    config.placeholders.insert("kept_registers".to_owned(), vec!["7200-7209".to_owned()]);
+    let ruleset = rule_files::understand(rule_files::builtin(), &config).ruleset;
+    for seed in [7, 8, 9] {
+        let (_folder, path, truth) = attacked("false_picture", seed);
+        let found = |register_changes| -> Vec<Value> {
+            let ask = Ask { ruleset: ruleset.clone(), register_changes, ..Ask::verdicts() };
+            let lines = values(&ask.run(&[&path]).0);
+            findings(&lines).filter(|finding| title(finding) == "Read-back differs from write").cloned().collect()
+        };
+        let pictures = found(true);
+        assert_eq!(pictures.len(), 3, "seed {seed}: one for each register");
+        assert!(pictures.iter().all(|finding| tied(finding).contains(&truth.attacks[0].client)), "seed {seed}");
+        assert!(found(false).is_empty(), "seed {seed}: without changes of registers");
+    }
+}
+
+#[test]
 fn the_scan_of_the_labelled_capture_is_found_within_its_first_20_packets() {
     let Some(captures) = shared("captures") else { return };
     let labels =
@@ -412,6 +431,20 @@ fn cells<'p>(page: &'p str, column: &'p str) -> impl Iterator<Item = &'p str> {
         }
         parts.nth(at?).filter(|cell| !cell.starts_with("---"))
     })
+}
+
+#[test]
+fn the_manual_names_proofs_that_exist_and_every_attack() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/attacks.md")).unwrap();
+    let proofs: BTreeSet<&str> =
+        cells(&page, "proof").flat_map(|cell| cell.split(", ")).map(|proof| proof.trim_matches('`')).collect();
+    for proof in &proofs {
+        assert!(attack::find(proof).is_some() || root.join(proof).exists(), "docs/attacks.md: there is no {proof}");
+    }
+    for attack in attack::CATALOGUE {
+        assert!(proofs.contains(attack.name), "docs/attacks.md does not name {}", attack.name);
+    }
 }
 
 #[test]

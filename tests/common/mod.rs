@@ -105,6 +105,8 @@ pub struct Ask {
     pub status: bool,
     /// What is usual, if that is known or to be learned.
     pub usual: Option<Usual>,
+    /// Whether changes of registers are told as records.
+    pub register_changes: bool,
     pub threads: usize,
 }
 
@@ -118,13 +120,14 @@ impl Ask {
             alerts: false,
             status: true,
             usual: None,
+            register_changes: false,
             threads: 1,
         }
     }
 
     /// Findings and alerts of the built-in rules.
     pub fn verdicts() -> Self {
-        Self { ruleset: builtin(), records: None, findings: true, alerts: true, status: true, usual: None, threads: 1 }
+        Self { ruleset: builtin(), records: None, findings: true, alerts: true, ..Self::records(Naming::Native) }
     }
 
     /// The same on several threads.
@@ -140,6 +143,7 @@ impl Ask {
             records: self.records,
             without_status: !self.status,
             usual: self.usual,
+            register_changes: self.register_changes,
             ..Wanted::default()
         };
         let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());

@@ -58,6 +58,17 @@ pub(super) fn change(script: &mut Script) {
     }
 }
 
+/// Setpoints that the device confirms, and then shows as they were before.
+pub(super) fn picture(script: &mut Script) {
+    script.pace = Duration::from_millis(400);
+    for register in 7_200..7_203 {
+        script.ask(&pdu::read(3, register, 1), &pdu::registers(3, &[210]));
+        let request = pdu::write_register(register, 900);
+        script.ask(&request, &pdu::echo(&request));
+        script.ask(&pdu::read(3, register, 1), &pdu::registers(3, &[210]));
+    }
+}
+
 /// Some polls as always, then the same ones through a machine in between.
 pub(super) fn between(script: &mut Script) {
     script.pace = Duration::from_millis(400);

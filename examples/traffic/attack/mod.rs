@@ -239,6 +239,12 @@ pub const CATALOGUE: &[Attack] = &[
         origin: Origin::Master,
         script: control::copy,
     },
+    Attack {
+        name: "false_picture",
+        about: "confirmed writes of which a read shows nothing",
+        origin: Origin::Master,
+        script: deceive::picture,
+    },
     rogue("umas_reservation", "a controller reserved by function 90, and kept", control::umas_reserve),
 ];
 
