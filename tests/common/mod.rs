@@ -96,6 +96,7 @@ pub fn example_placeholders() -> BTreeMap<String, Vec<String>> {
 }
 
 /// What a run is asked for.
+#[allow(clippy::struct_excessive_bools, reason = "each is something that is asked for or not")]
 pub struct Ask {
     pub ruleset: Ruleset,
     pub records: Option<Naming>,
