@@ -20,6 +20,8 @@ use generator::truth::Truth;
 use serde_json::Value;
 use sigmabus::cli::config::Config;
 use sigmabus::cli::rule_files;
+use sigmabus::pipeline::Usual;
+use sigmabus::record::baseline::{Bounds, Mode};
 use sigmabus::sigma::{self, SchemaFields, site_placeholders};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -45,6 +47,9 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("function_code_scan", &["Function code scan", "User-defined or unassigned function"]),
     ("unit_id_scan", &["Unit id scan", "Gateway targets missing"]),
     ("metasploit_find_unit_id", &["Metasploit Modbus probe", "Unit id scan", "Gateway targets missing"]),
+    ("canopen_tunnel", &["CANopen tunnel"]),
+    ("two_masters", &["Two masters write one address"]),
+    ("arp_spoofing", &["Hardware address of a server changed"]),
     ("port_scan", &["Horizontal scan for Modbus"]),
     ("register_dump", &["Bulk register dump"]),
     (
@@ -77,6 +82,15 @@ const ATTACKS: &[(&str, &[&str])] = &[
     ("foreign_protocol", &["Foreign protocol on the Modbus port"]),
     ("rogue_device", &["Device acts as master"]),
     ("internet_client", &["Modbus from the internet", "Modbus port open to the internet"]),
+];
+
+/// What is found only where a frozen baseline says what is usual.
+const UNUSUAL: &[(&str, &[&str])] = &[
+    ("new_master", &["New master"]),
+    ("file_read", &["File record read"]),
+    ("file_transfer", &["New master", "File record read"]),
+    ("umas_reservation", &["New master", "Reservation taken by a new client"]),
+    ("umas_stop_start", &["New master", "Reservation taken by a new client"]),
 ];
 
 /// What was printed for a capture: findings and alerts.
@@ -114,10 +128,20 @@ fn generated(options: &Options) -> (tempfile::TempDir, PathBuf, Truth) {
     (folder, path, truth)
 }
 
+/// A small plant.
+fn plant(seed: u64) -> Options {
+    Options { seed, transactions: 40, connections: 4, rate: 20.0, ..Options::default() }
+}
+
 /// A small plant under one attack of the catalogue.
 fn attacked(name: &str, seed: u64) -> (tempfile::TempDir, PathBuf, Truth) {
     let attacks = vec![attack::find(name).expect("no such attack")];
-    generated(&Options { seed, attacks, transactions: 40, connections: 4, rate: 20.0, ..Options::default() })
+    generated(&Options { attacks, ..plant(seed) })
+}
+
+/// Whom a finding is about, as text that holds the addresses.
+fn tied(finding: &Value) -> String {
+    finding["group"].to_string() + &finding["record"]["modbus.client"].to_string()
 }
 
 #[test]
@@ -161,7 +185,7 @@ fn every_attack_of_the_catalogue_is_found_by_its_rules_and_tied_to_the_attacker(
             }
             let attacker = truth.attacks[0].client.as_str();
             for finding in findings(&lines).filter(|finding| expected.contains(&title(finding))) {
-                let tied = finding["group"].to_string() + &finding["record"]["modbus.client"].to_string();
+                let tied = tied(finding);
                 let server = title(finding) == "Passphrase brute force";
                 assert!(
                     server || tied.contains(attacker),
@@ -169,6 +193,30 @@ fn every_attack_of_the_catalogue_is_found_by_its_rules_and_tied_to_the_attacker(
                     title(finding)
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn what_is_unusual_is_found_where_the_normal_plant_was_learned() {
+    let rules: BTreeSet<&str> = UNUSUAL.iter().flat_map(|(_, rules)| rules.iter().copied()).collect();
+    for seed in [7, 8, 9] {
+        let (_folder, path, _) = generated(&plant(seed));
+        let usual = |known, mode| Some(Usual { known, mode, bounds: Bounds::default() });
+        let learning = Ask { usual: usual(Arc::default(), Mode::Learn(None)), ..Ask::verdicts() };
+        let known = Arc::new(learning.run(&[&path]).1.learned.unwrap().baseline.unwrap());
+        for &(name, expected) in UNUSUAL {
+            let (_folder, path, truth) = attacked(name, seed);
+            let found = |usual| -> Vec<Value> {
+                let lines = values(&Ask { usual, ..Ask::verdicts() }.run(&[&path]).0);
+                findings(&lines).filter(|finding| rules.contains(title(finding))).cloned().collect()
+            };
+            assert!(found(None).is_empty(), "{name}, seed {seed}: without a baseline");
+            let unusual = found(usual(Arc::clone(&known), Mode::Freeze));
+            let titles: BTreeSet<&str> = unusual.iter().map(title).collect();
+            assert_eq!(titles, expected.iter().copied().collect(), "{name}, seed {seed}");
+            let attacker = truth.attacks[0].client.as_str();
+            assert!(unusual.iter().all(|finding| tied(finding).contains(attacker)), "{name}, seed {seed}");
         }
     }
 }
@@ -234,6 +282,25 @@ fn what_a_site_has_told_of_itself_is_used() {
         let titles: BTreeSet<&str> = by_attacker.map(title).collect();
         assert!(expected.is_none_or(|rule| titles.contains(rule)), "{name}: {titles:?}");
         assert!(silent.is_none_or(|rule| !titles.contains(rule)), "{name}: {titles:?}");
+    }
+}
+
+#[test]
+fn a_false_picture_is_found_where_registers_keep_their_values() {
+    let mut config = Config::default();
+    config.placeholders.insert("kept_registers".to_owned(), vec!["7200-7209".to_owned()]);
+    let ruleset = rule_files::understand(rule_files::builtin(), &config).ruleset;
+    for seed in [7, 8, 9] {
+        let (_folder, path, truth) = attacked("false_picture", seed);
+        let found = |register_changes| -> Vec<Value> {
+            let ask = Ask { ruleset: ruleset.clone(), register_changes, ..Ask::verdicts() };
+            let lines = values(&ask.run(&[&path]).0);
+            findings(&lines).filter(|finding| title(finding) == "Read-back differs from write").cloned().collect()
+        };
+        let pictures = found(true);
+        assert_eq!(pictures.len(), 3, "seed {seed}: one for each register");
+        assert!(pictures.iter().all(|finding| tied(finding).contains(&truth.attacks[0].client)), "seed {seed}");
+        assert!(found(false).is_empty(), "seed {seed}: without changes of registers");
     }
 }
 
@@ -326,7 +393,7 @@ fn every_placeholder_of_the_pack_is_known_and_every_known_one_is_asked_for() {
 #[test]
 fn the_manual_names_what_finds_each_attack() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md")).unwrap();
-    for &(name, rules) in ATTACKS {
+    for &(name, rules) in ATTACKS.iter().chain(UNUSUAL) {
         let rows: String = page.lines().filter(|line| line.contains(&format!("`{name}`"))).collect();
         for rule in rules {
             assert!(rows.contains(rule), "docs/attacks.md does not say that {rule} finds {name}");
@@ -364,6 +431,20 @@ fn cells<'p>(page: &'p str, column: &'p str) -> impl Iterator<Item = &'p str> {
         }
         parts.nth(at?).filter(|cell| !cell.starts_with("---"))
     })
+}
+
+#[test]
+fn the_manual_names_proofs_that_exist_and_every_attack() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/attacks.md")).unwrap();
+    let proofs: BTreeSet<&str> =
+        cells(&page, "proof").flat_map(|cell| cell.split(", ")).map(|proof| proof.trim_matches('`')).collect();
+    for proof in &proofs {
+        assert!(attack::find(proof).is_some() || root.join(proof).exists(), "docs/attacks.md: there is no {proof}");
+    }
+    for attack in attack::CATALOGUE {
+        assert!(proofs.contains(attack.name), "docs/attacks.md does not name {}", attack.name);
+    }
 }
 
 #[test]

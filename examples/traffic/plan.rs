@@ -282,19 +282,18 @@ impl<'a, W: Write> Plant<'a, W> {
     fn attack(&mut self, at: Duration, attack: &'static Attack) {
         let victim = self.rng.below(self.desks.len() as u32) as usize;
         let ordinal = self.schedule.truth.attacks.len() as u8;
+        let rogue = self.host([10, 66, 6, 2 + ordinal % 250], 0);
         let client = match attack.origin {
-            Origin::Rogue => self.host([10, 66, 6, 2 + ordinal % 250], 0),
+            Origin::Rogue => rogue,
             Origin::Internet => self.host([203, 0, 113, 2 + ordinal % 250], 0),
             // The next device of the plant; where there is only one, an address that nobody polls.
             Origin::Device if victim + 1 == self.desks.len() && victim > 0 => Endpoint { port: 0, ..self.victim(0) },
             Origin::Device => Endpoint { port: 0, ..self.victim(victim + 1) },
-            Origin::Master => {
-                self.desks.get(victim).map_or_else(|| self.host([10, 10, 10, 10], 0), |desk| desk.station.client)
-            }
+            Origin::Master => self.master(victim),
         };
         let cause = self.schedule.blame(attack.name, client, self.victim(victim));
         let script = Script::of(attack, self.rng.bits());
-        let mut play = Play { at, line: None, trans_id: 0, cause };
+        let mut play = Play { at, line: None, trans_id: 0, cause, rogue };
         for step in script.steps {
             self.step(&mut play, step, client, victim);
         }
@@ -302,13 +301,13 @@ impl<'a, W: Write> Plant<'a, W> {
     }
 
     fn step(&mut self, play: &mut Play, step: Step, client: Endpoint, victim: usize) {
-        let quick = Duration::from_micros(900).min(self.patience / 2);
         match step {
             Step::Wait(span) => play.at += span,
-            Step::Connect(offset) => {
-                self.leave(play);
-                play.line = Some(self.open(play.at, client, self.victim(victim + offset), play.cause));
-                play.at += quick;
+            Step::Connect(offset) => self.enter(play, client, self.victim(victim + offset)),
+            Step::Master => self.enter(play, self.master(victim), self.victim(victim)),
+            Step::Relay => {
+                let relayed = Endpoint { mac: play.rogue.mac, ..self.victim(victim) };
+                self.enter(play, client, relayed);
             }
             Step::Knock(offset) => {
                 let client = self.port(client);
@@ -325,7 +324,7 @@ impl<'a, W: Write> Plant<'a, W> {
                     return;
                 };
                 self.schedule.truth.answer(&reply);
-                let answered = play.at + quick + delay;
+                let answered = play.at + self.quick() + delay;
                 self.schedule.write(answered, line, Side::Server, pdu::adu(trans_id, unit, &reply), play.cause);
             }
             Step::Answer { trans_id, unit, reply } => {
@@ -345,6 +344,12 @@ impl<'a, W: Write> Plant<'a, W> {
                 self.schedule.write(play.at, line, side, bytes, play.cause);
             }
         }
+    }
+
+    fn enter(&mut self, play: &mut Play, client: Endpoint, server: Endpoint) {
+        self.leave(play);
+        play.line = Some(self.open(play.at, client, server, play.cause));
+        play.at += self.quick();
     }
 
     fn leave(&mut self, play: &mut Play) {
@@ -373,6 +378,16 @@ impl<'a, W: Write> Plant<'a, W> {
     const fn port(&mut self, client: Endpoint) -> Endpoint {
         self.opened += 1;
         Endpoint { port: FIRST_PORT + (self.opened % PORTS) as u16, ..client }
+    }
+
+    /// How long a device takes to answer an attacker, and a connection to stand.
+    fn quick(&self) -> Duration {
+        Duration::from_micros(900).min(self.patience / 2)
+    }
+
+    /// Who polls a server of the plant.
+    fn master(&self, victim: usize) -> Endpoint {
+        self.desks.get(victim).map_or_else(|| self.host([10, 10, 10, 10], 0), |desk| desk.station.client)
     }
 
     fn victim(&self, index: usize) -> Endpoint {
@@ -404,4 +419,6 @@ struct Play {
     line: Option<Line>,
     trans_id: u16,
     cause: Cause,
+    /// The attacker's machine in the plant, used or not.
+    rogue: Endpoint,
 }

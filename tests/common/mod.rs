@@ -6,7 +6,7 @@ use sigmabus::capture;
 use sigmabus::cli::config::Config;
 use sigmabus::cli::rule_files;
 use sigmabus::detect::Input;
-use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Wanted, unit_of};
+use sigmabus::pipeline::{Emits, Naming, Plan, Run, Summary, Usual, Wanted, unit_of};
 use sigmabus::score::Scoreboard;
 use sigmabus::sigma::ir::Ruleset;
 use sigmabus::sigma::site_placeholders;
@@ -96,6 +96,7 @@ pub fn example_placeholders() -> BTreeMap<String, Vec<String>> {
 }
 
 /// What a run is asked for.
+#[allow(clippy::struct_excessive_bools, reason = "each is something that is asked for or not")]
 pub struct Ask {
     pub ruleset: Ruleset,
     pub records: Option<Naming>,
@@ -103,6 +104,10 @@ pub struct Ask {
     pub alerts: bool,
     /// Whether records of state events are printed.
     pub status: bool,
+    /// What is usual, if that is known or to be learned.
+    pub usual: Option<Usual>,
+    /// Whether changes of registers are told as records.
+    pub register_changes: bool,
     pub threads: usize,
 }
 
@@ -115,13 +120,15 @@ impl Ask {
             findings: false,
             alerts: false,
             status: true,
+            usual: None,
+            register_changes: false,
             threads: 1,
         }
     }
 
     /// Findings and alerts of the built-in rules.
     pub fn verdicts() -> Self {
-        Self { ruleset: builtin(), records: None, findings: true, alerts: true, status: true, threads: 1 }
+        Self { ruleset: builtin(), records: None, findings: true, alerts: true, ..Self::records(Naming::Native) }
     }
 
     /// The same on several threads.
@@ -136,6 +143,8 @@ impl Ask {
             findings: self.findings,
             records: self.records,
             without_status: !self.status,
+            usual: self.usual,
+            register_changes: self.register_changes,
             ..Wanted::default()
         };
         let plan = Arc::new(Plan::compile(self.ruleset, wanted).unwrap());

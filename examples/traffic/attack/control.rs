@@ -35,6 +35,16 @@ pub(super) fn umas_stop(script: &mut Script) {
     umas(script, 1, 0x11, &[]);
 }
 
+/// Reservation, kept for ten seconds: nobody else can have it meanwhile.
+pub(super) fn umas_reserve(script: &mut Script) {
+    script.unit = 0;
+    script.pace = Duration::from_secs(2);
+    umas(script, 0, 0x10, b"\x24\x01\x00\x00ENG1");
+    for _ in 0..5 {
+        umas(script, 1, 0x12, &[]);
+    }
+}
+
 /// Reservation, then a program of 40 blocks.
 pub(super) fn umas_download(script: &mut Script) {
     script.unit = 0;
@@ -77,9 +87,35 @@ pub(super) fn files(script: &mut Script) {
         write.extend_from_slice(&[6, 0, 4, 0, record, 0, 4]);
         write.extend((0..8).map(|_| script.rng.bits() as u8));
         script.ask(&write, &write);
-        let mut answer = vec![20, 10, 9, 6];
-        answer.extend_from_slice(write.get(9..17).unwrap_or_default());
-        script.ask(&[20, 7, 6, 0, 4, 0, record, 0, 4], &answer);
+        read_record(script, record, write.get(9..17).unwrap_or_default());
+    }
+}
+
+/// File 4: eight records copied.
+pub(super) fn copy(script: &mut Script) {
+    for record in 0..8 {
+        let recipe = script.rng.bits().to_be_bytes();
+        read_record(script, record, &recipe);
+    }
+}
+
+/// A read of a record of file 4, four registers long.
+fn read_record(script: &mut Script, record: u8, data: &[u8]) {
+    script.ask(&[20, 7, 6, 0, 4, 0, record, 0, 4], &[&[20, 10, 9, 6], data].concat());
+}
+
+/// Three drives behind the controller: each one's state read, then its control word written (CiA 309-2).
+pub(super) fn canopen(script: &mut Script) {
+    const CONTROL_WORD: [u8; 2] = [0x60, 0x40];
+    const STATUS_WORD: [u8; 2] = [0x60, 0x41];
+    script.pace = Duration::from_millis(120);
+    for node in 1..=3 {
+        // Read or write, a reserved byte, the node; then index, subindex, where to begin and how many bytes.
+        let object = |access, [high, low]: [u8; 2]| vec![43, 13, access, 0, node, high, low, 0, 0, 0, 2];
+        let read = object(0, STATUS_WORD);
+        script.ask(&read, &[&read[..], &[0x02, 0x37]].concat());
+        let write = object(1, CONTROL_WORD);
+        script.ask(&[&write[..], &[0, 0]].concat(), &write);
     }
 }
 

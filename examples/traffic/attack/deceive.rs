@@ -58,6 +58,26 @@ pub(super) fn change(script: &mut Script) {
     }
 }
 
+/// Setpoints that the device confirms, and then shows as they were before.
+pub(super) fn picture(script: &mut Script) {
+    script.pace = Duration::from_millis(400);
+    for register in 7_200..7_203 {
+        script.ask(&pdu::read(3, register, 1), &pdu::registers(3, &[210]));
+        let request = pdu::write_register(register, 900);
+        script.ask(&request, &pdu::echo(&request));
+        script.ask(&pdu::read(3, register, 1), &pdu::registers(3, &[210]));
+    }
+}
+
+/// Some polls as always, then the same ones through a machine in between.
+pub(super) fn between(script: &mut Script) {
+    script.pace = Duration::from_millis(400);
+    let poll = |script: &mut Script| script.ask(&pdu::read(3, 0, 4), &pdu::registers(3, &[210; 4]));
+    (0..3).for_each(|_| poll(script));
+    script.steps.push(Step::Relay);
+    (0..3).for_each(|_| poll(script));
+}
+
 /// A web client, then a TLS client.
 pub(super) fn foreign(script: &mut Script) {
     let http = b"GET / HTTP/1.1\r\nHost: 10.20.0.1\r\n\r\n".to_vec();

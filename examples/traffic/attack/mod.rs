@@ -45,6 +45,11 @@ pub enum Step {
     Wait(Duration),
     /// Open a connection to the victim, or to the n-th server after it; the one before is closed.
     Connect(usize),
+    /// Open a connection from the victim's own master; the one before is closed.
+    Master,
+    /// Open a connection to the victim through a machine in between, whose hardware address the victim's frames have,
+    /// as ARP spoofing brings about; the one before is closed.
+    Relay,
     /// Send a SYN to the n-th server after the victim, which does not answer.
     Knock(usize),
     /// Ask, and be answered or not.
@@ -219,6 +224,28 @@ pub const CATALOGUE: &[Attack] = &[
         origin: Origin::Internet,
         script: tamper::stranger,
     },
+    rogue("canopen_tunnel", "state and control words of drives by function 43, MEI type 13", control::canopen),
+    rogue("two_masters", "a register written by its master, and at once by another machine", tamper::contend),
+    Attack {
+        name: "arp_spoofing",
+        about: "answers of a server from another hardware address than before",
+        origin: Origin::Master,
+        script: deceive::between,
+    },
+    rogue("new_master", "a machine that polls a server which it never asked before", recon::poll),
+    Attack {
+        name: "file_read",
+        about: "a master that copies file records, which it never did before",
+        origin: Origin::Master,
+        script: control::copy,
+    },
+    Attack {
+        name: "false_picture",
+        about: "confirmed writes of which a read shows nothing",
+        origin: Origin::Master,
+        script: deceive::picture,
+    },
+    rogue("umas_reservation", "a controller reserved by function 90, and kept", control::umas_reserve),
 ];
 
 const fn rogue(name: &'static str, about: &'static str, script: fn(&mut Script)) -> Attack {

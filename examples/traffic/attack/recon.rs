@@ -80,6 +80,14 @@ pub(super) fn ports(script: &mut Script) {
     }
 }
 
+/// The same ten registers each second, as a master polls them.
+pub(super) fn poll(script: &mut Script) {
+    script.pace = Duration::from_secs(1);
+    for _ in 0..6 {
+        script.ask(&pdu::read(3, 0, 10), &pdu::registers(3, &[210; 10]));
+    }
+}
+
 /// Everything the device has, 125 registers at a time.
 pub(super) fn dump(script: &mut Script) {
     for block in 0..16_u16 {

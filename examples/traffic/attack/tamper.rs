@@ -1,7 +1,7 @@
 //! Attacks that change the process.
 
 use super::super::pdu;
-use super::Script;
+use super::{Script, Step};
 use std::time::Duration;
 
 /// The article's controller: its passphrase goes to register 31, one register for each character.
@@ -85,6 +85,17 @@ pub(super) fn text(script: &mut Script) {
         confirmed(script, &pdu::write_registers(9_000, &characters));
         script.ask(&pdu::read(3, 9_000, characters.len() as u16), &pdu::registers(3, &characters));
     }
+}
+
+/// A setpoint as the master writes it, and at once as somebody else wants it.
+pub(super) fn contend(script: &mut Script) {
+    const SETPOINT: u16 = 7_100;
+    script.pace = Duration::from_millis(300);
+    script.ask(&pdu::read(3, SETPOINT, 1), &pdu::registers(3, &[250]));
+    script.steps.push(Step::Master);
+    confirmed(script, &pdu::write_register(SETPOINT, 250));
+    script.connect(0);
+    confirmed(script, &pdu::write_register(SETPOINT, 900));
 }
 
 /// A look and a write from afar.
