@@ -347,7 +347,7 @@ mod tests {
         let (mut scratch, mut oracle) = (Scratch::new(), Scratch::new());
         let mut matched = 0;
         for number in 0..40_000_i64 {
-            let value = |by: i64| Fact::Int((number * by >> 4) % 250);
+            let value = |by: i64| Fact::Int(((number * by) >> 4) % 250);
             // Now and then all three are alike.
             let facts = fields.map(|name| if number % 16 == 0 { value(7) } else { value(name.len() as i64 * 37) });
             let record = FakeRecord::new(
