@@ -110,8 +110,8 @@ pub(super) fn canopen(script: &mut Script) {
     const STATUS_WORD: [u8; 2] = [0x60, 0x41];
     script.pace = Duration::from_millis(120);
     for node in 1..=3 {
-        // Read or write, a reserved byte, the node; then index, subindex, where to begin and how many bytes.
-        let object = |access, [high, low]: [u8; 2]| vec![43, 13, access, 0, node, high, low, 0, 0, 0, 2];
+        // CiA 309-2: read or write, a reserved byte, the node; then index, subindex, where to begin and how many bytes.
+        let object = |access, [high, low]: [u8; 2]| vec![43, 13, access, 0, node, high, low, 0, 0, 0, 0, 2];
         let read = object(0, STATUS_WORD);
         script.ask(&read, &[&read[..], &[0x02, 0x37]].concat());
         let write = object(1, CONTROL_WORD);
