@@ -187,7 +187,8 @@ impl Machine {
         &scratch.matched
     }
 
-    /// The same for records that are much alike: the ways to their answers are remembered.
+    /// The same for records that are much alike: the ways to their answers are remembered. A scratch remembers those of
+    /// one machine.
     pub fn matches_alike<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
         if self.rules() > MAX_RULES || scratch.ways.given_up() {
             return self.matches(record, scratch);
