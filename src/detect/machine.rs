@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 /// All rules, compiled: immutable, shared by threads.
 #[derive(Debug)]
 pub struct Machine {
-    predicates: Box<[Compiled]>,
+    predicates: Box<[Predicate]>,
+    /// Where each predicate stands.
+    standings: Box<[Standing]>,
     code: Code,
     fields: Box<[FieldIndex]>,
     keywords: Option<FieldIndex>,
@@ -27,10 +29,9 @@ pub struct Machine {
     needles: usize,
 }
 
-/// A predicate and where it stands in the machine.
+/// Where a predicate stands in the machine.
 #[derive(Debug)]
-struct Compiled {
-    predicate: Predicate,
+struct Standing {
     /// Whether the search of its field finds every text that satisfies it.
     searched: bool,
     /// Its part of `Machine::found`.
@@ -135,7 +136,7 @@ impl Machine {
         let code = Code::new(nodes, &predicates, &chances);
         let keywords = fields.iter().position(|index| index.slot.is_none()).map(|at| fields.remove(at));
         let mut found = Vec::new();
-        let compiled = predicates.into_iter().zip(rules_of).map(|(predicate, rules)| {
+        let standings = predicates.iter().zip(rules_of).map(|(predicate, rules)| {
             let indexed = match predicate.slot {
                 None => keywords.is_some(),
                 slot => fields.iter().any(|index| index.slot == slot),
@@ -143,10 +144,11 @@ impl Machine {
             let from = found.len() as u32;
             found.extend(rules);
             let searched = indexed && !predicate.asks.iter().any(scan::is_open);
-            Compiled { searched, from, to: found.len() as u32, predicate }
+            Standing { searched, from, to: found.len() as u32 }
         });
         Ok(Self {
-            predicates: compiled.collect(),
+            standings: standings.collect(),
+            predicates: predicates.into(),
             code,
             fields: fields.into(),
             keywords,
@@ -193,14 +195,15 @@ impl Machine {
         if self.rules() > MAX_RULES || scratch.ways.given_up() {
             return self.matches(record, scratch);
         }
-        let predicate = |ix: PredicateIx| self.predicates.get(ix as usize).map(|compiled| &compiled.predicate);
-        let map = Map { code: &self.code, predicate, predicates: self.predicates.len() };
-        scratch.ways.walk(&map, record, &mut scratch.buffers)
+        let map = Map { code: &self.code, predicates: &self.predicates };
+        scratch.ways.walk(map, record, &mut scratch.buffers)
     }
 
     #[inline]
     fn holds<F: Facts + ?Sized>(&self, ix: PredicateIx, record: &F, memo: &mut Memo<'_>) -> bool {
-        let (Some(compiled), Some(answer)) = (self.predicates.get(ix as usize), memo.answers.get_mut(ix as usize))
+        let at = ix as usize;
+        let (Some(predicate), Some(standing), Some(answer)) =
+            (self.predicates.get(at), self.standings.get(at), memo.answers.get_mut(at))
         else {
             return false;
         };
@@ -208,8 +211,8 @@ impl Machine {
         if known && answer.state != State::Maybe {
             return answer.state == State::Yes;
         }
-        let missed = !known && compiled.searched;
-        let holds = compiled.predicate.is_met(missed, record, memo.buffers);
+        let missed = !known && standing.searched;
+        let holds = predicate.is_met(missed, record, memo.buffers);
         *answer = Answer { epoch: memo.epoch, state: if holds { State::Yes } else { State::No } };
         holds
     }
@@ -272,7 +275,7 @@ impl Found for Finder<'_> {
     #[inline]
     fn mark(&mut self, mark: Mark) {
         let ix = mark.predicate as usize;
-        let (Some(compiled), Some(answer)) = (self.machine.predicates.get(ix), self.answers.get_mut(ix)) else {
+        let (Some(standing), Some(answer)) = (self.machine.standings.get(ix), self.answers.get_mut(ix)) else {
             return;
         };
         let fresh = answer.epoch != self.epoch;
@@ -284,7 +287,7 @@ impl Found for Finder<'_> {
         if !fresh {
             return;
         }
-        for rule in self.machine.found.get(compiled.from as usize..compiled.to as usize).unwrap_or_default() {
+        for rule in self.machine.found.get(standing.from as usize..standing.to as usize).unwrap_or_default() {
             if let Some(stamp) = self.stamps.get_mut(*rule as usize)
                 && *stamp != self.epoch
             {

@@ -45,11 +45,15 @@ const NOWHERE: u32 = u32::MAX;
 
 /// The compiled rules as ways need them.
 #[derive(Clone, Copy)]
-pub(super) struct Map<'m, P> {
+pub(super) struct Map<'m> {
     pub(super) code: &'m Code,
-    /// A predicate by its number.
-    pub(super) predicate: P,
-    pub(super) predicates: usize,
+    pub(super) predicates: &'m [Predicate],
+}
+
+impl<'m> Map<'m> {
+    fn predicate(self, ix: PredicateIx) -> Option<&'m Predicate> {
+        self.predicates.get(ix as usize)
+    }
 }
 
 /// The tree, with what it knows of values. It is good for one machine.
@@ -107,11 +111,7 @@ impl Ways {
     }
 
     /// The rules that `record` satisfies, in ascending order.
-    pub(super) fn walk<'m, F, P>(&mut self, map: &Map<'m, P>, record: &F, buffers: &mut Buffers) -> &[RuleIx]
-    where
-        F: Facts + ?Sized,
-        P: Fn(PredicateIx) -> Option<&'m Predicate>,
-    {
+    pub(super) fn walk<F: Facts + ?Sized>(&mut self, map: Map<'_>, record: &F, buffers: &mut Buffers) -> &[RuleIx] {
         let mut at = 0;
         if self.forks.is_empty() {
             self.plant(map);
@@ -121,7 +121,7 @@ impl Ways {
                 Turn::End => break,
                 Turn::Field(slot) => self.class(slot, map, record, buffers),
                 Turn::Predicate(ix) => {
-                    let predicate = (map.predicate)(ix);
+                    let predicate = map.predicate(ix);
                     u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
                 }
             };
@@ -134,32 +134,26 @@ impl Ways {
         self.forks.get(at as usize).map_or(&[], |fork| &fork.found)
     }
 
-    fn class<'m, F, P>(&mut self, slot: Slot, map: &Map<'m, P>, record: &F, buffers: &mut Buffers) -> u16
-    where
-        F: Facts + ?Sized,
-        P: Fn(PredicateIx) -> Option<&'m Predicate>,
-    {
+    fn class<F: Facts + ?Sized>(&mut self, slot: Slot, map: Map<'_>, record: &F, buffers: &mut Buffers) -> u16 {
         let Some(classes) = self.classes.get_mut(usize::from(slot.0)) else { return OPEN };
         let fact = record.fact(slot);
         let Some(value) = Key::of(fact, classes) else { return OPEN };
         if let Some(class) = classes.find(value) {
             return class;
         }
-        let mut answers = vec![0; map.predicates.div_ceil(64)];
-        for ix in 0..map.predicates as PredicateIx {
-            let Some(predicate) = (map.predicate)(ix).filter(|it| it.slot == Some(slot) && !it.relative) else {
-                continue;
-            };
-            if predicate.holds(fact, false, record, buffers) {
-                answers[ix as usize / 64] |= 1 << (ix % 64);
+        let mut answers = vec![0; map.predicates.len().div_ceil(64)];
+        for (ix, predicate) in map.predicates.iter().enumerate() {
+            let asks = predicate.slot == Some(slot) && !predicate.relative;
+            if asks && predicate.holds(fact, false, record, buffers) {
+                answers[ix / 64] |= 1 << (ix % 64);
             }
         }
         classes.note(value, answers.into())
     }
 
     /// Begins the tree.
-    fn plant<'m, P: Fn(PredicateIx) -> Option<&'m Predicate>>(&mut self, map: &Map<'m, P>) {
-        let slots = (0..map.predicates as PredicateIx).filter_map(|ix| (map.predicate)(ix)?.slot);
+    fn plant(&mut self, map: Map<'_>) {
+        let slots = map.predicates.iter().filter_map(|predicate| predicate.slot);
         let highest = slots.map(|slot| usize::from(slot.0)).max().unwrap_or_default();
         self.classes.resize_with(highest + 1, Classes::default);
         let live: Vec<(u32, u32)> = (0..map.code.rules() as u32).map(|rule| (rule, map.code.start(rule))).collect();
@@ -168,7 +162,7 @@ impl Ways {
     }
 
     /// Adds what is behind a fork on the way that a record takes for the first time; answers with its number.
-    fn grow<'m, P: Fn(PredicateIx) -> Option<&'m Predicate>>(&mut self, at: u32, way: u16, map: &Map<'m, P>) -> u32 {
+    fn grow(&mut self, at: u32, way: u16, map: Map<'_>) -> u32 {
         let Some(fork) = self.forks.get(at as usize) else { return NOWHERE };
         let mut known = fork.known.to_vec();
         known.extend(match fork.turn {
@@ -198,13 +192,7 @@ impl Ways {
     }
 
     /// The fork where `live` rules stand when so much is `known`.
-    fn fork<'m, P: Fn(PredicateIx) -> Option<&'m Predicate>>(
-        &self,
-        live: &[(u32, u32)],
-        known: Vec<Known>,
-        mut found: Vec<RuleIx>,
-        map: &Map<'m, P>,
-    ) -> Fork {
+    fn fork(&self, live: &[(u32, u32)], known: Vec<Known>, mut found: Vec<RuleIx>, map: Map<'_>) -> Fork {
         let mut left = Vec::with_capacity(live.len());
         let mut turns: Vec<(Turn, usize)> = Vec::new();
         for (rule, at) in live {
@@ -227,13 +215,8 @@ impl Ways {
         Fork { turn, next: Vec::new(), live: left.into(), known: known.into(), found: found.into() }
     }
 
-    fn answer<'m, P: Fn(PredicateIx) -> Option<&'m Predicate>>(
-        &self,
-        ix: PredicateIx,
-        known: &[Known],
-        map: &Map<'m, P>,
-    ) -> Option<bool> {
-        let predicate = (map.predicate)(ix)?;
+    fn answer(&self, ix: PredicateIx, known: &[Known], map: Map<'_>) -> Option<bool> {
+        let predicate = map.predicate(ix)?;
         known.iter().find_map(|known| match known {
             Known::Answer(known, answer) => (*known == ix).then_some(*answer),
             Known::Class(slot, class) if *class != OPEN && predicate.slot == Some(*slot) && !predicate.relative => {
@@ -245,8 +228,8 @@ impl Ways {
 }
 
 /// What is to be asked for a predicate.
-fn turn<'m, P: Fn(PredicateIx) -> Option<&'m Predicate>>(ix: PredicateIx, known: &[Known], map: &Map<'m, P>) -> Turn {
-    let predicate = (map.predicate)(ix).filter(|predicate| !predicate.relative);
+fn turn(ix: PredicateIx, known: &[Known], map: Map<'_>) -> Turn {
+    let predicate = map.predicate(ix).filter(|predicate| !predicate.relative);
     let Some(slot) = predicate.and_then(|predicate| predicate.slot) else { return Turn::Predicate(ix) };
     let is_open = |known: &Known| matches!(known, Known::Class(open, OPEN) if *open == slot);
     if known.iter().any(is_open) { Turn::Predicate(ix) } else { Turn::Field(slot) }
