@@ -439,4 +439,24 @@ mod tests {
         assert_eq!(run(&rules, &[("a", Fact::Text("a Secret b"))]).0, [0, 1]);
         assert_eq!(run(&rules, &[("a", Fact::Text("a SECRET b"))]).0, [1]);
     }
+
+    #[test]
+    fn too_many_ways_are_forgotten_and_at_last_not_kept() {
+        let fields = ["a", "b", "c"];
+        let one =
+            |value: i128| Expr::All(fields.map(|name| Expr::Any(vec![is(name, value), is(name, value + 1)])).into());
+        let (machine, slots) = compile(&(0..MAX_RULES as i128).map(|value| one(value % 250)).collect::<Vec<_>>());
+        let (mut scratch, mut oracle) = (Scratch::new(), Scratch::new());
+        let mut matched = 0;
+        for number in 0..75_000_i64 {
+            // Each goes a way of its own; now and then all three values are alike.
+            let values = if number % 16 == 0 { [number; 3] } else { [number, number / 250, number * 7] };
+            let facts = [0, 1, 2].map(|at| (fields[at], Fact::Int(values[at] % 250)));
+            let record = FakeRecord::new(&slots, &facts);
+            let found = machine.matches_alike(&record, &mut scratch);
+            matched += found.len();
+            assert_eq!(found, machine.matches(&record, &mut oracle));
+        }
+        assert!(matched > 0 && scratch.ways.given_up());
+    }
 }

@@ -308,39 +308,3 @@ impl Classes {
         Some(answers.get(ix as usize / 64)? >> (ix % 64) & 1 != 0)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::fixture::{FakeRecord, compile, field};
-    use super::super::machine::Scratch;
-    use super::*;
-    use crate::sigma::ir::{Expr, Number, Test};
-
-    fn is(name: &str, value: i64) -> Expr {
-        field(name, Test::Number(Number::Int(value.into())))
-    }
-
-    /// Records that go one way each fell the tree, again and again; what they satisfy stays what it is.
-    #[test]
-    fn too_many_ways_are_forgotten_and_at_last_not_kept() {
-        let fields = ["a", "b", "c"];
-        let one =
-            |value: i64| Expr::All(fields.map(|name| Expr::Any(vec![is(name, value), is(name, value + 1)])).into());
-        let (machine, slots) = compile(&(0..MAX_RULES as i64).map(|value| one(value % 250)).collect::<Vec<_>>());
-        let (mut scratch, mut oracle) = (Scratch::new(), Scratch::new());
-        let mut matched = 0;
-        for number in 0..40_000_i64 {
-            let value = |by: i64| Fact::Int(((number * by) >> 4) % 250);
-            // Now and then all three are alike.
-            let facts = fields.map(|name| if number % 16 == 0 { value(7) } else { value(name.len() as i64 * 37) });
-            let record = FakeRecord::new(
-                &slots,
-                &[("a", facts[0]), ("b", facts[1]), ("c", value(if number % 16 == 0 { 7 } else { 11 }))],
-            );
-            let found = machine.matches_alike(&record, &mut scratch);
-            matched += found.len();
-            assert_eq!(found, machine.matches(&record, &mut oracle));
-        }
-        assert!(matched > 0);
-    }
-}
