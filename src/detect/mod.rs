@@ -35,6 +35,8 @@ mod fold;
 mod form;
 mod groups;
 mod index;
+mod kept;
+mod key;
 mod ladder;
 mod listener;
 mod machine;
