@@ -24,6 +24,7 @@ use super::carry::Carry;
 use super::chain::Chain;
 use super::correlated::{Correlated, Ending, Losses};
 use super::counter::Counted;
+use super::groups::Seat;
 use super::listener::{Listener, Missing, Origin, Trigger, inner_of};
 use super::refusal::{CorrelationIx, Reason, Refusal};
 use super::tally::Event;
@@ -47,6 +48,17 @@ pub struct Correlator {
     losses: Losses,
     key: Vec<u8>,
     scratch: Vec<u8>,
+}
+
+/// Where, in each correlation that counts them, hits of a rule with certain values are counted.
+#[derive(Clone, Debug, Default)]
+pub struct Seats(Vec<Seat>);
+
+impl Seats {
+    /// Forgets them: they are for other values.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// Who listens to each rule, and to each correlation.
@@ -141,13 +153,20 @@ impl Correlator {
     }
 
     /// Counts a hit and appends the correlations that it makes true, inner ones first; those that are silent are only
-    /// counted by those that refer to them.
-    pub fn observe(&mut self, hit: &Hit<'_>, out: &mut Vec<Correlated>) {
+    /// counted by those that refer to them. `seats` are those of earlier hits of the rule with the same values, where somebody keeps them.
+    pub fn observe(&mut self, hit: &Hit<'_>, mut seats: Option<&mut Seats>, out: &mut Vec<Correlated>) {
+        let Some(listeners) = self.listeners.of_rule.get(hit.rule.0 as usize) else { return };
         let mut raised = Vec::new();
         let trigger = Trigger { time: hit.time, place: hit.place, rule: hit.rule, values: hit.values, inner: &[] };
-        for listener in self.listeners.of_rule.get(hit.rule.0 as usize).into_iter().flatten() {
-            let watcher = self.watchers.get_mut(listener.correlation);
-            count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
+        if let Some(seats) = &mut seats {
+            seats.0.resize(listeners.len(), Seat::default());
+        }
+        for (at, listener) in listeners.iter().enumerate() {
+            let mut nobodys = Seat::default();
+            let seat = seats.as_mut().and_then(|seats| seats.0.get_mut(at)).unwrap_or(&mut nobodys);
+            let Some(watcher) = self.watchers.get_mut(listener.correlation) else { continue };
+            let room = (&mut self.key, &mut self.scratch);
+            count(listener, &trigger, (watcher, seat), &mut self.losses, room, &mut raised);
         }
         self.tell(raised, out);
     }
@@ -199,8 +218,9 @@ impl Correlator {
             let at = inner.correlation.0 as usize;
             let mut raised = Vec::new();
             for listener in self.listeners.of_correlation.get(at).into_iter().flatten() {
-                let watcher = self.watchers.get_mut(listener.correlation);
-                count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
+                let Some(watcher) = self.watchers.get_mut(listener.correlation) else { continue };
+                let room = (&mut self.key, &mut self.scratch);
+                count(listener, &trigger, (watcher, &mut Seat::default()), &mut self.losses, room, &mut raised);
             }
             waiting.extend(raised);
             if self.correlation_speaks.get(at).copied().unwrap_or(true) {
@@ -241,7 +261,7 @@ impl Listeners {
 fn count(
     listener: &Listener,
     trigger: &Trigger<'_>,
-    watcher: Option<&mut Watcher>,
+    (watcher, seat): (&mut Watcher, &mut Seat),
     losses: &mut Losses,
     (key, scratch): (&mut Vec<u8>, &mut Vec<u8>),
     raised: &mut Vec<Correlated>,
@@ -253,9 +273,7 @@ fn count(
         Ok((key, datum)) => {
             let event = Event { time: trigger.time, place: trigger.place, datum };
             let counted = Counted { key, event, rule: trigger.rule, values: trigger.values };
-            if let Some(watcher) = watcher {
-                watcher.count(&counted, losses, raised);
-            }
+            watcher.count(&counted, seat, losses, raised);
         }
     }
 }
@@ -341,7 +359,8 @@ mod tests {
             let mut out = Vec::new();
             self.records += 1;
             let place = Place { input: 0, number: self.records };
-            self.correlator.observe(&Hit { rule: RuleIx(rule), time, place, values: &values }, &mut out);
+            let hit = Hit { rule: RuleIx(rule), time, place, values: &values };
+            self.correlator.observe(&hit, None, &mut out);
             out
         }
 

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Records of one kin say the same of some fields (see [`Facts::kin`]): what is asked of these is answered before the
-//! first fork. Values are in one class if no predicate tells them apart, so a few classes stand for all addresses and codes. Behind a
-//! fork all predicates of its field are known, rules that they settle are gone, and fields of which only those ask are
-//! never looked at. Numbers above a byte are in one class from one bound of any predicate to the next. Values of endless kinds
-//! (texts, lists, fractions) have no class: their predicates are asked one by one, each a fork with two ways.
+//! first fork; how far the two who talk lead from there is remembered, too. Values are in one class if no predicate tells
+//! them apart, so a few classes stand for all addresses and codes. Behind a fork all predicates of its field are known,
+//! rules that they settle are gone, and fields of which only those ask are never looked at. Numbers above a byte are in
+//! one class from one bound of any predicate to the next. Values of endless kinds (texts, lists, fractions) have no
+//! class: their predicates are asked one by one, each a fork with two ways.
 //!
 //! The tree is bounded. Traffic that makes it grow again and again is not alike, and is left to the index.
 
@@ -19,7 +20,7 @@ use super::RuleIx;
 use super::ask::Buffers;
 use super::predicate::{Predicate, PredicateIx};
 use super::program::{Code, Stand};
-use crate::record::{Fact, Facts, List, Slot, Vocabulary};
+use crate::record::{Ends, Fact, Facts, List, Slot, Vocabulary};
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
@@ -33,6 +34,8 @@ const MAX_WEIGHT: usize = 1 << 20;
 const MAX_TREES: u32 = 8;
 /// Kins that are known; the records of others begin at the root.
 const MAX_KINS: usize = 1 << 10;
+/// Pairs of a fork and ends that are remembered; one that comes later takes the place of another.
+const HALLS: usize = 1 << 11;
 /// Classes of a field.
 const MAX_CLASSES: usize = 1 << 10;
 /// Addresses and sets of words of a field whose classes are remembered.
@@ -80,6 +83,8 @@ pub(super) struct Ways {
     places: Vec<u32>,
     by_kin: FxHashMap<u64, u16>,
     kins: Vec<Kin>,
+    /// Where records of a kin between certain ends come before anything else is asked that does not hang on these.
+    halls: Vec<Option<Hall>>,
     /// How many trees there were before this one.
     felled: u32,
 }
@@ -135,6 +140,14 @@ struct Kin {
     at: u32,
 }
 
+/// How far kin and ends lead.
+#[derive(Clone, Copy, Debug)]
+struct Hall {
+    from: u32,
+    ends: Ends,
+    to: u32,
+}
+
 /// The classes of one field's values.
 #[derive(Clone, Debug, Default)]
 struct Classes {
@@ -161,21 +174,63 @@ impl Ways {
     /// The rules that `record` satisfies, in ascending order.
     pub(super) fn walk<F: Facts + ?Sized>(&mut self, map: Map<'_>, record: &F, buffers: &mut Buffers) -> &[RuleIx] {
         let mut at = self.begin(map, record, buffers);
-        while let Some(Fork { turn, next, .. }) = self.forks.get(at as usize).copied() {
-            let way = match turn {
-                Turn::End => break,
-                Turn::Field(slot) => self.class(slot, map, record, buffers),
-                Turn::Predicate(ix) => {
-                    let predicate = map.predicate(ix);
-                    u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
-                }
-            };
-            at = match next.of(&self.next).get(usize::from(way)) {
-                Some(next) if *next != NOWHERE => *next,
-                _ => self.grow(at, way, map),
-            };
+        if let Some(ends) = record.ends() {
+            at = self.enter(at, ends, map, record, buffers);
+        }
+        while let Some(next) = self.step(at, map, record, buffers) {
+            at = next;
         }
         self.forks.get(at as usize).map_or(&[], |fork| fork.found.of(&self.found))
+    }
+
+    /// The fork after the one at `at`; none at the end.
+    #[inline]
+    fn step<F: Facts + ?Sized>(&mut self, at: u32, map: Map<'_>, record: &F, buffers: &mut Buffers) -> Option<u32> {
+        let Fork { turn, next, .. } = *self.forks.get(at as usize)?;
+        let way = match turn {
+            Turn::End => return None,
+            Turn::Field(slot) => self.class(slot, map, record, buffers),
+            Turn::Predicate(ix) => {
+                let predicate = map.predicate(ix);
+                u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
+            }
+        };
+        Some(match next.of(&self.next).get(usize::from(way)) {
+            Some(next) if *next != NOWHERE => *next,
+            _ => self.grow(at, way, map),
+        })
+    }
+
+    /// How far the ends lead from a fork.
+    #[inline]
+    fn enter<F: Facts + ?Sized>(
+        &mut self,
+        from: u32,
+        ends: Ends,
+        map: Map<'_>,
+        record: &F,
+        buffers: &mut Buffers,
+    ) -> u32 {
+        let hall = ends.mixed(from) as usize % HALLS;
+        if let Some(Some(hall)) = self.halls.get(hall)
+            && hall.from == from
+            && hall.ends == ends
+        {
+            return hall.to;
+        }
+        let hangs = |turn| matches!(turn, Turn::Field(slot) if record.hangs_on_ends(slot));
+        let (felled, mut to) = (self.felled, from);
+        while self.forks.get(to as usize).is_some_and(|fork| hangs(fork.turn))
+            && let Some(next) = self.step(to, map, record, buffers)
+        {
+            to = next;
+        }
+        // Of a tree that was felled meanwhile nothing is kept.
+        if felled == self.felled {
+            self.halls.resize(HALLS, None);
+            self.halls[hall] = Some(Hall { from, ends, to });
+        }
+        to
     }
 
     /// Where the way of a record begins.
@@ -196,8 +251,9 @@ impl Ways {
         };
         match self.kins.get(usize::from(number)).map(|kin| kin.at) {
             Some(NOWHERE) => {
-                let root = self.stands.first().map(|root| root.live.clone()).unwrap_or_default();
-                let at = self.add(&root, vec![Known::Kin(number)], Vec::new(), map);
+                let live = self.stands.first().map(|root| root.live.clone()).unwrap_or_default();
+                let found = self.forks.first().map_or(&[][..], |root| root.found.of(&self.found)).to_vec();
+                let at = self.add(&live, vec![Known::Kin(number)], found, map);
                 if let Some(kin) = self.kins.get_mut(usize::from(number)) {
                     kin.at = at;
                 }
@@ -292,6 +348,7 @@ impl Ways {
             self.stands.clear();
             self.next.clear();
             self.found.clear();
+            self.halls.clear();
             self.kins.iter_mut().for_each(|kin| kin.at = NOWHERE);
             self.felled += 1;
             self.plant(map);

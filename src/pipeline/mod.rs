@@ -27,6 +27,7 @@ mod policies;
 mod routes;
 mod rows;
 mod scoring;
+mod shorthand;
 mod spread;
 mod summary;
 mod telling;
