@@ -13,7 +13,7 @@
 
 use super::correlated::{Correlated, Ending, Losses, MAX_PLACES, Measured};
 use super::counter::{Counted, GROUP_BYTES, MAX_BYTES, MAX_GROUPS};
-use super::groups::{Groups, Seat};
+use super::groups::Groups;
 use super::recent::Recents;
 use super::refusal::{CorrelationIx, Reason};
 use super::tally::Datum;
@@ -144,13 +144,7 @@ impl Absence {
     }
 
     /// Takes an event, which waits until no earlier one can come.
-    pub(super) fn count(
-        &mut self,
-        counted: &Counted<'_>,
-        seat: &mut Seat,
-        losses: &mut Losses,
-        out: &mut Vec<Correlated>,
-    ) {
+    pub(super) fn count(&mut self, counted: &Counted<'_>, losses: &mut Losses, out: &mut Vec<Correlated>) {
         let Datum::Rule(step) = counted.event.datum else { return };
         let (time, step) = (counted.event.time, step as usize);
         let is_late = |watermark: Timestamp| time < watermark.minus(self.lateness);
@@ -162,7 +156,7 @@ impl Absence {
         let rank = (time, step, counted.event.place, self.count);
         if self.is_absent(step) {
             let timespan = self.timespan;
-            let wait = self.recents.add((counted.key, seat), rank, |one, later| later.0.since(one.0) <= timespan);
+            let wait = self.recents.add(counted.key, rank, |one, later| later.0.since(one.0) <= timespan);
             wait.into_iter().flatten().for_each(|rank| self.wait(rank, Waiting::absent(counted.key, counted.rule)));
         } else {
             let Counted { key, rule, values, .. } = *counted;
@@ -542,7 +536,7 @@ mod tests {
             let place = Place { input: 0, number: self.number };
             let event = Event { time, place, datum: Datum::Rule(step as u32) };
             let counted = Counted { key, event, rule: RuleIx(step as u32), values };
-            self.absence.count(&counted, &mut Seat::default(), &mut self.losses, &mut self.out);
+            self.absence.count(&counted, &mut self.losses, &mut self.out);
         }
 
         /// Events of one group, by second and rule.

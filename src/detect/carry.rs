@@ -2,7 +2,7 @@
 
 use super::RuleIx;
 use super::value::{self, Value, encode};
-use crate::record::{Facts, Slot, Slots};
+use crate::record::{Facts, Slot};
 use std::ops::Range;
 
 /// For each rule, the slots whose values its hits carry.
@@ -11,8 +11,6 @@ pub struct Carry {
     /// What all of them carry first.
     common: Vec<Slot>,
     rules: Vec<Vec<Slot>>,
-    /// Whether hits of a rule between the same ends carry the same.
-    hanging: Vec<bool>,
 }
 
 impl Carry {
@@ -26,19 +24,7 @@ impl Carry {
     /// places.
     #[must_use]
     pub fn with_common(rules: usize, common: &[Slot]) -> Self {
-        Self { common: common.to_vec(), rules: vec![common.to_vec(); rules], hanging: Vec::new() }
-    }
-
-    /// Nothing more will be asked for.
-    pub fn settle(&mut self, slots: &Slots) {
-        let hangs = |carried: &Vec<Slot>| !carried.is_empty() && carried.iter().all(|slot| slots.hangs_on_ends(*slot));
-        self.hanging = self.rules.iter().map(hangs).collect();
-    }
-
-    /// Whether hits of `rule` by records with the same ends carry the same; known once it is settled.
-    #[must_use]
-    pub fn hangs_on_ends(&self, rule: RuleIx) -> bool {
-        self.hanging.get(rule.0 as usize).copied().unwrap_or(false)
+        Self { common: common.to_vec(), rules: vec![common.to_vec(); rules] }
     }
 
     /// Asks that hits of `rule` carry the value of `slot`; returns its place among the values. `None` for a rule that

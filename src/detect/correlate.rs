@@ -24,7 +24,6 @@ use super::carry::Carry;
 use super::chain::Chain;
 use super::correlated::{Correlated, Ending, Losses};
 use super::counter::Counted;
-use super::groups::Seat;
 use super::listener::{Listener, Missing, Origin, Trigger, inner_of};
 use super::refusal::{CorrelationIx, Reason, Refusal};
 use super::tally::Event;
@@ -48,17 +47,6 @@ pub struct Correlator {
     losses: Losses,
     key: Vec<u8>,
     scratch: Vec<u8>,
-}
-
-/// Where, in each correlation that counts them, hits of a rule with certain values are counted.
-#[derive(Clone, Debug, Default)]
-pub struct Seats(Vec<Seat>);
-
-impl Seats {
-    /// Forgets them: they are for other values.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// Who listens to each rule, and to each correlation.
@@ -153,22 +141,17 @@ impl Correlator {
     }
 
     /// Counts a hit and appends the correlations that it makes true, inner ones first; those that are silent are only
-    /// counted by those that refer to them. `seats` are those of earlier hits of the rule with the same values, where somebody keeps them.
-    pub fn observe(&mut self, hit: &Hit<'_>, mut seats: Option<&mut Seats>, out: &mut Vec<Correlated>) {
-        let Some(listeners) = self.listeners.of_rule.get(hit.rule.0 as usize) else { return };
+    /// counted by those that refer to them.
+    pub fn observe(&mut self, hit: &Hit<'_>, out: &mut Vec<Correlated>) {
         let mut raised = Vec::new();
         let trigger = Trigger { time: hit.time, place: hit.place, rule: hit.rule, values: hit.values, inner: &[] };
-        if let Some(seats) = &mut seats {
-            seats.0.resize(listeners.len(), Seat::default());
+        for listener in self.listeners.of_rule.get(hit.rule.0 as usize).into_iter().flatten() {
+            let watcher = self.watchers.get_mut(listener.correlation);
+            count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
         }
-        for (at, listener) in listeners.iter().enumerate() {
-            let mut nobodys = Seat::default();
-            let seat = seats.as_mut().and_then(|seats| seats.0.get_mut(at)).unwrap_or(&mut nobodys);
-            let Some(watcher) = self.watchers.get_mut(listener.correlation) else { continue };
-            let room = (&mut self.key, &mut self.scratch);
-            count(listener, &trigger, (watcher, seat), &mut self.losses, room, &mut raised);
+        if !raised.is_empty() {
+            self.tell(raised, out);
         }
-        self.tell(raised, out);
     }
 
     /// Takes the time that the caller vouches for, appends the correlations whose windows close by it, in the order of their
@@ -208,9 +191,6 @@ impl Correlator {
     /// Counts alerts as events of the correlations that refer to them, and appends those that speak to `out`. There
     /// are no circles, so this ends.
     fn tell(&mut self, raised: Vec<Correlated>, out: &mut Vec<Correlated>) {
-        if raised.is_empty() {
-            return;
-        }
         let mut waiting = VecDeque::from(raised);
         while let Some(inner) = waiting.pop_front() {
             let Correlated { time, place, rule, .. } = inner;
@@ -218,9 +198,8 @@ impl Correlator {
             let at = inner.correlation.0 as usize;
             let mut raised = Vec::new();
             for listener in self.listeners.of_correlation.get(at).into_iter().flatten() {
-                let Some(watcher) = self.watchers.get_mut(listener.correlation) else { continue };
-                let room = (&mut self.key, &mut self.scratch);
-                count(listener, &trigger, (watcher, &mut Seat::default()), &mut self.losses, room, &mut raised);
+                let watcher = self.watchers.get_mut(listener.correlation);
+                count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
             }
             waiting.extend(raised);
             if self.correlation_speaks.get(at).copied().unwrap_or(true) {
@@ -261,7 +240,7 @@ impl Listeners {
 fn count(
     listener: &Listener,
     trigger: &Trigger<'_>,
-    (watcher, seat): (&mut Watcher, &mut Seat),
+    watcher: Option<&mut Watcher>,
     losses: &mut Losses,
     (key, scratch): (&mut Vec<u8>, &mut Vec<u8>),
     raised: &mut Vec<Correlated>,
@@ -273,7 +252,9 @@ fn count(
         Ok((key, datum)) => {
             let event = Event { time: trigger.time, place: trigger.place, datum };
             let counted = Counted { key, event, rule: trigger.rule, values: trigger.values };
-            watcher.count(&counted, seat, losses, raised);
+            if let Some(watcher) = watcher {
+                watcher.count(&counted, losses, raised);
+            }
         }
     }
 }
@@ -359,8 +340,7 @@ mod tests {
             let mut out = Vec::new();
             self.records += 1;
             let place = Place { input: 0, number: self.records };
-            let hit = Hit { rule: RuleIx(rule), time, place, values: &values };
-            self.correlator.observe(&hit, None, &mut out);
+            self.correlator.observe(&Hit { rule: RuleIx(rule), time, place, values: &values }, &mut out);
             out
         }
 

@@ -2,7 +2,7 @@
 
 use super::RuleIx;
 use super::correlated::{Correlated, Ending, Losses, Measured};
-use super::groups::{Groups, Seat};
+use super::groups::Groups;
 use super::pending::{Pending, Waiting};
 use super::question::Question;
 use super::refusal::CorrelationIx;
@@ -78,19 +78,13 @@ impl Counter {
     }
 
     /// Counts an event and appends the alerts that are due at once.
-    pub(super) fn count(
-        &mut self,
-        counted: &Counted<'_>,
-        seat: &mut Seat,
-        losses: &mut Losses,
-        out: &mut Vec<Correlated>,
-    ) {
+    pub(super) fn count(&mut self, counted: &Counted<'_>, losses: &mut Losses, out: &mut Vec<Correlated>) {
         match &mut self.keep {
             Keep::Sliding { groups, .. } => {
                 // An event far ahead of the caller's time must not push out the others: the earlier of both times tells
                 // what can go.
                 let now = self.watermark.map_or(Timestamp::MIN, |watermark| watermark.min(counted.event.time));
-                let (_, window) = groups.touch_seated(counted.key, seat);
+                let (_, window) = groups.touch(counted.key);
                 let before = weight(counted.key.len(), window.len(), window.bytes());
                 losses.dropped_events += window.make_room(now.minus(self.kept), self.at_a_time);
                 let correlation = self.correlation;

@@ -2,7 +2,7 @@
 
 use super::fixture::{COLOURS, FakeRecord, domain, field, pattern, rule};
 use super::{Explainer, Machine, RuleIx, Scratch, naive};
-use crate::record::{Ends, Fact, Facts, List, Slot, Slots};
+use crate::record::{Fact, Facts, List, Slot, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Place, Predicate, Regex, Rule, Target, Test, TimePart};
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -168,26 +168,15 @@ fn a_value() -> impl Strategy<Value = Owned> {
     ]
 }
 
-/// A record that is kin to all with the same first fields, and whose ends are some other ones.
+/// A record that is kin to all that say the same of some fields.
 struct Kindred<'r, 'a> {
     record: &'r FakeRecord<'a>,
-    /// What was seen of these fields so far: the places are the numbers of kins and ends.
-    seen: &'r RefCell<[Vec<String>; 2]>,
+    /// What was seen of these fields so far: the places are the numbers of kins.
+    seen: &'r RefCell<Vec<String>>,
 }
 
-/// The fields of kins, and those of ends.
-const SHARED: [[Slot; 3]; 2] = [[Slot(0), Slot(4), Slot(9)], [Slot(1), Slot(3), Slot(7)]];
-
-impl Kindred<'_, '_> {
-    fn number(&self, which: usize) -> usize {
-        let said = format!("{:?}", SHARED[which].map(|slot| self.record.fact(slot)));
-        let all = &mut self.seen.borrow_mut()[which];
-        all.iter().position(|known| *known == said).unwrap_or_else(|| {
-            all.push(said);
-            all.len() - 1
-        })
-    }
-}
+/// The fields that kin share.
+const SHARED: [Slot; 4] = [Slot(0), Slot(4), Slot(7), Slot(9)];
 
 impl Facts for Kindred<'_, '_> {
     fn fact(&self, slot: Slot) -> Fact<'_> {
@@ -199,19 +188,17 @@ impl Facts for Kindred<'_, '_> {
     }
 
     fn kin(&self) -> Option<u64> {
-        Some(self.number(0) as u64)
+        let said = format!("{:?}", SHARED.map(|slot| self.record.fact(slot)));
+        let all = &mut *self.seen.borrow_mut();
+        let known = all.iter().position(|known| *known == said);
+        Some(known.unwrap_or_else(|| {
+            all.push(said);
+            all.len() - 1
+        }) as u64)
     }
 
     fn shares(&self, slot: Slot) -> bool {
-        SHARED[0].contains(&slot)
-    }
-
-    fn ends(&self) -> Option<Ends> {
-        Ends::between([10, 0, 0, self.number(1) as u8].into(), [10, 0, 0, 1].into(), None)
-    }
-
-    fn hangs_on_ends(&self, slot: Slot) -> bool {
-        SHARED[1].contains(&slot)
+        SHARED.contains(&slot)
     }
 }
 

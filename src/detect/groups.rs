@@ -27,23 +27,8 @@ pub(super) struct Groups<S> {
 struct Place<S> {
     /// The number of its last use.
     used: u64,
-    /// That of its first.
-    born: u64,
     key: Key,
     state: S,
-}
-
-/// Where a group was found; good as long as it is there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seat {
-    at: u32,
-    born: u64,
-}
-
-impl Default for Seat {
-    fn default() -> Self {
-        Self { at: u32::MAX, born: FREE }
-    }
 }
 
 impl<S: Default> Groups<S> {
@@ -72,16 +57,6 @@ impl<S: Default> Groups<S> {
             None => self.insert(hash, key),
         };
         self.used(at)
-    }
-
-    /// The same, where the group had this seat.
-    #[inline]
-    pub(super) fn touch_seated(&mut self, key: &[u8], seat: &mut Seat) -> (u32, &mut S) {
-        if self.places.get(seat.at as usize).is_none_or(|place| place.born != seat.born || place.used == FREE) {
-            let (at, _) = self.touch(key);
-            *seat = Seat { at, born: self.places[at as usize].born };
-        }
-        self.used(seat.at)
     }
 
     /// The same of a group that there is.
@@ -146,7 +121,7 @@ impl<S: Default> Groups<S> {
     }
 
     fn insert(&mut self, hash: u64, key: &[u8]) -> u32 {
-        let place = Place { used: FREE, born: self.uses + 1, key: key.into(), state: S::default() };
+        let place = Place { used: FREE, key: key.into(), state: S::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 self.places[at as usize] = place;

@@ -68,7 +68,7 @@ mod differential;
 mod fixture;
 
 pub use carry::{Carry, Values};
-pub use correlate::{Correlator, Seats};
+pub use correlate::Correlator;
 pub use correlated::{Correlated, Ending, Losses, Measured};
 pub use error::{CompileError, Problem};
 pub use explain::{Explained, Explainer};

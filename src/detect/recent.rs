@@ -5,12 +5,14 @@
 //! time, whatever lies after it had the earlier one before in time. So of each group's newest hits only the first waits
 //! in line, and the last takes the place of those between.
 
-use super::groups::{Groups, Seat};
+use super::key::Key;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 /// The newest hits of each group.
 #[derive(Clone, Debug)]
 pub(super) struct Recents<R> {
-    groups: Groups<Option<Recent<R>>>,
+    groups: HashMap<Key, Recent<R>, RandomState>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,20 +26,14 @@ struct Recent<R> {
 impl<R: Copy + Ord> Recents<R> {
     /// None.
     pub(super) fn new() -> Self {
-        Self { groups: Groups::new() }
+        Self { groups: HashMap::with_hasher(RandomState::default()) }
     }
 
     /// Takes a hit of a group; tells which must wait in line now: none, this one, or first the last one. `joins` tells
     /// whether two are near enough for what is between them not to matter.
-    pub(super) fn add(
-        &mut self,
-        (key, seat): (&[u8], &mut Seat),
-        hit: R,
-        joins: impl Fn(R, R) -> bool,
-    ) -> [Option<R>; 2] {
-        let (_, state) = self.groups.touch_seated(key, seat);
-        let Some(recent) = state else {
-            *state = Some(Recent { first: hit, last: None });
+    pub(super) fn add(&mut self, key: &[u8], hit: R, joins: impl Fn(R, R) -> bool) -> [Option<R>; 2] {
+        let Some(recent) = self.groups.get_mut(key) else {
+            self.groups.insert(key.into(), Recent { first: hit, last: None });
             return [Some(hit), None];
         };
         if hit < recent.last.unwrap_or(recent.first) {
@@ -61,15 +57,14 @@ impl<R: Copy + Ord> Recents<R> {
 
     /// A hit waits no longer; tells the one that must wait in its place.
     pub(super) fn take(&mut self, key: &[u8], hit: R) -> Option<R> {
-        let (at, state) = self.groups.touch_known(key)?;
-        let recent = state.as_mut().filter(|recent| recent.first == hit)?;
+        let recent = self.groups.get_mut(key).filter(|recent| recent.first == hit)?;
         match recent.last.take() {
             Some(last) => {
                 recent.first = last;
                 Some(last)
             }
             None => {
-                self.groups.remove(at);
+                self.groups.remove(key);
                 None
             }
         }

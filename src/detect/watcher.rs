@@ -3,7 +3,6 @@
 use super::absence::Absence;
 use super::correlated::{Correlated, Ending, Losses};
 use super::counter::{Counted, Counter};
-use super::groups::Seat;
 use super::question::Question;
 use super::refusal::{CorrelationIx, Reason};
 use crate::sigma::ir::Correlation;
@@ -36,16 +35,10 @@ impl Watcher {
     }
 
     /// Takes an event and appends the alerts that are due at once.
-    pub(super) fn count(
-        &mut self,
-        counted: &Counted<'_>,
-        seat: &mut Seat,
-        losses: &mut Losses,
-        out: &mut Vec<Correlated>,
-    ) {
+    pub(super) fn count(&mut self, counted: &Counted<'_>, losses: &mut Losses, out: &mut Vec<Correlated>) {
         match self {
-            Self::Counter(counter) => counter.count(counted, seat, losses, out),
-            Self::Absence(absence) => absence.count(counted, seat, losses, out),
+            Self::Counter(counter) => counter.count(counted, losses, out),
+            Self::Absence(absence) => absence.count(counted, losses, out),
         }
     }
 

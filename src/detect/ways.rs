@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Records of one kin say the same of some fields (see [`Facts::kin`]): what is asked of these is answered before the
-//! first fork; how far the two who talk lead from there is remembered, too. Values are in one class if no predicate tells
-//! them apart, so a few classes stand for all addresses and codes. Behind a fork all predicates of its field are known,
-//! rules that they settle are gone, and fields of which only those ask are never looked at. Numbers above a byte are in
+//! first fork. Values are in one class if no predicate tells them apart, so a few classes stand for all addresses and
+//! codes. Behind a fork all predicates of its field are known, rules that they settle are gone, and fields of which only
+//! those ask are never looked at. Numbers above a byte are in
 //! one class from one bound of any predicate to the next. Values of endless kinds (texts, lists, fractions) have no
 //! class: their predicates are asked one by one, each a fork with two ways.
 //!
@@ -20,22 +20,20 @@ use super::RuleIx;
 use super::ask::Buffers;
 use super::predicate::{Predicate, PredicateIx};
 use super::program::{Code, Stand};
-use crate::record::{Ends, Fact, Facts, List, Slot, Vocabulary};
+use crate::record::{Fact, Facts, List, Slot, Vocabulary};
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
+/// Rules for which ways are kept; of more, the index finds those that matter.
+pub(super) const MAX_RULES: usize = 512;
 /// Forks of the tree.
-const MAX_FORKS: usize = 1 << 14;
-/// What all forks together may remember: rules, answers, ways on.
-const MAX_WEIGHT: usize = 1 << 20;
+const MAX_FORKS: usize = 1 << 13;
 /// How often the tree may be begun anew.
 const MAX_TREES: u32 = 8;
 /// Kins that are known; the records of others begin at the root.
 const MAX_KINS: usize = 1 << 10;
-/// Pairs of a fork and ends that are remembered; one that comes later takes the place of another.
-const HALLS: usize = 1 << 11;
 /// Classes of a field.
 const MAX_CLASSES: usize = 1 << 10;
 /// Addresses and sets of words of a field whose classes are remembered.
@@ -68,23 +66,21 @@ impl<'m> Map<'m> {
 }
 
 /// The tree, with what it knows of values. It is good for one machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ways {
+    max_forks: usize,
     forks: Vec<Fork>,
     /// The ways on of all forks, and the rules found at all of them: what a walk looks at lies close together.
     next: Vec<u32>,
     found: Vec<RuleIx>,
     /// What it takes to grow, by fork.
     stands: Vec<Stands>,
-    weight: usize,
     /// By slot.
     classes: Vec<Classes>,
     /// For each predicate its place among those of its slot.
     places: Vec<u32>,
     by_kin: FxHashMap<u64, u16>,
     kins: Vec<Kin>,
-    /// Where records of a kin between certain ends come before anything else is asked that does not hang on these.
-    halls: Vec<Option<Hall>>,
     /// How many trees there were before this one.
     felled: u32,
 }
@@ -140,14 +136,6 @@ struct Kin {
     at: u32,
 }
 
-/// How far kin and ends lead.
-#[derive(Clone, Copy, Debug)]
-struct Hall {
-    from: u32,
-    ends: Ends,
-    to: u32,
-}
-
 /// The classes of one field's values.
 #[derive(Clone, Debug, Default)]
 struct Classes {
@@ -165,7 +153,29 @@ struct Classes {
     by_answers: HashMap<Box<[u64]>, u16, foldhash::fast::RandomState>,
 }
 
+impl Default for Ways {
+    fn default() -> Self {
+        Self::of_at_most(MAX_FORKS)
+    }
+}
+
 impl Ways {
+    /// No way yet; a tree will have so many forks.
+    pub(super) fn of_at_most(max_forks: usize) -> Self {
+        Self {
+            max_forks,
+            forks: Vec::new(),
+            next: Vec::new(),
+            found: Vec::new(),
+            stands: Vec::new(),
+            classes: Vec::new(),
+            places: Vec::new(),
+            by_kin: FxHashMap::default(),
+            kins: Vec::new(),
+            felled: 0,
+        }
+    }
+
     /// Whether records went too many different ways.
     pub(super) fn given_up(&self) -> bool {
         self.felled >= MAX_TREES
@@ -174,9 +184,6 @@ impl Ways {
     /// The rules that `record` satisfies, in ascending order.
     pub(super) fn walk<F: Facts + ?Sized>(&mut self, map: Map<'_>, record: &F, buffers: &mut Buffers) -> &[RuleIx] {
         let mut at = self.begin(map, record, buffers);
-        if let Some(ends) = record.ends() {
-            at = self.enter(at, ends, map, record, buffers);
-        }
         while let Some(next) = self.step(at, map, record, buffers) {
             at = next;
         }
@@ -199,38 +206,6 @@ impl Ways {
             Some(next) if *next != NOWHERE => *next,
             _ => self.grow(at, way, map),
         })
-    }
-
-    /// How far the ends lead from a fork.
-    #[inline]
-    fn enter<F: Facts + ?Sized>(
-        &mut self,
-        from: u32,
-        ends: Ends,
-        map: Map<'_>,
-        record: &F,
-        buffers: &mut Buffers,
-    ) -> u32 {
-        let hall = ends.mixed(from) as usize % HALLS;
-        if let Some(Some(hall)) = self.halls.get(hall)
-            && hall.from == from
-            && hall.ends == ends
-        {
-            return hall.to;
-        }
-        let hangs = |turn| matches!(turn, Turn::Field(slot) if record.hangs_on_ends(slot));
-        let (felled, mut to) = (self.felled, from);
-        while self.forks.get(to as usize).is_some_and(|fork| hangs(fork.turn))
-            && let Some(next) = self.step(to, map, record, buffers)
-        {
-            to = next;
-        }
-        // Of a tree that was felled meanwhile nothing is kept.
-        if felled == self.felled {
-            self.halls.resize(HALLS, None);
-            self.halls[hall] = Some(Hall { from, ends, to });
-        }
-        to
     }
 
     /// Where the way of a record begins.
@@ -285,7 +260,6 @@ impl Ways {
             self.sort(map);
         }
         let live: Vec<(u32, u32)> = (0..map.code.rules() as u32).map(|rule| (rule, map.code.start(rule))).collect();
-        self.weight = 0;
         self.put(&live, Vec::new(), Vec::new(), map);
     }
 
@@ -332,7 +306,6 @@ impl Ways {
             let (from, room) = (self.next.len(), (way + 1).next_power_of_two());
             self.next.extend_from_within(next.range());
             self.next.resize(from + room, NOWHERE);
-            self.weight += room;
             *next = Part { from: from as u32, len: room as u32 };
         }
         if let Some(next) = self.next.get_mut(next.from as usize + way) {
@@ -343,12 +316,11 @@ impl Ways {
     /// Adds the fork where `live` rules stand when so much is `known`, to a new tree if there is no room in this one;
     /// answers with its number.
     fn add(&mut self, live: &[(u32, u32)], known: Vec<Known>, found: Vec<RuleIx>, map: Map<'_>) -> u32 {
-        if self.forks.len() >= MAX_FORKS || self.weight >= MAX_WEIGHT {
+        if self.forks.len() >= self.max_forks {
             self.forks.clear();
             self.stands.clear();
             self.next.clear();
             self.found.clear();
-            self.halls.clear();
             self.kins.iter_mut().for_each(|kin| kin.at = NOWHERE);
             self.felled += 1;
             self.plant(map);
@@ -377,7 +349,6 @@ impl Ways {
         // The first of those that most rules wait for.
         let turn = turns.iter().rev().max_by_key(|(_, rules)| *rules).map_or(Turn::End, |(turn, _)| *turn);
         let part = Part { from: self.found.len() as u32, len: found.len() as u32 };
-        self.weight += left.len() + known.len() + found.len();
         self.found.extend(found);
         self.stands.push(Stands { live: left.into(), known: known.into() });
         self.forks.push(Fork { turn, next: Part::default(), found: part });

@@ -4,12 +4,11 @@ use super::evidence::{self, Entry, Evidence};
 use super::plan::Plan;
 use super::policies::Judged;
 use super::scoring::{Counted, Scoring};
-use super::shorthand::{Glossary, Meaning};
 use super::summary::{Room, Summary};
 use super::telling::{Fate, Outcome, Telling};
 use super::usual::{Learned, Past};
 use crate::alert::{Act, Alert, Incident, ScoreLine};
-use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, Seats};
+use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place};
 use crate::record::baseline::{Baseline, Seen, Watcher};
 use crate::sigma::ir::RuleRef;
 use crate::sink::{Routed, Sink};
@@ -36,7 +35,6 @@ pub struct Engine {
     plan: Arc<Plan>,
     emits: Emits,
     correlator: Correlator,
-    glossary: Glossary,
     scoring: Scoring,
     telling: Telling,
     summary: Summary,
@@ -63,7 +61,6 @@ impl Engine {
         Self {
             emits,
             correlator: plan.correlator(),
-            glossary: Glossary::default(),
             scoring: Scoring::new(plan),
             telling: Telling::new(plan),
             summary: Summary {
@@ -140,21 +137,15 @@ impl Engine {
             }
         }
         let (time, place) = (self.last, Place { input: entry.input.unwrap_or(input), number: entry.number });
-        let mut glossary = std::mem::take(&mut self.glossary);
-        for evidence::Hit { rule, sign, values } in evidence.hits_of(entry) {
-            let (values, seats) = match sign.map(|sign| glossary.read(sign, values)) {
-                Some(Meaning { values, seats }) => (&values[..], Some(seats)),
-                None => (values, None),
-            };
+        for evidence::Hit { rule, values } in evidence.hits_of(entry) {
             let hit = detect::Hit { rule, time, place, values };
             if !self.plan.is_silent(rule) {
                 self.speak(&self.said(&hit, evidence.object_of(entry)), sink)?;
             }
             if self.correlator.listens(rule) {
-                self.correlate(&hit, seats, evidence.object_of(entry), sink)?;
+                self.correlate(&hit, evidence.object_of(entry), sink)?;
             }
         }
-        self.glossary = glossary;
         Ok(())
     }
 
@@ -202,15 +193,9 @@ impl Engine {
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
-    fn correlate(
-        &mut self,
-        hit: &detect::Hit<'_>,
-        seats: Option<&mut Seats>,
-        record: &[u8],
-        sink: &mut dyn Sink,
-    ) -> io::Result<()> {
+    fn correlate(&mut self, hit: &detect::Hit<'_>, record: &[u8], sink: &mut dyn Sink) -> io::Result<()> {
         let mut all: Vec<Correlated> = Vec::new();
-        self.correlator.observe(hit, seats, &mut all);
+        self.correlator.observe(hit, &mut all);
         if all.is_empty() {
             return Ok(());
         }

@@ -1,7 +1,6 @@
 //! What the stateless side hands to the ordered side: which records satisfied which rules.
 
 use super::census::Sighting;
-use super::shorthand::Sign;
 use crate::detect::RuleIx;
 use crate::modbus::Message;
 use crate::record::baseline::{Baseline, Thing, Watcher};
@@ -74,7 +73,6 @@ pub(super) struct Entry {
 #[derive(Clone, Debug)]
 struct Stored {
     rule: RuleIx,
-    sign: Option<Sign>,
     values: Range<usize>,
 }
 
@@ -83,9 +81,7 @@ struct Stored {
 pub(super) struct Hit<'a> {
     /// The rule.
     pub(super) rule: RuleIx,
-    /// What stands for its values.
-    pub(super) sign: Option<Sign>,
-    /// Encoded values, see [`crate::detect::Carry`]; none where the sign says what they are.
+    /// Encoded values, see [`crate::detect::Carry`].
     pub(super) values: &'a [u8],
 }
 
@@ -241,9 +237,9 @@ impl Evidence {
     }
 
     /// Adds a hit of `rule` to the current entry.
-    pub(super) fn hit(&mut self, rule: RuleIx, sign: Option<Sign>, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn hit(&mut self, rule: RuleIx, write: impl FnOnce(&mut Vec<u8>)) {
         let values = self.write(write);
-        self.hits.push(Stored { rule, sign, values });
+        self.hits.push(Stored { rule, values });
         if let Some(entry) = self.entries.last_mut() {
             entry.hits.end = self.hits.len();
         }
@@ -269,11 +265,9 @@ impl Evidence {
 
     /// An entry's hits, by ascending rule.
     pub(super) fn hits_of(&self, entry: &Entry) -> impl Iterator<Item = Hit<'_>> {
-        self.hits[entry.hits.clone()].iter().map(|Stored { rule, sign, values }| Hit {
-            rule: *rule,
-            sign: *sign,
-            values: &self.bytes[values.clone()],
-        })
+        self.hits[entry.hits.clone()]
+            .iter()
+            .map(|stored| Hit { rule: stored.rule, values: &self.bytes[stored.values.clone()] })
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {

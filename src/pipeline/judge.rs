@@ -2,7 +2,6 @@
 
 use super::evidence::{Evidence, Order};
 use super::plan::{Naming, Plan};
-use super::shorthand::Shorthand;
 use super::summary::{Records, Room, Summary};
 use super::usual::{Past, news_of, news_of_line, write_news};
 use crate::detect::{RuleIx, Scratch};
@@ -24,8 +23,6 @@ pub(super) struct Judge {
     arena: Bump,
     lines: LineWriter,
     records: Records,
-    /// Where there is one for the lane.
-    shorthand: Option<Shorthand>,
     /// What was seen before; lent by the engine to the one judge that sees all messages.
     past: Past,
     /// Whether what is usual was lent, too.
@@ -50,18 +47,12 @@ impl Judge {
             arena: Bump::new(),
             lines: LineWriter::new(),
             records: Records::default(),
-            shorthand: None,
             past: Past::default(),
             learns: false,
             told: Vec::new(),
             announced: 0,
             clock: Clock::default(),
         }
-    }
-
-    /// Judges for the lane of this number, whose evidence all comes to the same ordered side.
-    pub(super) fn of_lane(plan: Arc<Plan>, lane: usize) -> Self {
-        Self { shorthand: Some(Shorthand::new(lane)), ..Self::watching(plan) }
     }
 
     /// Judges by `plan`, and tells what is new to a baseline that is frozen.
@@ -95,11 +86,10 @@ impl Judge {
     /// Judges a Modbus message, and after it the changes of registers that it shows.
     pub(super) fn message(&mut self, message: &Message<'_>, order: Order, evidence: &mut Evidence) {
         self.arena.reset();
-        let Self { plan, scratch, arena, lines, records, shorthand, past, lookup, .. } = self;
+        let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
         let parties = lookup.as_mut().map(|lookup| lookup.of(message));
         let record = Record::new(message, &plan.slots, arena).between(parties.as_ref());
-        let shorthand = shorthand.as_mut();
-        let mut bench = Bench { plan, scratch, lines, records, shorthand, order, evidence };
+        let mut bench = Bench { plan, scratch, lines, records, order, evidence };
         let Past { memory, watcher } = past;
         if let (None, None) = (&memory, &watcher) {
             return bench.judge(&record, &[]);
@@ -179,7 +169,7 @@ impl Judge {
             });
         }
         let rules = rules.iter().copied().filter(|rule| plan.is_for_line(*rule, &record));
-        note_hits(plan, &judged, rules.clone(), None, evidence);
+        note_hits(plan, &judged, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules);
             evidence.object(|out| {
@@ -207,7 +197,7 @@ impl Judge {
         let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
         if let Some(memory) = &past.memory {
             let parties = parties_of(lookup.as_mut(), told);
-            let mut bench = Bench { plan, scratch, lines, records, shorthand: None, order, evidence };
+            let mut bench = Bench { plan, scratch, lines, records, order, evidence };
             bench.judge_changes(message, parties.as_ref(), memory, arena);
         }
         Ok(())
@@ -256,7 +246,7 @@ impl Judge {
         }
         let admits = |rule: &RuleIx| plan.is_for_modbus(*rule) || plan.is_for_line(*rule, &record);
         let rules = rules.iter().copied().filter(admits);
-        note_hits(plan, &judged, rules.clone(), None, evidence);
+        note_hits(plan, &judged, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules);
             evidence.object(|out| {
@@ -298,7 +288,6 @@ struct Bench<'a> {
     scratch: &'a mut Scratch,
     lines: &'a mut LineWriter,
     records: &'a mut Records,
-    shorthand: Option<&'a mut Shorthand>,
     order: Order,
     evidence: &'a mut Evidence,
 }
@@ -339,7 +328,7 @@ impl Bench<'_> {
             }),
         }
         let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
-        note_hits(plan, record, rules.clone(), self.shorthand.as_deref_mut(), evidence);
+        note_hits(plan, record, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
             let mask = plan.mask(rules).within(record);
             evidence.object(|out| lines.write_nested(record, mask, out));
@@ -362,27 +351,11 @@ fn is_state_event(message: &Message<'_>) -> bool {
     message.status.is_some_and(|status| status != Status::RegisterChange)
 }
 
-/// Notes each rule with the values that later stages need of it, or with what stands for them.
-fn note_hits(
-    plan: &Plan,
-    record: &impl Facts,
-    rules: impl Iterator<Item = RuleIx>,
-    shorthand: Option<&mut Shorthand>,
-    evidence: &mut Evidence,
-) {
+/// Notes each rule with the values that later stages need of it.
+fn note_hits(plan: &Plan, record: &impl Facts, rules: impl Iterator<Item = RuleIx>, evidence: &mut Evidence) {
     let mut common = 0..0;
-    let mut signs = record.ends().zip(shorthand);
     for rule in rules {
-        let signs = signs.as_mut().filter(|_| plan.carry.hangs_on_ends(rule));
-        let (sign, is_new) = match signs.map(|(ends, shorthand)| shorthand.sign(*ends, rule)) {
-            Some((sign, is_new)) => (Some(sign), is_new),
-            None => (None, true),
-        };
-        evidence.hit(rule, sign, |out| {
-            if is_new {
-                plan.carry.extract_after(&mut common, rule, record, out);
-            }
-        });
+        evidence.hit(rule, |out| plan.carry.extract_after(&mut common, rule, record, out));
     }
 }
 

@@ -78,7 +78,7 @@ impl Lane {
         };
         Self {
             shards: (0..SHARDS).map(shard).collect(),
-            judge: Judge::of_lane(Arc::clone(plan), part),
+            judge: Judge::watching(Arc::clone(plan)),
             clock: Clock::default(),
             input: 0,
             latest: Timestamp::default(),

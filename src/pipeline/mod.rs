@@ -27,7 +27,6 @@ mod policies;
 mod routes;
 mod rows;
 mod scoring;
-mod shorthand;
 mod spread;
 mod summary;
 mod telling;

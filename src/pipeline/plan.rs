@@ -261,7 +261,6 @@ impl Plan {
             ),
             None => None,
         };
-        carry.settle(&slots);
         let ports = if wanted.ports.is_empty() { net::SERVER_PORTS.to_vec() } else { wanted.ports };
         let remembered = Remembered { changes: wanted.register_changes, old: slots.find(OLD).is_some() };
         Ok(Self {

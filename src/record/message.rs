@@ -7,7 +7,7 @@ use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::veil::Veil;
 use super::write::{self, Written};
-use super::{Ends, Fact, Facts, List, Recall, Slot, Slots, identity, kin, special, text, vocabulary};
+use super::{Fact, Facts, List, Recall, Slot, Slots, identity, kin, special, text, vocabulary};
 use crate::modbus::{Body, Framing, Kind, Message, Request, Table};
 use crate::net::{Direction, Endpoint, Transport};
 use crate::time::Span;
@@ -418,15 +418,6 @@ impl Facts for Record<'_> {
     #[inline]
     fn kin(&self) -> Option<u64> {
         if self.tells_change() { None } else { kin::kin(self.message) }
-    }
-
-    #[inline]
-    fn ends(&self) -> Option<Ends> {
-        if self.tells_change() { None } else { Ends::of(self.message) }
-    }
-
-    fn hangs_on_ends(&self, slot: Slot) -> bool {
-        self.slots.hangs_on_ends(slot)
     }
 
     fn shares(&self, slot: Slot) -> bool {

@@ -102,17 +102,6 @@ pub trait Facts {
         None
     }
 
-    /// Who talks, where that is easily told: all records with the same ends say the same of what
-    /// [hangs on them](Self::hangs_on_ends).
-    fn ends(&self) -> Option<Ends> {
-        None
-    }
-
-    /// Whether the field at `slot` hangs on its ends.
-    fn hangs_on_ends(&self, _slot: Slot) -> bool {
-        false
-    }
-
     /// Whether all its kin say the same of the field at `slot`, and share it.
     fn shares(&self, _slot: Slot) -> bool {
         false
@@ -151,7 +140,6 @@ pub mod baseline;
 mod data;
 mod dial;
 mod digits;
-mod ends;
 pub mod foreign;
 mod identity;
 pub mod json;
@@ -176,7 +164,6 @@ mod veil;
 pub mod vocabulary;
 mod write;
 
-pub use ends::Ends;
 pub use json::Mask;
 pub use line::LineWriter;
 pub use list::Elements;

@@ -2,7 +2,7 @@
 
 use super::maps::{Part, TagId, Tags};
 use super::schema::{self, Field};
-use super::{Domain, Ends, Slot};
+use super::{Domain, Slot};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -81,12 +81,6 @@ impl Slots {
     #[must_use]
     pub fn field(&self, slot: Slot) -> Option<Field> {
         self.fields.get(usize::from(slot.0)).copied().flatten()
-    }
-
-    /// Whether records with the same [`Ends`] say the same of it.
-    #[must_use]
-    pub fn hangs_on_ends(&self, slot: Slot) -> bool {
-        self.field(slot).is_some_and(|field| field.guard.is_none() && Ends::FIELDS.contains(&field.native))
     }
 
     /// What the name asks of a tag; `None` for a name that no device map has.
