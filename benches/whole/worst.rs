@@ -1,0 +1,51 @@
+//! The worst that an input or a rule can do, beside the usual.
+
+use super::bench::{Bench, Runner};
+use super::captures::{Capture, plant};
+use super::generator::plan::Options;
+use super::table::{Section, grouped};
+use super::tally::{Tally, findings};
+
+/// A rule for every message, which everything below is built from.
+const EVERY: &str = "title: Every message\nname: every\nlogsource: {product: modbus}\nlevel: low\ndetection:\n  a:\n    \
+    modbus.kind: [query, response, exception]\n  condition: a\n";
+
+/// All of them in one group, counted over a time that no capture here is longer than.
+const ONE_GROUP: &str = "---\ntitle: One group\nlevel: low\ncorrelation:\n  type: event_count\n  rules: [every]\n  \
+    group-by: [modbus.framing]\n  timespan: 1d\n  condition: {gte: 4000000000}\n";
+
+/// The built-in rules on the usual plant and on what is worse, as cost of a record.
+///
+/// # Errors
+/// When a run fails.
+pub fn cases(bench: &Bench) -> anyhow::Result<Section> {
+    let count = bench.size(20_000, 200_000);
+    let usual = plant(count);
+    let generated = |name: &str, options: &Options| Capture::generated(bench, &format!("{name}.pcap"), options);
+    let normal = generated("usual", &usual)?;
+    let single = generated("single", &Options { connections: 1, lifetime: u32::MAX, attacks: Vec::new(), ..usual.clone() })?;
+    let connections = bench.size(10_000, 100_000);
+    let many = generated("many", &Options { connections, ..usual.clone() })?;
+    // Each waits for half a minute.
+    let open = generated("open", &Options { unanswered: 1.0, rate: 340.0, ..usual })?;
+    let every = bench.write("every.yml", EVERY)?;
+    let group = bench.write("group.yml", &format!("{EVERY}{ONE_GROUP}"))?;
+    let conversations = format!("{} conversations", grouped(connections.into()));
+    let cases = [
+        ("usual", &normal, None),
+        ("one conversation only", &single, None),
+        (&*conversations, &many, None),
+        ("10,000 open requests", &open, None),
+        ("every record matches a rule", &normal, Some(&every)),
+        ("all keys of one group", &normal, Some(&group)),
+    ];
+    let runners = cases.into_iter().map(|(who, capture, rules)| {
+        let rules = rules.map_or_else(Vec::new, |rules| vec!["--builtin", "-r", rules]);
+        let job = bench.scan(&[&rules[..], &[&capture.path]].concat());
+        let findings = Tally::of(&bench.scan(&[&rules[..], &["--emit", "findings", &capture.path]].concat()), findings)?;
+        let found = format!("{} findings", grouped(findings.total()));
+        Ok(Runner::ours(who, capture.records, found, job))
+    });
+    let entries = bench.race(runners.collect::<anyhow::Result<_>>()?)?;
+    Ok(Section { work: "Worst cases, built-in rules, one thread".to_owned(), unit: "record", entries, remarks: Vec::new() })
+}
