@@ -2,8 +2,8 @@
 
 use super::generator::file::Format;
 use super::generator::packet::Endpoint;
-use super::generator::wire::Wire;
 use super::generator::pdu;
+use super::generator::wire::Wire;
 use sigmabus::capture::{self, Batch, Opened};
 use std::io::Cursor;
 use std::net::Ipv4Addr;

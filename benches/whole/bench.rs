@@ -5,9 +5,9 @@ use super::peer::Peers;
 use super::table::{Entry, Section, grouped};
 use super::tally::{Names, Tally};
 use anyhow::Context;
-use std::{env, fs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs};
 use tempfile::TempDir;
 
 /// How many rules stand in one file.

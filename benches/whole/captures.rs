@@ -86,7 +86,8 @@ fn frames(bench: &Bench, path: &Path) -> anyhow::Result<u64> {
 /// # Errors
 /// When a run fails.
 pub fn alerts(bench: &Bench, capture: &Capture) -> anyhow::Result<Section> {
-    let never = "title: Never\nlogsource: {product: modbus}\ndetection:\n  a:\n    modbus.unit_id: 300\n  condition: a\n";
+    let never =
+        "title: Never\nlogsource: {product: modbus}\ndetection:\n  a:\n    modbus.unit_id: 300\n  condition: a\n";
     let never = bench.write("never.yml", never)?;
     let thousand = bench.write_rules("numeric-1000", &generated::numeric_rules(1_000))?;
     let thousands = bench.write_rules("numeric-5000", &generated::numeric_rules(5_000))?;
@@ -113,7 +114,12 @@ pub fn decode(bench: &Bench, capture: &Capture) -> anyhow::Result<Section> {
     let job = bench.sigmabus(&["decode", "--threads", "1", &capture.path]);
     let found = format!("{} records", grouped(capture.records));
     let entries = bench.race(vec![Runner::ours("decode", capture.messages.total(), found, job)])?;
-    Ok(Section { work: "Messages to JSON records, one thread".to_owned(), unit: "message", entries, remarks: Vec::new() })
+    Ok(Section {
+        work: "Messages to JSON records, one thread".to_owned(),
+        unit: "message",
+        entries,
+        remarks: Vec::new(),
+    })
 }
 
 /// The same beside tshark, on a capture that it gets through.

@@ -16,7 +16,8 @@ pub fn numeric_rules(count: u32) -> Vec<String> {
         let address = random.between(0, 60_000);
         let to = address + random.between(0, 20);
         let unit = random.between(1, 247);
-        let function = random.weighted(&[(4, 3), (2, 4), (1, 1), (1, 2), (3, 6), (3, 16), (1, 5), (1, 15), (1, 23)], 22);
+        let function =
+            random.weighted(&[(4, 3), (2, 4), (1, 1), (1, 2), (3, 6), (3, 16), (1, 5), (1, 15), (1, 23)], 22);
         let own = match number % 4 {
             0 => format!("modbus.kind: exception\n    modbus.exc: {}", random.between(1, 11)),
             1 => {
@@ -60,7 +61,9 @@ pub fn text_rules(count: u32) -> Vec<String> {
         let selection = match number % 4 {
             0 => format!("Image|endswith: '\\{image}.exe'\n    CommandLine|contains: '{first}'"),
             1 => format!("CommandLine|contains|all: ['{first}', ' -{second}']"),
-            2 => format!("Image|endswith: ['\\{image}.exe', '\\{third}.exe']\n    CommandLine|contains: ['{first} ', '{second}']"),
+            2 => format!(
+                "Image|endswith: ['\\{image}.exe', '\\{third}.exe']\n    CommandLine|contains: ['{first} ', '{second}']"
+            ),
             _ => format!("ParentImage|endswith: '\\{image}.exe'\n    CommandLine|re: '(?i){first}[ -]+{second}'"),
         };
         format!(

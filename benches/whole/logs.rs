@@ -106,7 +106,9 @@ impl Log {
         let line = self.first_line(bench)?;
         let mut runners = Vec::new();
         let mut remarks = Vec::new();
-        for (mode, routing, routed) in [("all rules", &[][..], false), ("rules of its source", &["--logsource-fields"], true)] {
+        for (mode, routing, routed) in
+            [("all rules", &[][..], false), ("rules of its source", &["--logsource-fields"], true)]
+        {
             let found = Tally::of(&self.scan(bench, &input, "1", routing), findings)?;
             let told = format!("{} findings", grouped(found.total()));
             let ours = Runner::ours(mode, self.lines, told, self.scan(bench, &input, "1", routing));
@@ -122,7 +124,12 @@ impl Log {
             runners.push(peer.beyond(finds(Path::new(&line))));
         }
         let entries = bench.race(runners)?;
-        Ok(Section { work: format!("Log lines to findings: {}, one thread", self.name), unit: "line", entries, remarks })
+        Ok(Section {
+            work: format!("Log lines to findings: {}, one thread", self.name),
+            unit: "line",
+            entries,
+            remarks,
+        })
     }
 
     /// What it takes before the first line.
@@ -134,7 +141,8 @@ impl Log {
         let mut rules = 0;
         let list = bench.sigmabus(&["rules", "list", "--format", "json", &self.rules]);
         list.lines(|_| rules += 1)?;
-        let theirs = bench.peers.finds(bench.folder.path(), &self.rules, false).map(|job| job.reading(Path::new(&line)));
+        let theirs =
+            bench.peers.finds(bench.folder.path(), &self.rules, false).map(|job| job.reading(Path::new(&line)));
         let entries = bench.race(vec![
             Runner::ours("sigmabus", rules, format!("{} rules", grouped(rules)), self.scan(bench, &line, "1", &[])),
             Runner::peer("rsigma", "", rules, String::new(), theirs),

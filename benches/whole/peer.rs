@@ -77,10 +77,8 @@ impl Peers {
     #[must_use]
     pub fn alerts(&self, folder: &Path, config: &str, rules: &str, capture: &str) -> Option<Job> {
         let log = folder.to_str()?;
-        self.suricata.job(
-            folder,
-            &["-c", config, "-S", rules, "-r", capture, "-l", log, "--runmode", "single", "-k", "none"],
-        )
+        self.suricata
+            .job(folder, &["-c", config, "-S", rules, "-r", capture, "-l", log, "--runmode", "single", "-k", "none"])
     }
 
     /// rsigma, as it tells what rules find in JSON lines: one line each, with [`rules`] on it.
@@ -123,4 +121,3 @@ pub fn rules(line: &[u8], found: &mut dyn FnMut(&str)) {
         found(&line.rule_title);
     }
 }
-

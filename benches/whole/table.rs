@@ -129,7 +129,10 @@ impl Display for Beside<'_> {
                     (Some(theirs), Some((their, our))) => {
                         let (times, memory) = (theirs / each, their.peak as f64 / our.peak.max(1) as f64);
                         let (who, theirs) = (&entry.who, short(theirs, TIMES));
-                        writeln!(out, "| {work} | {told} | {who} | {theirs} | {times:.1} times faster | 1/{memory:.1} |")?;
+                        writeln!(
+                            out,
+                            "| {work} | {told} | {who} | {theirs} | {times:.1} times faster | 1/{memory:.1} |"
+                        )?;
                     }
                     _ => writeln!(out, "| {work} | {told} | {peer} | not installed | | |")?,
                 }

@@ -23,7 +23,8 @@ pub fn cases(bench: &Bench) -> anyhow::Result<Section> {
     let usual = plant(count);
     let generated = |name: &str, options: &Options| Capture::generated(bench, &format!("{name}.pcap"), options);
     let normal = generated("usual", &usual)?;
-    let single = generated("single", &Options { connections: 1, lifetime: u32::MAX, attacks: Vec::new(), ..usual.clone() })?;
+    let single =
+        generated("single", &Options { connections: 1, lifetime: u32::MAX, attacks: Vec::new(), ..usual.clone() })?;
     let connections = bench.size(10_000, 100_000);
     let many = generated("many", &Options { connections, ..usual.clone() })?;
     // Each waits for half a minute.
@@ -42,10 +43,16 @@ pub fn cases(bench: &Bench) -> anyhow::Result<Section> {
     let runners = cases.into_iter().map(|(who, capture, rules)| {
         let rules = rules.map_or_else(Vec::new, |rules| vec!["--builtin", "-r", rules]);
         let job = bench.scan(&[&rules[..], &[&capture.path]].concat());
-        let findings = Tally::of(&bench.scan(&[&rules[..], &["--emit", "findings", &capture.path]].concat()), findings)?;
+        let findings =
+            Tally::of(&bench.scan(&[&rules[..], &["--emit", "findings", &capture.path]].concat()), findings)?;
         let found = format!("{} findings", grouped(findings.total()));
         Ok(Runner::ours(who, capture.records, found, job))
     });
     let entries = bench.race(runners.collect::<anyhow::Result<_>>()?)?;
-    Ok(Section { work: "Worst cases, built-in rules, one thread".to_owned(), unit: "record", entries, remarks: Vec::new() })
+    Ok(Section {
+        work: "Worst cases, built-in rules, one thread".to_owned(),
+        unit: "record",
+        entries,
+        remarks: Vec::new(),
+    })
 }
