@@ -20,18 +20,29 @@ mod bench;
 mod captures;
 #[path = "whole/generated.rs"]
 mod generated;
+#[path = "whole/latency.rs"]
+mod latency;
 #[path = "whole/logs.rs"]
 mod logs;
 #[path = "whole/machine.rs"]
 mod machine;
 #[path = "whole/measure.rs"]
 mod measure;
+#[path = "whole/paced.rs"]
+mod paced;
 #[path = "whole/peer.rs"]
 mod peer;
+#[path = "whole/poll.rs"]
+mod poll;
+#[path = "whole/stopwatch.rs"]
+mod stopwatch;
 #[path = "whole/table.rs"]
 mod table;
 #[path = "whole/tally.rs"]
 mod tally;
+#[cfg(feature = "live")]
+#[path = "whole/veth.rs"]
+mod veth;
 #[path = "whole/worst.rs"]
 mod worst;
 
@@ -79,10 +90,16 @@ enum Part {
     Logs,
     /// Worst cases
     Worst,
+    /// Latency of the live path
+    Latency,
 }
 
 fn main() -> anyhow::Result<()> {
     if measure::child()? {
+        return Ok(());
+    }
+    #[cfg(feature = "live")]
+    if veth::inside()? {
         return Ok(());
     }
     let cli = Cli::parse();
@@ -110,6 +127,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Part::Worst) {
         told.section(worst::cases(&bench)?);
+    }
+    if wanted(Part::Latency) {
+        told.say(&latency::table(cli.quick)?);
     }
     told.say(&format!("### Peers beside sigmabus\n\n{}", Beside(&told.sections)));
     if let Some(record) = &cli.record {

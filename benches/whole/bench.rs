@@ -179,7 +179,7 @@ pub struct Compared {
     pub remark: Option<String>,
 }
 
-/// How many differences are told by name.
+/// How many differences are told by name; the greatest.
 const TOLD: usize = 8;
 
 /// Lets a peer run, counts what it finds, and compares.
@@ -191,7 +191,9 @@ pub fn compare(peer: &str, what: &str, ours: &Tally, job: Option<&Job>, names: N
     Ok(compared(peer, what, ours, &Tally::of(job, names)?))
 }
 
-fn compared(peer: &str, what: &str, ours: &Tally, theirs: &Tally) -> Compared {
+/// What `theirs` says beside `ours`.
+#[must_use]
+pub fn compared(peer: &str, what: &str, ours: &Tally, theirs: &Tally) -> Compared {
     let found = format!("{} {what}", grouped(theirs.total()));
     let differences = ours.differences(theirs);
     if differences.is_empty() {
@@ -203,8 +205,9 @@ fn compared(peer: &str, what: &str, ours: &Tally, theirs: &Tally) -> Compared {
         .map(|(name, ours, theirs)| format!("{name}: {} here, {} there", grouped(*ours), grouped(*theirs)))
         .collect();
     let more = differences.len().saturating_sub(TOLD);
-    let more = if more > 0 { format!("; {more} more") } else { String::new() };
-    let (count, total) = (differences.len(), ours.counts.len().max(theirs.counts.len()));
-    let remark = format!("{peer} differs in {count} of {total}: {}{more}", told.join("; "));
-    Compared { found: format!("{found}, {count} of {total} differ"), remark: Some(remark) }
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let remark = format!("{peer} found something else: {}{more}", told.join("; "));
+    let (differ, names) = (differences.len(), ours.counts.len().max(theirs.counts.len()));
+    let found = if names > 1 { format!("{found}, {differ} of {names} differ") } else { format!("{found}, not equal") };
+    Compared { found, remark: Some(remark) }
 }

@@ -13,7 +13,7 @@ const WORDS: u32 = 3_000;
 pub fn numeric_rules(count: u32) -> Vec<String> {
     let mut random = Rng::new(1_000);
     let rule = |number| {
-        let address = random.between(0, 60_000);
+        let address = random.between(0, 2_500);
         let to = address + random.between(0, 20);
         let unit = random.between(1, 247);
         let function =
@@ -21,10 +21,10 @@ pub fn numeric_rules(count: u32) -> Vec<String> {
         let own = match number % 4 {
             0 => format!("modbus.kind: exception\n    modbus.exc: {}", random.between(1, 11)),
             1 => {
-                let [high, low] = random.between(0, u16::MAX).to_be_bytes();
+                let [high, low] = random.between(0, 0x03FF).to_be_bytes();
                 format!("modbus.server|cidr: 10.20.{high}.{}/28", low & 0xF0)
             }
-            2 => format!("modbus.client|cidr: 10.{}.0.0/16", random.between(0, 255)),
+            2 => format!("modbus.client|cidr: 10.{}.0.0/16", random.between(8, 12)),
             _ => format!("modbus.quantity|gt: {}", random.between(100, 125)),
         };
         format!(

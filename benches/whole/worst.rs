@@ -31,6 +31,7 @@ pub fn cases(bench: &Bench) -> anyhow::Result<Section> {
     let open = generated("open", &Options { unanswered: 1.0, rate: 340.0, ..usual })?;
     let every = bench.write("every.yml", EVERY)?;
     let group = bench.write("group.yml", &format!("{EVERY}{ONE_GROUP}"))?;
+    let least = Capture::least(bench)?;
     let conversations = format!("{} conversations", grouped(connections.into()));
     let cases = [
         ("usual", &normal, None),
@@ -42,17 +43,16 @@ pub fn cases(bench: &Bench) -> anyhow::Result<Section> {
     ];
     let runners = cases.into_iter().map(|(who, capture, rules)| {
         let rules = rules.map_or_else(Vec::new, |rules| vec!["--builtin", "-r", rules]);
-        let job = bench.scan(&[&rules[..], &[&capture.path]].concat());
+        let scan = |path: &str| bench.scan(&[&rules[..], &[path]].concat());
         let findings =
             Tally::of(&bench.scan(&[&rules[..], &["--emit", "findings", &capture.path]].concat()), findings)?;
         let found = format!("{} findings", grouped(findings.total()));
-        Ok(Runner::ours(who, capture.records, found, job))
+        Ok(Runner::ours(who, capture.records, found, scan(&capture.path)).beyond(Some(scan(&least))))
     });
     let entries = bench.race(runners.collect::<anyhow::Result<_>>()?)?;
-    Ok(Section {
-        work: "Worst cases, built-in rules, one thread".to_owned(),
-        unit: "record",
-        entries,
-        remarks: Vec::new(),
-    })
+    let peak = |back: usize| entries.iter().rev().nth(back).and_then(|entry| entry.cost).map_or(0, |cost| cost.peak);
+    let event = peak(0).saturating_sub(peak(1)) as f64 / normal.messages.total().max(1) as f64;
+    let remarks =
+        vec![format!("memory of an event in a window: {event:.0} bytes (the last line beside the one before it)")];
+    Ok(Section { work: "Worst cases, built-in rules, one thread".to_owned(), unit: "record", entries, remarks })
 }

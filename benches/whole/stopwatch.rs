@@ -1,6 +1,6 @@
 //! A sink that notes how long each alert took.
 
-use super::TIMED;
+use super::latency::TIMED;
 use sigmabus::alert::{Alert, AlertId, Incident, ScoreLine};
 use sigmabus::detect::{Catalogue, Finding};
 use sigmabus::sink::Sink;

@@ -1,8 +1,8 @@
 //! A pair of virtual interfaces: what is sent into one end is captured at the other.
 
+use super::latency::{RATES, engine, plan, row, spell};
+use super::poll::{self, Timetable};
 use super::stopwatch::{Stopwatch, now};
-use super::traffic::{self, Timetable};
-use super::{RATES, engine, plan};
 use anyhow::{Context, ensure};
 use sigmabus::capture::live::{Live, Options};
 use sigmabus::pipeline::Progress;
@@ -18,28 +18,45 @@ const ENDS: [&str; 2] = ["bench0", "bench1"];
 /// Until what was sent was captured and analysed.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// Runs this program again in a network namespace of its own; says so where that is not allowed.
+/// The first argument of the process in the namespace.
+const INSIDE: &str = "--inside";
+
+/// Lines of the table from this program, run again in a network namespace of its own; one that says so where that is not
+/// allowed.
 ///
 /// # Errors
 /// When it cannot be run.
-pub fn enter(quick: bool) -> anyhow::Result<()> {
-    let own = ["--net", "--map-root-user", "--user"];
-    let allowed = |args: &[&str]| {
-        let tried = Command::new("unshare").args(args).arg("true").stderr(Stdio::null()).status();
+pub fn rows(quick: bool) -> anyhow::Result<String> {
+    let skipped = |why: &str| Ok(format!("| veth | skipped: {why} | | | | | |\n"));
+    let allowed = |args: &&[&str]| {
+        let tried = Command::new("unshare").args(*args).arg("true").stderr(Stdio::null()).status();
         tried.is_ok_and(|status| status.success())
     };
     // Root needs no namespace of users.
-    let Some(args) = [&own[..1], &own[..]].into_iter().find(|args| allowed(args)) else {
-        println!("| veth | skipped: no right to make a network namespace (unshare) | | | | | |");
-        return Ok(());
+    let namespaces: [&[&str]; 2] = [&["--net"], &["--net", "--user", "--map-root-user"]];
+    let Some(args) = namespaces.into_iter().find(allowed) else {
+        return skipped("no right to make a network namespace (unshare)");
     };
     let mut again = Command::new("unshare");
-    again.args(args).arg(env::current_exe()?).arg("--inside").args(quick.then_some("--quick"));
-    let status = again.status().context("unshare")?;
-    if !status.success() {
-        println!("| veth | skipped: {status} | | | | | |");
+    let again = again.args(args).arg(env::current_exe()?).arg(INSIDE).args(quick.then_some("--quick")).output();
+    let again = again.context("unshare")?;
+    if !again.status.success() {
+        return skipped(String::from_utf8_lossy(&again.stderr).lines().next().unwrap_or_default());
     }
-    Ok(())
+    Ok(String::from_utf8(again.stdout)?)
+}
+
+/// Whether this process is one in a namespace; then it has measured.
+///
+/// # Errors
+/// When it cannot be measured.
+pub fn inside() -> anyhow::Result<bool> {
+    let mut args = env::args().skip(1);
+    if args.next().as_deref() != Some(INSIDE) {
+        return Ok(false);
+    }
+    print!("{}", measure(spell(args.next().is_some()))?);
+    Ok(true)
 }
 
 fn ip(words: &str) -> anyhow::Result<()> {
@@ -61,11 +78,12 @@ impl Progress for Over {
 ///
 /// # Errors
 /// When there can be no interfaces, or they cannot be captured on.
-pub fn measure(spell: Duration) -> anyhow::Result<()> {
+fn measure(spell: Duration) -> anyhow::Result<String> {
+    let mut rows = String::new();
     ip(&format!("link add {} type veth peer name {}", ENDS[0], ENDS[1]))?;
     ENDS.iter().try_for_each(|end| ip(&format!("link set {end} up")))?;
     for rate in RATES {
-        let batches = traffic::frames(rate, spell)?;
+        let batches = poll::frames(rate, spell)?;
         let plan = plan()?;
         let (mut engine, input) = engine(&plan);
         let mut stopwatch = Stopwatch::default();
@@ -89,9 +107,9 @@ pub fn measure(spell: Duration) -> anyhow::Result<()> {
             anyhow::Ok(watched?)
         })?;
         engine.stop(&mut stopwatch)?;
-        println!("{}", stopwatch.row("veth", rate, u64::from(edge.stats.dropped) + edge.own_drops));
+        rows += &row("veth", rate, &stopwatch, edge.stats.dropped + edge.own_drops);
     }
-    Ok(())
+    Ok(rows)
 }
 
 /// Sleeps where there is time for it, so that the other side has the processor.

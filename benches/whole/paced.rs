@@ -1,7 +1,8 @@
 //! Frames that are there when they are due, without a kernel.
 
+use super::latency;
+use super::poll::{self, Timetable};
 use super::stopwatch::{Stopwatch, now};
-use super::traffic::{self, Timetable};
 use sigmabus::capture::{Batch, LinkType};
 use sigmabus::pipeline::live::{Came, Wire, analyse};
 use sigmabus::time::Timestamp;
@@ -54,10 +55,10 @@ impl Wire for Paced {
 /// # Errors
 /// When the rules do not compile.
 pub fn measure(rate: u32, spell: Duration) -> anyhow::Result<Stopwatch> {
-    let batches = traffic::frames(rate, spell)?;
+    let batches = poll::frames(rate, spell)?;
     let frames = batches.iter().flat_map(|batch| batch.frames()).map(|frame| frame.bytes.to_vec()).collect();
-    let plan = super::plan()?;
-    let (mut engine, input) = super::engine(&plan);
+    let plan = latency::plan()?;
+    let (mut engine, input) = latency::engine(&plan);
     let mut stopwatch = Stopwatch::default();
     let timetable = Timetable { begin: now().nanos() + 10_000_000, step: 1_000_000_000 / i64::from(rate) };
     let mut wire = Paced { frames, next: 0, timetable, spare: Batch::new() };
