@@ -116,13 +116,14 @@ fn main() -> anyhow::Result<()> {
         told.section(captures::beside_tshark(&bench)?);
     }
     if wanted(Part::Logs) {
-        for (place, log) in logs::logs(&bench)?.iter().enumerate() {
+        let logs = logs::logs(&bench)?;
+        for log in &logs {
             told.section(log.findings(&bench)?);
             told.section(log.threads(&bench)?);
+        }
+        if let Some(log) = logs.first() {
             told.section(log.memory(&bench)?);
-            if place == 0 {
-                told.section(log.load(&bench)?);
-            }
+            told.section(log.load(&bench)?);
         }
     }
     if wanted(Part::Worst) {

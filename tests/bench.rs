@@ -105,7 +105,7 @@ fn tables_put_peers_beside_us() {
         entries: vec![
             entry("sigmabus", None, Some(cost(250, 260, 16)), 50),
             entry("rsigma, all rules", Some("rsigma"), Some(cost(2_700, 2_800, 160)), 700),
-            entry("Suricata", Some("Suricata"), None, 0),
+            Entry { found: "not installed".to_owned(), ..entry("Suricata", Some("Suricata"), None, 0) },
         ],
         remarks: vec!["a remark".to_owned()],
     };

@@ -149,17 +149,32 @@ impl Runner {
         Self { entry, job: Some(job), load: None, once: false }
     }
 
-    /// A peer; without a job it is not installed.
-    pub fn peer(peer: &'static str, how: &str, items: u64, found: String, job: Option<Job>) -> Self {
+    /// A peer, after its findings were counted and compared with `ours`; and what the reader should know of them. One that is not
+    /// installed or fails does not take part.
+    pub fn peer(
+        peer: &'static str,
+        how: &str,
+        items: u64,
+        job: Option<Job>,
+        (what, ours, names): (&str, &Tally, Names),
+    ) -> (Self, Option<String>) {
+        let (found, remark, job) = match job.map(|job| (Tally::of(&job, names), job)) {
+            None => ("not installed".to_owned(), None, None),
+            Some((Err(error), _)) => ("failed".to_owned(), Some(format!("{peer} failed: {error}")), None),
+            Some((Ok(theirs), job)) => {
+                let Compared { found, remark } = compared(peer, what, ours, &theirs);
+                (found, remark, Some(job))
+            }
+        };
         let who = format!("{peer}{how}");
         let entry = Entry { who, peer: Some(peer), items, found, cost: None, load: Duration::ZERO };
-        Self { entry, job, load: None, once: false }
+        (Self { entry, job, load: None, once: false }, remark)
     }
 
-    /// The same, whose cost is that beyond a run on nothing.
+    /// The same, whose cost is that beyond a run on next to nothing.
     #[must_use]
     pub fn beyond(self, load: Option<Job>) -> Self {
-        Self { load, ..self }
+        Self { load: load.filter(|_| self.job.is_some()), ..self }
     }
 
     /// The same, which runs only once.
@@ -181,15 +196,6 @@ pub struct Compared {
 
 /// How many differences are told by name; the greatest.
 const TOLD: usize = 8;
-
-/// Lets a peer run, counts what it finds, and compares.
-///
-/// # Errors
-/// When it fails.
-pub fn compare(peer: &str, what: &str, ours: &Tally, job: Option<&Job>, names: Names) -> anyhow::Result<Compared> {
-    let Some(job) = job else { return Ok(Compared { found: String::new(), remark: None }) };
-    Ok(compared(peer, what, ours, &Tally::of(job, names)?))
-}
 
 /// What `theirs` says beside `ours`.
 #[must_use]

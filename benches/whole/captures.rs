@@ -1,13 +1,13 @@
 //! Packets to alerts, packets to records.
 
-use super::bench::{Bench, Runner, compare};
+use super::bench::{Bench, Runner};
 use super::generated;
 use super::generator::attack::CATALOGUE;
 use super::generator::plan::{Options, generate};
 use super::generator::schedule::Network;
 use super::peer::{signatures, transactions};
 use super::table::{Section, grouped};
-use super::tally::{Tally, findings, lines, messages};
+use super::tally::{Names, Tally, findings, lines, messages};
 use anyhow::Context;
 use std::env;
 use std::fs::{self, File};
@@ -44,7 +44,7 @@ impl Capture {
     /// # Errors
     /// When it cannot be written or read.
     pub fn of_plant(bench: &Bench, name: &str, transactions: u64) -> anyhow::Result<Self> {
-        match env::var_os("SIGMABUS_BENCH_CAPTURE").filter(|_| !bench.quick) {
+        match env::var_os("SIGMABUS_BENCH_CAPTURE") {
             Some(path) => {
                 let path = Path::new(&path).canonicalize()?;
                 let frames = frames(bench, &path)?;
@@ -150,21 +150,19 @@ pub fn beside_tshark(bench: &Bench) -> anyhow::Result<Section> {
     let ours = bench.sigmabus(&["decode", "--threads", "1", &capture.path]);
     let theirs = bench.peers.decodes(bench.folder.path(), &capture.path);
     let pdus = Tally { counts: [("PDU".to_owned(), total)].into(), ..Tally::default() };
-    let compared = compare("tshark", "PDUs", &pdus, theirs.as_ref(), transactions)?;
-    let entries = bench.race(vec![
-        Runner::ours("decode, all fields as JSON", total, format!("{} PDUs", grouped(total)), ours),
-        Runner::peer("tshark", ", one field", total, compared.found, theirs).once(),
-    ])?;
-    let remarks = compared.remark.into_iter().collect();
+    let (theirs, remark) = Runner::peer("tshark", ", one field", total, theirs, ("PDUs", &pdus, transactions as Names));
+    let ours = Runner::ours("decode, all fields as JSON", total, format!("{} PDUs", grouped(total)), ours);
+    let entries = bench.race(vec![ours, theirs.once()])?;
+    let remarks = remark.into_iter().collect();
     Ok(Section { work: "Decoding beside tshark".to_owned(), unit: "PDU", entries, remarks })
 }
 
-/// Four rules in two languages: a function, a function of one address range, a unit with a function, a write.
+/// Four rules on requests in two languages, Suricata's and Sigma's.
 const RULES: [(u32, &str, &str); 4] = [
-    (1, "modbus: function 22", "modbus.function: 22"),
-    (2, "modbus: function 8", "modbus.function: 8"),
-    (3, "modbus: unit 1; modbus: function 43", "modbus.unit_id: 1\n    modbus.function: 43"),
-    (4, "modbus: access write coils", "modbus.function: [5, 15]"),
+    (1, "function 22", "modbus.function: 22"),
+    (2, "function 8, subfunction 4", "modbus.function: 8\n    modbus.sub_function: 4"),
+    (3, "unit 255, function 16", "modbus.unit_id: 255\n    modbus.function: 16"),
+    (4, "access write coils", "modbus.function: [5, 15]"),
 ];
 
 /// Packets to the alerts of four equal rules beside Suricata.
@@ -178,7 +176,7 @@ pub fn beside_suricata(bench: &Bench, capture: &Capture) -> anyhow::Result<Secti
             "---\ntitle: signature {number}\nlogsource: {{product: modbus}}\nlevel: low\ndetection:\n  a:\n    modbus.kind: query\n    \
              {ours}\n  condition: a\n"
         );
-        suricata += &format!("alert modbus any any -> any any (msg:\"{number}\"; {theirs}; sid:{number};)\n");
+        suricata += &format!("alert modbus any any -> any any (msg:\"{number}\"; modbus: {theirs}; sid:{number};)\n");
     }
     let sigma = bench.write("four.yml", &sigma)?;
     let suricata = bench.write("four.rules", &suricata)?;
@@ -186,13 +184,12 @@ pub fn beside_suricata(bench: &Bench, capture: &Capture) -> anyhow::Result<Secti
     let findings = Tally::of(&bench.scan(&["-r", &sigma, "--emit", "findings", &capture.path]), findings)?;
     let ours = bench.scan(&["-r", &sigma, &capture.path]);
     let theirs = bench.peers.alerts(bench.folder.path(), &config, &suricata, &capture.path);
-    let compared = compare("Suricata", "alerts", &findings, theirs.as_ref(), signatures)?;
+    let compared = ("alerts", &findings, signatures as Names);
+    let (theirs, remark) = Runner::peer("Suricata", ", the four rules", capture.frames, theirs, compared);
     let found = format!("{} findings", grouped(findings.total()));
-    let entries = bench.race(vec![
-        Runner::ours("the four rules and scores", capture.frames, found, ours),
-        Runner::peer("Suricata", ", the four rules", capture.frames, compared.found, theirs),
-    ])?;
-    let remarks = compared.remark.into_iter().collect();
+    let ours = Runner::ours("the four rules and scores", capture.frames, found, ours);
+    let entries = bench.race(vec![ours, theirs])?;
+    let remarks = remark.into_iter().collect();
     Ok(Section { work: "Four equal rules beside Suricata".to_owned(), unit: "packet", entries, remarks })
 }
 

@@ -1,10 +1,10 @@
 //! Stored log lines through many rules, beside rsigma.
 
-use super::bench::{Bench, Runner, compare};
+use super::bench::{Bench, Runner};
 use super::generated;
 use super::peer;
 use super::table::{Section, grouped};
-use super::tally::{Tally, findings, lines};
+use super::tally::{Names, Tally, findings, lines};
 use anyhow::Context;
 use flate2::read::MultiGzDecoder;
 use std::env;
@@ -41,7 +41,7 @@ pub fn logs(bench: &Bench) -> anyhow::Result<Vec<Log>> {
         let path = told.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(folder));
         path.canonicalize().ok()
     };
-    let rules = beside("SIGMABUS_BENCH_RULES", "sigmahq");
+    let rules = beside("SIGMABUS_BENCH_RULES", "sigmahq/rules");
     let events = beside("SIGMABUS_BENCH_EVENTS", "events");
     let (Some(rules), Some(events)) = (rules, events) else { return Ok(vec![generated(bench)?]) };
     let mut files: Vec<PathBuf> = fs::read_dir(events)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -117,11 +117,11 @@ impl Log {
                 let job = bench.peers.finds(bench.folder.path(), &self.rules, routed);
                 job.map(|job| job.reading(events))
             };
-            let theirs = finds(&self.path);
-            let compared = compare("rsigma", "findings", &found, theirs.as_ref(), peer::rules)?;
-            remarks.extend(compared.remark.map(|remark| format!("{mode}: {remark}")));
-            let peer = Runner::peer("rsigma", &format!(", {mode}"), self.lines, compared.found, theirs);
-            runners.push(peer.beyond(finds(Path::new(&line))));
+            let compared = ("findings", &found, peer::rules as Names);
+            let (theirs, remark) =
+                Runner::peer("rsigma", &format!(", {mode}"), self.lines, finds(&self.path), compared);
+            remarks.extend(remark.map(|remark| format!("{mode}: {remark}")));
+            runners.push(theirs.beyond(finds(Path::new(&line))));
         }
         let entries = bench.race(runners)?;
         Ok(Section {
@@ -143,11 +143,12 @@ impl Log {
         list.lines(|_| rules += 1)?;
         let theirs =
             bench.peers.finds(bench.folder.path(), &self.rules, false).map(|job| job.reading(Path::new(&line)));
-        let entries = bench.race(vec![
-            Runner::ours("sigmabus", rules, format!("{} rules", grouped(rules)), self.scan(bench, &line, "1", &[])),
-            Runner::peer("rsigma", "", rules, String::new(), theirs),
-        ])?;
-        Ok(Section { work: "Loading rules".to_owned(), unit: "rule", entries, remarks: Vec::new() })
+        let ours = self.scan(bench, &line, "1", &[]);
+        let found = Tally::of(&ours, findings)?;
+        let (theirs, remark) = Runner::peer("rsigma", "", rules, theirs, ("findings", &found, peer::rules as Names));
+        let entries = bench.race(vec![Runner::ours("sigmabus", rules, String::new(), ours), theirs])?;
+        let remarks = remark.into_iter().collect();
+        Ok(Section { work: "Loading rules, and one line".to_owned(), unit: "rule", entries, remarks })
     }
 
     /// Two threads beside one.

@@ -28,14 +28,14 @@ pub struct Entry {
     pub items: u64,
     /// What came of it.
     pub found: String,
-    /// What it cost; `None` where the peer is not installed.
+    /// What it cost; `None` where the peer is not installed or failed.
     pub cost: Option<Cost>,
     /// Processor time of a run on nothing, which the costs of an item do not contain.
     pub load: Duration,
 }
 
 impl Entry {
-    /// Processor time of an item, in nanoseconds; `None` where the peer is not installed.
+    /// Processor time of an item, in nanoseconds; `None` where the peer is not installed or failed.
     #[must_use]
     pub fn each(&self) -> Option<f64> {
         let spent = self.cost?.processor.saturating_sub(self.load);
@@ -87,7 +87,7 @@ impl Display for Section {
         let first = entries.first().and_then(Entry::each);
         for entry in entries {
             let Entry { who, items, found, cost: Some(cost), .. } = entry else {
-                writeln!(out, "| {} | | not installed | | | | | | |", entry.who)?;
+                writeln!(out, "| {} | | {} | | | | | | |", entry.who, entry.found)?;
                 continue;
             };
             let each = entry.each().unwrap_or_default();
@@ -134,7 +134,7 @@ impl Display for Beside<'_> {
                             "| {work} | {told} | {who} | {theirs} | {times:.1} times faster | 1/{memory:.1} |"
                         )?;
                     }
-                    _ => writeln!(out, "| {work} | {told} | {peer} | not installed | | |")?,
+                    _ => writeln!(out, "| {work} | {told} | {peer} | {} | | |", entry.found)?,
                 }
             }
         }
