@@ -189,6 +189,9 @@ impl Correlator {
     /// Counts alerts as events of the correlations that refer to them, and appends those that speak to `out`. There
     /// are no circles, so this ends.
     fn tell(&mut self, raised: Vec<Correlated>, out: &mut Vec<Correlated>) {
+        if raised.is_empty() {
+            return;
+        }
         let mut waiting = VecDeque::from(raised);
         while let Some(inner) = waiting.pop_front() {
             let Correlated { time, place, rule, .. } = inner;
@@ -243,10 +246,11 @@ fn count(
     (key, scratch): (&mut Vec<u8>, &mut Vec<u8>),
     raised: &mut Vec<Correlated>,
 ) {
-    match listener.read(trigger, key, scratch) {
+    let group = listener.group(trigger, key);
+    match group.and_then(|key| Ok((key, listener.datum(trigger, scratch)?))) {
         Err(Missing::Group) => losses.ungrouped += 1,
         Err(Missing::Value) => losses.valueless += 1,
-        Ok(datum) => {
+        Ok((key, datum)) => {
             let event = Event { time: trigger.time, place: trigger.place, datum };
             let counted = Counted { key, event, rule: trigger.rule, values: trigger.values };
             if let Some(watcher) = watcher {

@@ -36,6 +36,8 @@ mod fold;
 mod form;
 mod groups;
 mod index;
+mod kept;
+mod key;
 mod ladder;
 mod listener;
 mod machine;
