@@ -113,7 +113,7 @@ pub struct Beside<'a>(pub &'a [Section]);
 
 impl Display for Beside<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(out, "| work | sigmabus | peer | | sigmabus is | of memory |")?;
+        writeln!(out, "| work | sigmabus | peer | its cost | sigmabus is | and takes of its memory |")?;
         writeln!(out, "|---|---:|---|---:|---:|---:|")?;
         for section in self.0 {
             let mut ours: Option<&Entry> = None;
@@ -131,7 +131,7 @@ impl Display for Beside<'_> {
                         let (who, theirs) = (&entry.who, short(theirs, TIMES));
                         writeln!(
                             out,
-                            "| {work} | {told} | {who} | {theirs} | {times:.1} times faster | 1/{memory:.1} |"
+                            "| {work} | {told} | {who} | {theirs} | {times:.1} times as fast | 1/{memory:.1} |"
                         )?;
                     }
                     _ => writeln!(out, "| {work} | {told} | {peer} | {} | | |", entry.found)?,
