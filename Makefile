@@ -1,5 +1,7 @@
 # make demo   builds sigmabus and scans the bundled capture with the built-in rules
 # make test   runs every test
+# make bench  measures pieces, whole runs and latency, beside peers where they are installed (15 minutes; QUICK=1: 2 minutes);
+#             RECORD=FILE keeps the tables
 # make fuzz   runs each fuzz target for SECONDS (60); needs cargo-fuzz
 # The first two install the libpcap headers when they are missing and that is possible here.
 
@@ -23,7 +25,8 @@ doc: setup
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 
 bench: setup
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench pieces -- $(if $(QUICK),--quick)
+	$(CARGO) bench --locked --bench whole -- $(if $(QUICK),--quick) $(if $(RECORD),--record $(abspath $(RECORD)))
 
 SECONDS ?= 60
 

@@ -303,6 +303,50 @@ fn problems_are_data_on_request() {
     assert_eq!((&results[0]["ruleId"], &results[0]["level"]), (&"no-attack-tag".into(), &"note".into()));
 }
 
+/// Twelve rules of rising cost: numbers, texts, and what is asked of every record.
+fn priced() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = |title: &str, detection: &str| {
+        format!(
+            "title: {title}\nlogsource: {{product: p}}\ndetection:\n  s:\n    {detection}\n  condition: s\nlevel: low\n"
+        )
+    };
+    let mut rules: Vec<String> = (0..10).map(|n| rule(&format!("Number {n}"), &format!("EventID: {n}"))).collect();
+    rules.push(rule("Regex", "CommandLine|re: 'a.*b'"));
+    rules.push(rule("Missing", "User: null"));
+    file(folder.path(), "rules.yml", rules.join("---\n"));
+    folder
+}
+
+#[test]
+fn the_dearest_rules_come_first() {
+    let folder = priced();
+    let text = rules(folder.path(), &["check", "--cost", "rules.yml"]);
+    assert_eq!(text.code, 0, "{}", text.err);
+    let lines: Vec<&str> = text.out.lines().collect();
+    assert!(lines[1].ends_with("Regex  rules.yml:81"), "{}", text.out);
+    assert!(lines[1].contains("where the field is"), "{}", text.out);
+    assert!(lines[2].contains("always") && lines[2].contains("Missing"), "{}", text.out);
+    // A heading, the ten dearest, a space, the two others under a heading, a space, the sum.
+    assert_eq!((lines.len(), lines[11], lines[12]), (17, "", "The others"), "{}", text.out);
+    assert!(lines[16].contains("for 12 rules"), "{}", text.out);
+    assert!(text.err.contains("12 good rules"), "{}", text.err);
+
+    let json = rules(folder.path(), &["check", "--cost", "--format", "json", "rules.yml"]);
+    let costs: Vec<_> = values(&json.out).into_iter().filter(|line| line["type"] == "cost").collect();
+    assert_eq!(costs.len(), 12);
+    assert_eq!(
+        (&costs[0]["title"], &costs[0]["tested"], &costs[0]["line"]),
+        (&"Regex".into(), &"open".into(), &81.into())
+    );
+    let each: Vec<f64> = costs.iter().map(|line| line["record_ns"].as_f64().unwrap()).collect();
+    assert!(each.is_sorted_by(|a, b| a >= b), "{each:?}");
+    assert!(costs[0]["search_ns"].as_f64().unwrap() + costs[0]["tests_ns"].as_f64().unwrap() > 100.0, "{}", costs[0]);
+
+    let sarif = rules(folder.path(), &["check", "--cost", "--format", "sarif", "rules.yml"]);
+    assert_eq!((sarif.code, sarif.out.as_str()), (2, ""), "{}", sarif.err);
+}
+
 /// What SARIF 2.1.0 requires of the objects that are used here, by the clauses of the standard.
 #[test]
 fn sarif_has_what_the_standard_requires() {

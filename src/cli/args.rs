@@ -93,6 +93,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   sigmabus rules check my-rules/                               with the lines they are in
   sigmabus rules check --fail-on warning my-rules/             exit code 1 on warnings
+  sigmabus rules check --cost my-rules/                        what each costs a record, the dearest first
   sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
 
 const CONFIG_CHECK_EXAMPLES: &str = "\
@@ -397,6 +398,9 @@ pub enum RulesCommand {
         /// The least problem to fail on; hints are none
         #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
         fail_on: FailOn,
+        /// Tell what each rule costs a record, estimated by its form, the dearest first (text or json)
+        #[arg(long)]
+        cost: bool,
     },
     /// Tell what a rule means, or why it did or did not match an event
     #[command(after_help = EXPLAIN_EXAMPLES)]

@@ -21,6 +21,7 @@ pub mod report;
 pub mod rule_files;
 mod rules;
 mod rules_check;
+mod rules_cost;
 mod rules_coverage;
 mod rules_test;
 mod scan;

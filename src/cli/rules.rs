@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 /// Runs a subcommand.
 pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
     match command {
-        RulesCommand::Check { paths, mappings, config, format, fail_on } => {
-            rules_check::run(&loaded(&paths, &mappings, &config, rule_files::check)?, format, fail_on)
+        RulesCommand::Check { paths, mappings, config, format, fail_on, cost } => {
+            rules_check::run(&loaded(&paths, &mappings, &config, rule_files::check)?, format, fail_on, cost)
         }
         RulesCommand::Explain(args) => explain::run(&args),
         RulesCommand::New { correlation } => skeleton::run(correlation),

@@ -266,6 +266,6 @@ fn number_keys(predicate: &Predicate) -> Vec<(i64, i64)> {
 }
 
 /// Whether any text may satisfy it. Texts that are numbers or addresses are looked up as such.
-fn any_text(ask: &Ask) -> bool {
+pub(super) fn any_text(ask: &Ask) -> bool {
     scan::is_open(ask) && !matches!(ask, Ask::Cidr(_) | Ask::Compare(..))
 }

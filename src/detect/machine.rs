@@ -2,8 +2,9 @@
 
 use super::RuleIx;
 use super::ask::Buffers;
+use super::cost::{self, Cost, Reach};
 use super::error::{CompileError, Problem};
-use super::index::{FieldIndex, Found, Room};
+use super::index::{self, FieldIndex, Found, Room};
 use super::predicate::{Interner, Predicate, PredicateIx};
 use super::program::{self, Code, Node};
 use super::scan::{self, Mark};
@@ -11,7 +12,7 @@ use super::ways::{MAX_RULES, Map, Ways};
 use super::witness;
 use crate::record::{Domain, Facts, Slot, Slots};
 use crate::sigma::ir::Rule;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All rules, compiled: immutable, shared by threads.
 #[derive(Debug)]
@@ -162,6 +163,51 @@ impl Machine {
     #[must_use]
     pub fn rules(&self) -> usize {
         self.code.rules()
+    }
+
+    /// What each rule costs a record, guessed, in the order of the rules.
+    ///
+    /// ```
+    /// use sigmabus::detect::{Machine, Reach};
+    /// use sigmabus::record::Slots;
+    /// use sigmabus::sigma::{self, Options, SourceText};
+    ///
+    /// let rule = |detection: &str| {
+    ///     let text = format!("title: x\nlogsource:\n  product: p\ndetection:\n  s:\n    {detection}\n  condition: s\n");
+    ///     SourceText::new(detection.to_owned(), text.into_bytes())
+    /// };
+    /// let files = vec![rule("EventID: 4625"), rule("CommandLine|re: 'a.*b'")];
+    /// let rules = sigma::load(files, &Options::default()).ruleset.rules;
+    /// let costs = Machine::compile(&rules, &mut Slots::new()).unwrap().costs();
+    /// assert_eq!((costs[0].reach, costs[1].reach), (Reach::Found, Reach::Open));
+    /// assert!(costs[0].per_record() < costs[1].per_record());
+    /// ```
+    #[must_use]
+    pub fn costs(&self) -> Vec<Cost> {
+        let predicate = |ix: PredicateIx| self.predicates.get(ix as usize);
+        let mut costs: Vec<Cost> = (0..self.rules() as u32)
+            .map(|rule| {
+                let asked = self.code.predicates(rule);
+                let tests = asked.into_iter().filter_map(predicate).map(cost::tests).sum();
+                Cost { search: 0.0, tests, reach: Reach::Found }
+            })
+            .collect();
+        let mut finders: BTreeMap<Option<Slot>, BTreeSet<u32>> = BTreeMap::new();
+        for (predicate, standing) in self.predicates.iter().zip(&self.standings) {
+            let rules = self.found.get(standing.from as usize..standing.to as usize).unwrap_or_default();
+            finders.entry(predicate.slot).or_default().extend(rules);
+            if predicate.asks.iter().any(index::any_text) {
+                rules.iter().for_each(|rule| costs[*rule as usize].reach = Reach::Open);
+            }
+        }
+        for index in self.fields.iter().chain(&self.keywords) {
+            let Some(rules) = finders.get(&index.slot) else { continue };
+            for rule in rules {
+                costs[*rule as usize].search += cost::search(index) / rules.len() as f64;
+            }
+        }
+        self.always.iter().for_each(|rule| costs[*rule as usize].reach = Reach::Always);
+        costs
     }
 
     /// The rules that `record` satisfies, in ascending order.

@@ -102,6 +102,11 @@ impl Glob {
         true
     }
 
+    /// How many parts it has between its `*`.
+    pub(super) const fn segments(&self) -> usize {
+        self.0.len()
+    }
+
     /// Its longest literal: no text without it matches.
     pub(super) fn longest(&self) -> Option<&str> {
         let literals = self.0.iter().flatten().filter_map(|piece| match piece {

@@ -5,6 +5,7 @@ use super::error::Problem;
 use super::predicate::{self, Interner, PredicateIx};
 use crate::record::Domain;
 use crate::sigma::ir::{Expr, Number, Order, Predicate, Target, Test};
+use std::collections::BTreeSet;
 
 /// How deep a condition may be nested; rules written by people stay under ten.
 const MAX_DEPTH: usize = 100;
@@ -188,6 +189,21 @@ impl Code {
     /// Where the code of `rule` begins.
     pub(super) fn start(&self, rule: u32) -> u32 {
         self.starts.get(rule as usize).copied().unwrap_or(FAIL)
+    }
+
+    /// The predicates that the condition of `rule` asks, each once, in ascending order.
+    pub(super) fn predicates(&self, rule: u32) -> Vec<PredicateIx> {
+        let mut open = vec![self.start(rule)];
+        let mut steps = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            if let Some(step) = self.steps.get(at as usize)
+                && steps.insert(at)
+            {
+                open.extend([step.yes, step.no]);
+            }
+        }
+        let asked = steps.iter().filter_map(|at| self.steps.get(*at as usize)).map(|step| step.predicate);
+        asked.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// Follows a condition from a place in its code as far as predicates are known.
