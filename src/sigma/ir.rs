@@ -344,6 +344,8 @@ pub struct Regex {
     pub multi_line: bool,
     /// `s`: `.` also matches a line break.
     pub dot_all: bool,
+    /// Whether its automaton was built and found small enough, so that it may be built again at any time.
+    pub measured: bool,
 }
 
 /// A correlation rule.
