@@ -219,7 +219,7 @@ impl Absence {
         let (limit, once, held) = (limit.minus(self.timespan), self.absent.once, &mut self.held);
         self.groups.retain(|key, watch| {
             let keep = watch.matters(limit, once);
-            *held -= if keep { 0 } else { watch.weight(key) };
+            *held -= if keep { 0 } else { watch.weight(key.len()) };
             keep
         });
     }
@@ -278,7 +278,7 @@ impl Absence {
                 None => return,
             },
         };
-        let before = watch.weight(key);
+        let before = watch.weight(key.len());
         watch.told = watch.told.filter(|_| !self.absent.once);
         match self.absent.side {
             Side::Before => watch.seen = Some(time),
@@ -288,7 +288,7 @@ impl Absence {
                 }
             }
         }
-        self.held = self.held + watch.weight(key) - before;
+        self.held = self.held + watch.weight(key.len()) - before;
         self.forget_idle(at);
     }
 
@@ -297,7 +297,7 @@ impl Absence {
         let Self { absent: Absent { side, once }, present, timespan, .. } = *self;
         let Waiting { key, rule, values } = event;
         let (at, watch) = self.groups.touch(&key);
-        let before = watch.weight(&key);
+        let before = watch.weight(key.len());
         match watch.chain(step, time, time.minus(timespan), place) {
             None => {}
             Some(chain) if step + 1 < present => watch.keep(step, chain, present),
@@ -323,7 +323,7 @@ impl Absence {
                 }
             },
         }
-        self.held = self.held + watch.weight(&key) - before;
+        self.held = self.held + watch.weight(key.len()) - before;
         self.forget_idle(at);
     }
 
@@ -332,11 +332,11 @@ impl Absence {
         while let Some((end, at)) = self.ends.first().copied().filter(|(end, _)| due(*end)) {
             self.ends.pop_first();
             let (key, watch) = self.groups.at(at);
-            let before = watch.weight(key);
+            let before = watch.weight(key.len());
             let Some(Open { chain, rule, place, values, last, events, .. }) = watch.open.take() else { continue };
             watch.told = self.absent.once.then_some(end);
             let group = key.to_vec();
-            self.held = self.held + watch.weight(&group) - before;
+            self.held = self.held + watch.weight(group.len()) - before;
             out.push(Correlated {
                 correlation: self.correlation,
                 time: end,
@@ -362,7 +362,7 @@ impl Absence {
         while self.groups.len() > MAX_GROUPS || self.held > MAX_BYTES {
             let Some(at) = self.groups.quietest() else { break };
             let (key, watch) = self.groups.remove(at);
-            self.held -= watch.weight(&key);
+            self.held -= watch.weight(key);
             watch.open.map(|open| self.ends.remove(&(open.end(self.timespan), at)));
             losses.evicted_groups += 1;
         }
@@ -396,7 +396,7 @@ impl Watch {
     }
 
     /// Bytes that it is reckoned to take with its key; none where nothing is known.
-    fn weight(&self, key: &[u8]) -> usize {
+    fn weight(&self, key: usize) -> usize {
         if self.is_idle() {
             return 0;
         }
@@ -404,7 +404,7 @@ impl Watch {
             size_of::<Option<Chain>>() + chain.as_ref().map_or(0, |chain| PLACE_BYTES * chain.places.len())
         });
         let open = self.open.as_ref().map_or(0, |open| open.values.len() + PLACE_BYTES * open.chain.places.len());
-        GROUP_BYTES + key.len() + chains.sum::<usize>() + open
+        GROUP_BYTES + key + chains.sum::<usize>() + open
     }
 
     /// The chain of hits that the one at `step` ends, if it began at `from` or later.

@@ -149,7 +149,9 @@ impl Correlator {
             let watcher = self.watchers.get_mut(listener.correlation);
             count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
         }
-        self.tell(raised, out);
+        if !raised.is_empty() {
+            self.tell(raised, out);
+        }
     }
 
     /// Takes the time that the caller vouches for, appends the correlations whose windows close by it, in the order of their
@@ -243,10 +245,11 @@ fn count(
     (key, scratch): (&mut Vec<u8>, &mut Vec<u8>),
     raised: &mut Vec<Correlated>,
 ) {
-    match listener.read(trigger, key, scratch) {
+    let group = listener.group(trigger, key);
+    match group.and_then(|key| Ok((key, listener.datum(trigger, scratch)?))) {
         Err(Missing::Group) => losses.ungrouped += 1,
         Err(Missing::Value) => losses.valueless += 1,
-        Ok(datum) => {
+        Ok((key, datum)) => {
             let event = Event { time: trigger.time, place: trigger.place, datum };
             let counted = Counted { key, event, rule: trigger.rule, values: trigger.values };
             if let Some(watcher) = watcher {

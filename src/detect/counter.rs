@@ -27,6 +27,9 @@ pub(super) struct Counter {
     question: Question,
     timespan: Span,
     lateness: Span,
+    /// How long sliding windows keep events, and how much longer so that many are forgotten at a time.
+    kept: Span,
+    at_a_time: Span,
     /// The time that the caller vouches for.
     watermark: Option<Timestamp>,
     /// Bytes that the groups take.
@@ -61,7 +64,9 @@ impl Counter {
         } else {
             Keep::Sliding { groups: Groups::new(), swept: None }
         };
-        Self { correlation, question, timespan, lateness, watermark: None, held: 0, keep }
+        let kept = Span::from_nanos(timespan.nanos().saturating_add(lateness.nanos()));
+        let at_a_time = Span::from_nanos(kept.nanos() / 16);
+        Self { correlation, question, timespan, lateness, kept, at_a_time, watermark: None, held: 0, keep }
     }
 
     /// How many groups there are.
@@ -80,15 +85,15 @@ impl Counter {
                 // what can go.
                 let now = self.watermark.map_or(Timestamp::MIN, |watermark| watermark.min(counted.event.time));
                 let (_, window) = groups.touch(counted.key);
-                let before = weight(counted.key, window.len(), window.bytes());
-                losses.dropped_events += window.make_room(now.minus(self.timespan).minus(self.lateness));
-                for measured in window.add(counted.event, self.timespan, &self.question) {
+                let before = weight(counted.key.len(), window.len(), window.bytes());
+                losses.dropped_events += window.make_room(now.minus(self.kept), self.at_a_time);
+                let correlation = self.correlation;
+                window.add(counted.event, self.timespan, &self.question, |measured| {
                     let (group, time) = (counted.key.into(), measured.last);
                     let (rule, place, values) = (counted.rule, counted.event.place, counted.values.into());
-                    let correlation = self.correlation;
                     out.push(Correlated { correlation, time, window: measured, group, rule, place, values });
-                }
-                self.held = self.held + weight(counted.key, window.len(), window.bytes()) - before;
+                });
+                self.held = self.held + weight(counted.key.len(), window.len(), window.bytes()) - before;
             }
             Keep::Closing { groups, ends } => {
                 let time = counted.event.time;
@@ -99,11 +104,11 @@ impl Counter {
                     return;
                 }
                 let (at, pending) = groups.touch(counted.key);
-                let before = weight(counted.key, pending.len(), pending.bytes());
+                let before = weight(counted.key.len(), pending.len(), pending.bytes());
                 let opened = pending.opened();
                 let waiting = Waiting { event: counted.event, rule: counted.rule, values: counted.values.into() };
                 losses.dropped_events += u64::from(!pending.add(waiting));
-                self.held = self.held + weight(counted.key, pending.len(), pending.bytes()) - before;
+                self.held = self.held + weight(counted.key.len(), pending.len(), pending.bytes()) - before;
                 if pending.opened() != opened {
                     let end = |opened: Timestamp| (opened.plus(self.timespan), at);
                     opened.map(|opened| ends.remove(&end(opened)));
@@ -121,12 +126,12 @@ impl Counter {
                 Keep::Sliding { groups, .. } => {
                     let Some(at) = groups.quietest() else { break };
                     let (key, window) = groups.remove(at);
-                    self.held -= weight(&key, window.len(), window.bytes());
+                    self.held -= weight(key, window.len(), window.bytes());
                 }
                 Keep::Closing { groups, ends } => {
                     let Some(at) = groups.quietest() else { break };
                     let (key, pending) = groups.remove(at);
-                    self.held -= weight(&key, pending.len(), pending.bytes());
+                    self.held -= weight(key, pending.len(), pending.bytes());
                     pending.opened().map(|opened| ends.remove(&(opened.plus(self.timespan), at)));
                 }
             }
@@ -151,7 +156,7 @@ impl Counter {
                 let held = &mut self.held;
                 groups.retain(|key, window| {
                     let keep = window.latest().is_some_and(|latest| latest >= limit);
-                    *held -= if keep { 0 } else { weight(key, window.len(), window.bytes()) };
+                    *held -= if keep { 0 } else { weight(key.len(), window.len(), window.bytes()) };
                     keep
                 });
             }
@@ -182,7 +187,7 @@ impl Counter {
         while let Some((end, at)) = ends.first().copied().filter(|(end, _)| due(*end)) {
             ends.pop_first();
             let (key, pending) = groups.at(at);
-            let before = weight(key, pending.len(), pending.bytes());
+            let before = weight(key.len(), pending.len(), pending.bytes());
             let Some((last, measured)) = pending.close(self.timespan, &self.question) else { continue };
             out.extend(measured.map(|window: Measured| Correlated {
                 correlation: self.correlation,
@@ -193,7 +198,7 @@ impl Counter {
                 place: last.event.place,
                 values: last.values.into(),
             }));
-            self.held = self.held + weight(key, pending.len(), pending.bytes()) - before;
+            self.held = self.held + weight(key.len(), pending.len(), pending.bytes()) - before;
             match pending.opened() {
                 Some(opened) => _ = ends.insert((opened.plus(self.timespan), at)),
                 None => _ = groups.remove(at),
@@ -203,6 +208,6 @@ impl Counter {
 }
 
 /// Bytes that a group is reckoned to take; none before its first event.
-fn weight(key: &[u8], events: usize, more: usize) -> usize {
-    if events == 0 { 0 } else { GROUP_BYTES + key.len() + EVENT_BYTES * events + more }
+fn weight(key: usize, events: usize, more: usize) -> usize {
+    if events == 0 { 0 } else { GROUP_BYTES + key + EVENT_BYTES * events + more }
 }

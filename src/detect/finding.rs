@@ -6,7 +6,7 @@ use crate::time::{Span, Timestamp};
 use std::sync::Arc;
 
 /// Where in the inputs something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Which input, an index into [`Catalogue::inputs`].
     pub input: u32,

@@ -1,11 +1,14 @@
 //! State by group: a bounded table that gives up the group that was quiet longest.
+//!
+//! A touch is a look-up and a number: who was quiet longest is found out when room is needed, for many groups at once.
 
+use super::key::Key;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
-/// The place that is not there.
-const NONE: u32 = u32::MAX;
+/// The use of a place that is free.
+const FREE: u64 = 0;
 
 /// A state for each key. Keys come from traffic, so the hash is seeded.
 #[derive(Clone, Debug)]
@@ -14,17 +17,18 @@ pub(super) struct Groups<S> {
     hasher: RandomState,
     places: Vec<Place<S>>,
     free: Vec<u32>,
-    /// Ends of the list of places by last use.
-    latest: u32,
-    quietest: u32,
+    /// How often groups were touched.
+    uses: u64,
+    /// Groups by their use when this was written, the latest first. Those that are not here were touched since.
+    quiet: Vec<(u64, u32)>,
 }
 
 #[derive(Clone, Debug)]
 struct Place<S> {
-    key: Box<[u8]>,
+    /// The number of its last use.
+    used: u64,
+    key: Key,
     state: S,
-    later: u32,
-    earlier: u32,
 }
 
 impl<S: Default> Groups<S> {
@@ -35,8 +39,8 @@ impl<S: Default> Groups<S> {
             hasher: RandomState::default(),
             places: Vec::new(),
             free: Vec::new(),
-            latest: NONE,
-            quietest: NONE,
+            uses: FREE,
+            quiet: Vec::new(),
         }
     }
 
@@ -49,22 +53,16 @@ impl<S: Default> Groups<S> {
     pub(super) fn touch(&mut self, key: &[u8]) -> (u32, &mut S) {
         let hash = self.hasher.hash_one(key);
         let at = match self.locate(hash, key) {
-            Some(at) => {
-                self.unlink(at);
-                at
-            }
+            Some(at) => at,
             None => self.insert(hash, key),
         };
-        self.link(at);
-        (at, &mut self.places[at as usize].state)
+        self.used(at)
     }
 
     /// The same of a group that there is.
     pub(super) fn touch_known(&mut self, key: &[u8]) -> Option<(u32, &mut S)> {
         let at = self.locate(self.hasher.hash_one(key), key)?;
-        self.unlink(at);
-        self.link(at);
-        Some((at, &mut self.places[at as usize].state))
+        Some(self.used(at))
     }
 
     /// The state of `key`, if there is one.
@@ -73,36 +71,57 @@ impl<S: Default> Groups<S> {
         Some(&self.places[at as usize].state)
     }
 
+    #[inline]
     fn locate(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        self.table.find(hash, |at| self.places[*at as usize].key[..] == *key).copied()
+        self.table.find(hash, |at| self.places[*at as usize].key.bytes() == key).copied()
+    }
+
+    #[inline]
+    fn used(&mut self, at: u32) -> (u32, &mut S) {
+        self.uses += 1;
+        let place = &mut self.places[at as usize];
+        place.used = self.uses;
+        (at, &mut place.state)
     }
 
     /// The key and the state at a place that [`touch`](Self::touch) told, unless removed since.
     pub(super) fn at(&mut self, at: u32) -> (&[u8], &mut S) {
         let place = &mut self.places[at as usize];
-        (&place.key, &mut place.state)
+        (place.key.bytes(), &mut place.state)
     }
 
     /// The place of the group that was quiet longest.
-    pub(super) fn quietest(&self) -> Option<u32> {
-        (self.quietest != NONE).then_some(self.quietest)
+    pub(super) fn quietest(&mut self) -> Option<u32> {
+        if self.table.is_empty() {
+            return None;
+        }
+        loop {
+            if let Some((used, at)) = self.quiet.last().copied() {
+                // One that was touched or removed since has another use.
+                if self.places[at as usize].used == used {
+                    return Some(at);
+                }
+                self.quiet.pop();
+            } else {
+                let places = (0..).zip(&self.places).filter(|(_, place)| place.used != FREE);
+                self.quiet.extend(places.map(|(at, place)| (place.used, at)));
+                self.quiet.sort_unstable_by(|a, b| b.cmp(a));
+            }
+        }
     }
 
     /// Removes all groups for which `keep` is false.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&[u8], &S) -> bool) {
-        let mut at = self.quietest;
-        while at != NONE {
-            let Place { key, state, later, .. } = &self.places[at as usize];
-            let later = *later;
-            if !keep(key, state) {
-                self.remove(at);
+        for at in 0..self.places.len() {
+            let place = &self.places[at];
+            if place.used != FREE && !keep(place.key.bytes(), &place.state) {
+                self.remove(at as u32);
             }
-            at = later;
         }
     }
 
     fn insert(&mut self, hash: u64, key: &[u8]) -> u32 {
-        let place = Place { key: key.into(), state: S::default(), later: NONE, earlier: NONE };
+        let place = Place { used: FREE, key: key.into(), state: S::default() };
         let at = match self.free.pop() {
             Some(at) => {
                 self.places[at as usize] = place;
@@ -114,50 +133,28 @@ impl<S: Default> Groups<S> {
             }
         };
         let (hasher, places) = (&self.hasher, &self.places);
-        self.table.insert_unique(hash, at, |at| hasher.hash_one(&places[*at as usize].key[..]));
+        self.table.insert_unique(hash, at, |at| hasher.hash_one(places[*at as usize].key.bytes()));
         at
     }
 
-    /// Removes the group at a place and returns its key and state.
-    pub(super) fn remove(&mut self, at: u32) -> (Box<[u8]>, S) {
-        self.unlink(at);
+    /// Removes the group at a place and returns the length of its key, and its state.
+    pub(super) fn remove(&mut self, at: u32) -> (usize, S) {
         let place = &mut self.places[at as usize];
         let key = std::mem::take(&mut place.key);
         let state = std::mem::take(&mut place.state);
-        if let Ok(entry) = self.table.find_entry(self.hasher.hash_one(&key[..]), |other| *other == at) {
+        place.used = FREE;
+        if let Ok(entry) = self.table.find_entry(self.hasher.hash_one(key.bytes()), |other| *other == at) {
             entry.remove();
         }
         self.free.push(at);
-        (key, state)
-    }
-
-    fn link(&mut self, at: u32) {
-        let before = std::mem::replace(&mut self.latest, at);
-        let place = &mut self.places[at as usize];
-        place.earlier = before;
-        place.later = NONE;
-        match before {
-            NONE => self.quietest = at,
-            before => self.places[before as usize].later = at,
-        }
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let Place { earlier, later, .. } = self.places[at as usize];
-        match earlier {
-            NONE => self.quietest = later,
-            earlier => self.places[earlier as usize].later = later,
-        }
-        match later {
-            NONE => self.latest = earlier,
-            later => self.places[later as usize].earlier = earlier,
-        }
+        (key.bytes().len(), state)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_quietest_group_goes_first() {
@@ -172,8 +169,43 @@ mod tests {
         groups.retain(|_, state| *state != 10);
         assert_eq!(groups.len(), 2);
         assert_eq!(evict(&mut groups), Some(2));
-        assert_eq!(groups.quietest().map(|at| groups.at(at).0.to_vec()), Some(b"b".to_vec()));
+        let quietest = groups.quietest().unwrap();
+        assert_eq!(groups.at(quietest).0, b"b");
         assert_eq!(evict(&mut groups), Some(0));
         assert_eq!(evict(&mut groups), None);
+    }
+
+    proptest! {
+        /// What is touched, removed and given up in any order, a list in the order of use says the same of.
+        #[test]
+        fn groups_go_in_the_order_of_their_use(steps in prop::collection::vec((0_u8..4, 0_u8..12), 1..120)) {
+            let mut groups: Groups<u8> = Groups::new();
+            let mut model: Vec<Vec<u8>> = Vec::new();
+            for (step, name) in steps {
+                // Some keys are too long to stand beside their state.
+                let key = vec![name; usize::from(name) * 5];
+                match step {
+                    0 => {
+                        let quietest = groups.quietest();
+                        prop_assert_eq!(quietest.map(|at| groups.at(at).0.to_vec()), model.first().cloned());
+                        if let Some(at) = quietest {
+                            prop_assert_eq!(groups.remove(at), (model[0].len(), model[0].first().copied().unwrap_or(0)));
+                            model.remove(0);
+                        }
+                    }
+                    1 => {
+                        groups.retain(|known, _| known.len() != key.len());
+                        model.retain(|known| *known != key);
+                    }
+                    _ => {
+                        *groups.touch(&key).1 = name;
+                        model.retain(|known| *known != key);
+                        model.push(key);
+                    }
+                }
+                prop_assert_eq!(groups.len(), model.len());
+                prop_assert!(model.iter().all(|key| groups.find(key).is_some()));
+            }
+        }
     }
 }

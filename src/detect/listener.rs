@@ -16,8 +16,17 @@ use std::sync::Arc;
 pub(super) struct Listener {
     /// Which.
     pub(super) correlation: usize,
-    group: Vec<Source>,
+    group: Group,
     asks: Asks,
+}
+
+/// Where the values of a group are read.
+#[derive(Clone, Debug)]
+enum Group {
+    /// They stand side by side in the values of the hit: so many from this place on.
+    Together(usize, usize),
+    /// Each where it is.
+    Each(Vec<Source>),
 }
 
 /// What it wants of each event beside the group.
@@ -35,7 +44,9 @@ enum Asks {
 enum Source {
     /// In the group of the inner correlation, at this place.
     Inner(usize),
-    /// In the values of the hit, at a place for each rule that may have raised it.
+    /// In the values of the hit, at this place.
+    Own(usize),
+    /// The same of an inner alert, at a place for each rule that may have raised it.
     Carried(Vec<(RuleIx, usize)>),
 }
 
@@ -80,7 +91,7 @@ impl Listener {
         carry: &mut Carry,
     ) -> Result<Self, Reason> {
         let mut source = |key: &GroupKey| origin.source(key, slots, carry);
-        let group = correlation.group_by.iter().map(&mut source).collect::<Result<_, _>>()?;
+        let group = Group::of(correlation.group_by.iter().map(&mut source).collect::<Result<_, _>>()?);
         let asks = match &correlation.kind {
             CorrelationKind::EventCount(_) => Asks::Nothing,
             CorrelationKind::Temporal(_) | CorrelationKind::TemporalOrdered(_) => Asks::Rule(origin.place as u32),
@@ -92,14 +103,19 @@ impl Listener {
         Ok(Self { correlation: index, group, asks })
     }
 
-    /// Writes the group of an event to `key` and tells what is counted of it; `scratch` is for passing use.
-    pub(super) fn read(
-        &self,
-        trigger: &Trigger<'_>,
-        key: &mut Vec<u8>,
-        scratch: &mut Vec<u8>,
-    ) -> Result<Datum, Missing> {
-        read_all(&self.group, trigger, key).ok_or(Missing::Group)?;
+    /// The group of an event, for which there is `room` if it must be put together.
+    #[inline]
+    pub(super) fn group<'a>(&self, trigger: &Trigger<'a>, room: &'a mut Vec<u8>) -> Result<&'a [u8], Missing> {
+        let group = match &self.group {
+            Group::Together(from, count) => Values::new(trigger.values).run(*from, *count),
+            Group::Each(sources) => read_all(sources, trigger, room).map(|()| &room[..]),
+        };
+        group.ok_or(Missing::Group)
+    }
+
+    /// What is counted of an event; `scratch` is for passing use.
+    #[inline]
+    pub(super) fn datum(&self, trigger: &Trigger<'_>, scratch: &mut Vec<u8>) -> Result<Datum, Missing> {
         Ok(match &self.asks {
             Asks::Nothing => Datum::Nothing,
             Asks::Rule(place) => Datum::Rule(*place),
@@ -129,7 +145,23 @@ impl Origin<'_> {
             return Ok(Source::Inner(place));
         }
         let slot = slots.want(field).ok_or_else(|| Reason::Fields(field.to_string()))?;
-        Ok(Source::Carried(self.bases.iter().filter_map(|rule| Some((*rule, carry.want(*rule, slot)?))).collect()))
+        let mut places = self.bases.iter().filter_map(|rule| Some((*rule, carry.want(*rule, slot)?)));
+        Ok(match (self.inner, places.next()) {
+            (None, Some((_, place))) => Source::Own(place),
+            (_, first) => Source::Carried(first.into_iter().chain(places).collect()),
+        })
+    }
+}
+
+impl Group {
+    fn of(sources: Vec<Source>) -> Self {
+        let first = match sources.first() {
+            Some(Source::Own(place)) => *place,
+            _ => return Self::Each(sources),
+        };
+        let in_line = |(place, source): (usize, &Source)| matches!(source, Source::Own(at) if *at == place);
+        let together = (first..).zip(&sources).all(in_line);
+        if together { Self::Together(first, sources.len()) } else { Self::Each(sources) }
     }
 }
 
@@ -137,6 +169,7 @@ impl Source {
     fn read<'a>(&self, trigger: &Trigger<'a>) -> Option<&'a [u8]> {
         match self {
             Self::Inner(place) => Values::new(trigger.inner).encoded(*place),
+            Self::Own(place) => Values::new(trigger.values).encoded(*place),
             Self::Carried(places) => {
                 let (_, place) = places.iter().find(|(rule, _)| *rule == trigger.rule)?;
                 Values::new(trigger.values).encoded(*place)

@@ -39,6 +39,8 @@ mod form;
 mod grams;
 mod groups;
 mod index;
+mod kept;
+mod key;
 mod ladder;
 mod late;
 mod listener;

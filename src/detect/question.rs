@@ -6,13 +6,10 @@
 use super::ladder::{Ladder, MAX_RUNGS};
 use super::number;
 use super::order::Ways;
-use super::ranks::Ranks;
 use super::refusal::Reason;
-use super::sum::Sum;
 use super::tally::Tally;
 use crate::sigma::ir::{Correlation, CorrelationKind, Criterion, Metric, Number, Relation, RuleExpr, Temporal};
 use crate::time::Timestamp;
-use hashbrown::HashMap;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -25,6 +22,10 @@ pub(super) struct Question {
     /// What is kept of a window without events.
     blank: Tally,
     condition: Condition,
+    /// The least count that satisfies it, where it is about a count and any larger one does, too.
+    least: Option<usize>,
+    /// Whether more events never make it false where it is true.
+    grows: bool,
     at_close: bool,
 }
 
@@ -44,14 +45,12 @@ impl Question {
         let rules = correlation.rules.len();
         match &correlation.kind {
             CorrelationKind::EventCount(criteria) => Self::count(Tally::Events(0), criteria),
-            CorrelationKind::ValueCount { criteria, .. } => Self::count(Tally::Distinct(HashMap::default()), criteria),
-            CorrelationKind::Temporal(Temporal::Count(criteria)) => {
-                Ok(Self::within(Tally::Rules(vec![0; rules], 0), criteria))
-            }
+            CorrelationKind::ValueCount { criteria, .. } => Self::count(Tally::Distinct(Box::default()), criteria),
+            CorrelationKind::Temporal(Temporal::Count(criteria)) => Ok(Self::within(no_rules(rules), criteria)),
             CorrelationKind::Temporal(Temporal::Expr(expr)) => {
                 let expr = first_places(expr, correlation);
                 let at_close = has_not(&expr) || is_true(&expr, &|_| false);
-                Ok(Self { blank: Tally::Rules(vec![0; rules], 0), condition: Condition::Hit(expr), at_close })
+                Ok(Self::new(no_rules(rules), Condition::Hit(expr), at_close))
             }
             CorrelationKind::TemporalOrdered(temporal) => {
                 let repeated =
@@ -63,10 +62,10 @@ impl Question {
             }
             CorrelationKind::Metric { metric, criteria, .. } => Ok(Self::within(
                 match metric {
-                    Metric::Sum => Tally::Sum(Sum::default()),
-                    Metric::Avg => Tally::Mean(Sum::default()),
-                    Metric::Median => Tally::Percentile(50.0, Ranks::default()),
-                    Metric::Percentile(percentile) => Tally::Percentile(*percentile, Ranks::default()),
+                    Metric::Sum => Tally::Sum(Box::default()),
+                    Metric::Avg => Tally::Mean(Box::default()),
+                    Metric::Median => Tally::Percentile(50.0, Box::default()),
+                    Metric::Percentile(percentile) => Tally::Percentile(*percentile, Box::default()),
                 },
                 criteria,
             )),
@@ -83,18 +82,18 @@ impl Question {
     }
 
     fn ordered(temporal: &Temporal, rules: usize) -> Result<Self, Reason> {
-        let blank = |ways: Ways| Tally::Order(Arc::new(ways.clone()), ways.begin());
+        let blank = |ways: Ways| Tally::Order(Arc::new(ways.clone()), Box::new(ways.begin()));
         match temporal {
             // To the end of the list there is one way, which costs a step a hit.
             Temporal::Count(criteria) if wants_all(criteria, rules) => {
                 Ok(Self::within(blank(Ways::all(rules)), criteria))
             }
             Temporal::Count(_) if rules > MAX_RUNGS => Err(Reason::Rungs { limit: MAX_RUNGS }),
-            Temporal::Count(criteria) => Ok(Self::within(Tally::Ladder(Ladder::new(rules)), criteria)),
+            Temporal::Count(criteria) => Ok(Self::within(Tally::Ladder(Box::new(Ladder::new(rules))), criteria)),
             Temporal::Expr(expr) => {
                 let blank = blank(Ways::of(expr, rules)?);
                 let at_close = has_not(expr) || is_true(expr, &|_| false);
-                Ok(Self { blank, condition: Condition::Followed, at_close })
+                Ok(Self::new(blank, Condition::Followed, at_close))
             }
         }
     }
@@ -105,9 +104,22 @@ impl Question {
             Relation::Eq => number::compare(criterion.value, Number::Int(0)) == Some(Ordering::Equal),
             Relation::Gt | Relation::Gte => false,
         };
-        let mut question = Self { blank, condition: Condition::Within(criteria.to_vec()), at_close: false };
+        let mut question = Self::new(blank, Condition::Within(criteria.to_vec()), false);
         question.at_close = criteria.iter().any(falls) || question.answer(&question.blank, Timestamp::MAX).is_some();
         question
+    }
+
+    fn new(blank: Tally, condition: Condition, at_close: bool) -> Self {
+        let counts = blank.count(Timestamp::MAX).is_some();
+        let (least, grows) = match &condition {
+            Condition::Within(criteria) => {
+                let grows = |criterion: &Criterion| matches!(criterion.relation, Relation::Gt | Relation::Gte);
+                (least(criteria).filter(|_| counts), counts && criteria.iter().all(grows))
+            }
+            Condition::Hit(expr) => (None, !has_not(expr)),
+            Condition::Followed => (None, !at_close),
+        };
+        Self { blank, condition, least, grows, at_close }
     }
 
     /// The tally of no events.
@@ -121,21 +133,15 @@ impl Question {
     }
 
     /// Whether more events never make it false where it is true.
-    pub(super) fn grows(&self) -> bool {
-        let grows = |criterion: &Criterion| matches!(criterion.relation, Relation::Gt | Relation::Gte);
-        let counts = !matches!(self.blank, Tally::Sum(_) | Tally::Mean(_) | Tally::Percentile(..));
-        match &self.condition {
-            Condition::Within(criteria) => counts && criteria.iter().all(grows),
-            Condition::Hit(expr) => !has_not(expr),
-            Condition::Followed => !self.at_close,
-        }
+    pub(super) const fn grows(&self) -> bool {
+        self.grows
     }
 
     /// A tally of no events by which [`may_hold`](Self::may_hold) tells: their order is left out.
     pub(super) fn unordered(&self) -> Tally {
         match &self.blank {
-            Tally::Order(ways, _) => Tally::Rules(vec![0; ways.rules()], 0),
-            Tally::Ladder(ladder) => Tally::Rules(vec![0; ladder.rules()], 0),
+            Tally::Order(ways, _) => no_rules(ways.rules()),
+            Tally::Ladder(ladder) => no_rules(ladder.rules()),
             blank => blank.clone(),
         }
     }
@@ -143,6 +149,15 @@ impl Question {
     /// Whether it may hold of some of these events. No means no.
     pub(super) fn may_hold(&self, unordered: &Tally) -> bool {
         matches!(self.condition, Condition::Followed) || self.answer(unordered, Timestamp::MIN).is_some()
+    }
+
+    /// Whether the condition holds for the window that begins at `from`.
+    #[inline]
+    pub(super) fn holds(&self, tally: &Tally, from: Timestamp) -> bool {
+        match self.least.zip(tally.count(from)) {
+            Some((least, count)) => count >= least,
+            None => self.answer(tally, from).is_some(),
+        }
     }
 
     /// The figure of the window that begins at `from`, if the condition holds for it.
@@ -161,6 +176,21 @@ impl Question {
 fn wants_all(criteria: &[Criterion], rules: usize) -> bool {
     let enough = |count: usize| criteria.iter().all(|criterion| satisfies(Number::Int(count as i128), criterion));
     enough(rules) && !(0..rules).any(enough)
+}
+
+/// The tally of no hits of so many rules.
+fn no_rules(rules: usize) -> Tally {
+    Tally::Rules(vec![0; rules].into(), 0)
+}
+
+/// The least count that satisfies all criteria, if they only say how many it must be at least.
+fn least(criteria: &[Criterion]) -> Option<usize> {
+    let bounds = criteria.iter().map(|Criterion { relation, value }| match (relation, value) {
+        (Relation::Gte, Number::Int(value)) => usize::try_from(*value).ok(),
+        (Relation::Gt, Number::Int(value)) => usize::try_from(*value).ok()?.checked_add(1),
+        _ => None,
+    });
+    bounds.collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 fn satisfies(figure: Number, criterion: &Criterion) -> bool {

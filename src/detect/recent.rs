@@ -5,13 +5,14 @@
 //! time, whatever lies after it had the earlier one before in time. So of each group's newest hits only the first waits
 //! in line, and the last takes the place of those between.
 
+use super::key::Key;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 /// The newest hits of each group.
 #[derive(Clone, Debug)]
 pub(super) struct Recents<R> {
-    groups: HashMap<Box<[u8]>, Recent<R>, RandomState>,
+    groups: HashMap<Key, Recent<R>, RandomState>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -57,25 +57,25 @@ impl Tuple {
     }
 }
 
-/// What a correlation keeps of a window.
+/// What a correlation keeps of a window. There are many windows, and most of them count: the others stand elsewhere.
 #[derive(Clone, Debug)]
 pub(super) enum Tally {
     /// How many events.
     Events(usize),
     /// How many of each tuple.
-    Distinct(HashMap<Tuple, u32, RandomState>),
+    Distinct(Box<HashMap<Tuple, u32, RandomState>>),
     /// How many of each rule, and of how many there are any.
-    Rules(Vec<u32>, usize),
+    Rules(Box<[u32]>, u32),
     /// How far the rules were hit in order.
-    Order(Arc<Ways>, Chains),
+    Order(Arc<Ways>, Box<Chains>),
     /// How many rules were hit in order, whichever they are.
-    Ladder(Ladder),
+    Ladder(Box<Ladder>),
     /// The figures' sum.
-    Sum(Sum),
+    Sum(Box<Sum>),
     /// Likewise, for their mean.
-    Mean(Sum),
+    Mean(Box<Sum>),
     /// The figures in order, for this percentile.
-    Percentile(f64, Ranks),
+    Percentile(f64, Box<Ranks>),
 }
 
 impl Default for Tally {
@@ -93,7 +93,7 @@ impl Tally {
             (Self::Rules(hits, different), Datum::Rule(place)) => {
                 if let Some(hits) = hits.get_mut(place as usize) {
                     *hits += 1;
-                    *different += usize::from(*hits == 1);
+                    *different += u32::from(*hits == 1);
                 }
             }
             (Self::Order(ways, chains), Datum::Rule(place)) => chains.add(ways, place as usize, event.time),
@@ -119,7 +119,7 @@ impl Tally {
             (Self::Rules(hits, different), Datum::Rule(place)) => {
                 if let Some(hits) = hits.get_mut(place as usize) {
                     *hits = hits.saturating_sub(1);
-                    *different -= usize::from(*hits == 0);
+                    *different -= u32::from(*hits == 0);
                 }
             }
             (Self::Sum(sum) | Self::Mean(sum), Datum::Figure(figure)) => sum.remove(figure),
@@ -133,16 +133,29 @@ impl Tally {
         !matches!(self, Self::Order(..) | Self::Ladder(_))
     }
 
+    /// What is counted in the window that begins at `from`; `None` where something else is measured.
+    #[inline]
+    pub(super) fn count(&self, from: Timestamp) -> Option<usize> {
+        match self {
+            Self::Events(count) => Some(*count),
+            Self::Rules(_, count) => Some(*count as usize),
+            Self::Distinct(counts) => Some(counts.len()),
+            Self::Order(ways, chains) => Some(chains.longest(ways, from)),
+            Self::Ladder(ladder) => Some(ladder.longest(from)),
+            Self::Sum(_) | Self::Mean(_) | Self::Percentile(..) => None,
+        }
+    }
+
     /// What is measured of the window that begins at `from`; `None` where there is nothing to measure.
     pub(super) fn figure(&self, from: Timestamp) -> Option<Number> {
+        if let Some(count) = self.count(from) {
+            return Some(Number::Int(count as i128));
+        }
         match self {
-            Self::Events(count) | Self::Rules(_, count) => Some(Number::Int(*count as i128)),
-            Self::Distinct(counts) => Some(Number::Int(counts.len() as i128)),
-            Self::Order(ways, chains) => Some(Number::Int(chains.longest(ways, from) as i128)),
-            Self::Ladder(ladder) => Some(Number::Int(ladder.longest(from) as i128)),
             Self::Sum(sum) => sum.total().map(number::normal),
             Self::Mean(sum) => sum.mean().map(number::normal),
             Self::Percentile(percentile, ranks) => ranks.percentile(*percentile).map(Number::Float).map(number::normal),
+            _ => None,
         }
     }
 

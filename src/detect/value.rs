@@ -146,6 +146,7 @@ impl<'a> Value<'a> {
     }
 
     /// How many bytes the encoded value at the front of `bytes` takes.
+    #[inline]
     pub(super) fn length(bytes: &[u8]) -> Option<usize> {
         Some(match *bytes.first()? {
             tag::ABSENT | tag::NULL | tag::FALSE | tag::TRUE | tag::OBJECT => 1,
@@ -213,17 +214,34 @@ impl Display for Value<'_> {
 }
 
 /// Appends the encoded value of `fact`.
+#[inline]
 pub(super) fn encode(fact: Fact<'_>, out: &mut Vec<u8>) {
-    if let Fact::List(_) = fact {
-        let start = out.len();
-        out.extend_from_slice(&[tag::LIST, 0, 0]);
-        write_list(fact, start + 3 + MAX_LIST, out);
-        let length = (out.len() - start - 3) as u16;
-        if let Some(place) = out.get_mut(start + 1..start + 3) {
-            place.copy_from_slice(&length.to_le_bytes());
+    match fact {
+        Fact::Addr(IpAddr::V4(address)) => {
+            let [a, b, c, d] = address.octets();
+            out.extend_from_slice(&[tag::V4, a, b, c, d]);
         }
-        return;
+        Fact::Int(value) => {
+            let mut encoded = [tag::INT; 9];
+            encoded[1..].copy_from_slice(&value.to_le_bytes());
+            out.extend_from_slice(&encoded);
+        }
+        Fact::List(_) => encode_list(fact, out),
+        _ => encode_scalar(fact, out),
     }
+}
+
+fn encode_list(fact: Fact<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[tag::LIST, 0, 0]);
+    write_list(fact, start + 3 + MAX_LIST, out);
+    let length = (out.len() - start - 3) as u16;
+    if let Some(place) = out.get_mut(start + 1..start + 3) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+fn encode_scalar(fact: Fact<'_>, out: &mut Vec<u8>) {
     match Value::of(fact) {
         Value::Absent => out.push(tag::ABSENT),
         Value::Null => out.push(tag::NULL),
@@ -259,6 +277,7 @@ fn encode_long(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Whether an encoded value can make a group: not absent, not null.
+#[inline]
 pub(super) fn is_some(encoded: &[u8]) -> bool {
     !matches!(encoded.first(), None | Some(&(tag::ABSENT | tag::NULL)))
 }

@@ -4,13 +4,15 @@
 //! odd about it. So the ways are kept as a tree that grows with the records:
 //!
 //! ```text
-//!  fork: the field that most rules wait for -> class of its value -> the next fork ... -> end: the rules satisfied
+//!  kin -> fork: the field that most rules wait for -> class of its value -> the next fork ... -> end: the rules satisfied
 //! ```
 //!
-//! Values are in one class if no predicate tells them apart, so a few classes stand for all addresses and codes. Behind a
-//! fork all predicates of its field are known, rules that they settle are gone, and fields of which only those ask are
-//! never looked at. Values of endless kinds (numbers above a byte, texts) have no class: their predicates are asked one
-//! by one, each a fork with two ways.
+//! Records of one kin say the same of some fields (see [`Facts::kin`]): what is asked of these is answered before the
+//! first fork. Values are in one class if no predicate tells them apart, so a few classes stand for all addresses and
+//! codes. Behind a fork all predicates of its field are known, rules that they settle are gone, and fields of which only
+//! those ask are never looked at. Numbers above a byte are in
+//! one class from one bound of any predicate to the next. Values of endless kinds (texts, lists, fractions) have no
+//! class: their predicates are asked one by one, each a fork with two ways.
 //!
 //! The tree is bounded. Traffic that makes it grow again and again is not alike, and is left to the index.
 
@@ -22,17 +24,22 @@ use crate::record::{Fact, Facts, List, Slot, Vocabulary};
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
+use std::ops::Range;
 
 /// Rules for which ways are kept; of more, the index finds those that matter.
 pub(super) const MAX_RULES: usize = 512;
 /// Forks of the tree.
-const MAX_FORKS: usize = 8_192;
+const MAX_FORKS: usize = 1 << 13;
 /// How often the tree may be begun anew.
 const MAX_TREES: u32 = 8;
+/// Kins that are known; the records of others begin at the root.
+const MAX_KINS: usize = 1 << 10;
 /// Classes of a field.
-const MAX_CLASSES: usize = 1_024;
+const MAX_CLASSES: usize = 1 << 10;
 /// Addresses and sets of words of a field whose classes are remembered.
-const MAX_FAR: usize = 4_096;
+const MAX_FAR: usize = 1 << 12;
+/// Numbers at which the answers of a field change; a field with more has no classes above a byte.
+const MAX_BOUNDS: usize = 1 << 8;
 /// Values that have their class in a table: absent, null, Booleans, bytes, words, no words.
 const NEAR: usize = 4 + 256 + 256 + 1;
 
@@ -42,6 +49,8 @@ const OPEN: u16 = 0;
 const UNKNOWN: u16 = u16::MAX;
 /// Where nobody went.
 const NOWHERE: u32 = u32::MAX;
+/// Where all records begin that have no known kin.
+const ROOT: u32 = 0;
 
 /// The compiled rules as ways need them.
 #[derive(Clone, Copy)]
@@ -57,25 +66,47 @@ impl<'m> Map<'m> {
 }
 
 /// The tree, with what it knows of values. It is good for one machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ways {
+    max_forks: usize,
     forks: Vec<Fork>,
+    /// The ways on of all forks, and the rules found at all of them: what a walk looks at lies close together.
+    next: Vec<u32>,
+    found: Vec<RuleIx>,
+    /// What it takes to grow, by fork.
+    stands: Vec<Stands>,
     /// By slot.
     classes: Vec<Classes>,
+    /// For each predicate its place among those of its slot.
+    places: Vec<u32>,
+    by_kin: FxHashMap<u64, u16>,
+    kins: Vec<Kin>,
     /// How many trees there were before this one.
     felled: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Fork {
     turn: Turn,
-    /// The next forks by class, or for no and yes.
-    next: Vec<u32>,
+    /// Its part of the ways on: by class, or for no and yes.
+    next: Part,
+    /// Its part of the rules found: those that are satisfied for sure; at the end all of them, in ascending order.
+    found: Part,
+}
+
+/// A part of a list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    from: u32,
+    len: u32,
+}
+
+/// How rules stand at a fork.
+#[derive(Clone, Debug)]
+struct Stands {
     /// The rules that are not settled, with where they stand in their code.
     live: Box<[(u32, u32)]>,
     known: Box<[Known]>,
-    /// The rules that are satisfied for sure; at the end all of them, in ascending order.
-    found: Box<[RuleIx]>,
 }
 
 /// What a fork asks.
@@ -89,22 +120,62 @@ enum Turn {
 /// What was answered on the way to a fork.
 #[derive(Clone, Copy, Debug)]
 enum Known {
+    Kin(u16),
     Class(Slot, u16),
     Answer(PredicateIx, bool),
+}
+
+/// Records that say the same of some fields.
+#[derive(Clone, Debug)]
+struct Kin {
+    /// The predicates on these fields, each a bit.
+    asked: Box<[u64]>,
+    /// Those that hold.
+    held: Box<[u64]>,
+    /// Where they begin.
+    at: u32,
 }
 
 /// The classes of one field's values.
 #[derive(Clone, Debug, Default)]
 struct Classes {
+    /// The predicates on it that look at no other.
+    predicates: Vec<PredicateIx>,
     near: Vec<u16>,
     far: FxHashMap<u64, u16>,
+    /// The numbers at which answers change, in order; none where texts or too many are asked for.
+    bounds: Vec<i64>,
+    /// The classes of numbers below the first bound, from there to the next, and so on.
+    spans: Vec<u16>,
     vocabulary: Option<&'static Vocabulary>,
-    /// For each class but the open one, a bit for each predicate that holds.
+    /// For each class but the open one, a bit for each of its predicates that holds.
     answers: Vec<Box<[u64]>>,
     by_answers: HashMap<Box<[u64]>, u16, foldhash::fast::RandomState>,
 }
 
+impl Default for Ways {
+    fn default() -> Self {
+        Self::of_at_most(MAX_FORKS)
+    }
+}
+
 impl Ways {
+    /// No way yet; a tree will have so many forks.
+    pub(super) fn of_at_most(max_forks: usize) -> Self {
+        Self {
+            max_forks,
+            forks: Vec::new(),
+            next: Vec::new(),
+            found: Vec::new(),
+            stands: Vec::new(),
+            classes: Vec::new(),
+            places: Vec::new(),
+            by_kin: FxHashMap::default(),
+            kins: Vec::new(),
+            felled: 0,
+        }
+    }
+
     /// Whether records went too many different ways.
     pub(super) fn given_up(&self) -> bool {
         self.felled >= MAX_TREES
@@ -112,26 +183,59 @@ impl Ways {
 
     /// The rules that `record` satisfies, in ascending order.
     pub(super) fn walk<F: Facts + ?Sized>(&mut self, map: Map<'_>, record: &F, buffers: &mut Buffers) -> &[RuleIx] {
-        let mut at = 0;
+        let mut at = self.begin(map, record, buffers);
+        while let Some(next) = self.step(at, map, record, buffers) {
+            at = next;
+        }
+        self.forks.get(at as usize).map_or(&[], |fork| fork.found.of(&self.found))
+    }
+
+    /// The fork after the one at `at`; none at the end.
+    #[inline]
+    fn step<F: Facts + ?Sized>(&mut self, at: u32, map: Map<'_>, record: &F, buffers: &mut Buffers) -> Option<u32> {
+        let Fork { turn, next, .. } = *self.forks.get(at as usize)?;
+        let way = match turn {
+            Turn::End => return None,
+            Turn::Field(slot) => self.class(slot, map, record, buffers),
+            Turn::Predicate(ix) => {
+                let predicate = map.predicate(ix);
+                u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
+            }
+        };
+        Some(match next.of(&self.next).get(usize::from(way)) {
+            Some(next) if *next != NOWHERE => *next,
+            _ => self.grow(at, way, map),
+        })
+    }
+
+    /// Where the way of a record begins.
+    fn begin<F: Facts + ?Sized>(&mut self, map: Map<'_>, record: &F, buffers: &mut Buffers) -> u32 {
         if self.forks.is_empty() {
             self.plant(map);
         }
-        while let Some(fork) = self.forks.get(at as usize) {
-            let way = match fork.turn {
-                Turn::End => break,
-                Turn::Field(slot) => self.class(slot, map, record, buffers),
-                Turn::Predicate(ix) => {
-                    let predicate = map.predicate(ix);
-                    u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
+        let Some(kin) = record.kin() else { return ROOT };
+        let number = match self.by_kin.get(&kin) {
+            Some(number) => *number,
+            None if self.kins.len() >= MAX_KINS => return ROOT,
+            None => {
+                self.kins.push(Kin::of(map, record, buffers));
+                let number = self.kins.len() as u16 - 1;
+                self.by_kin.insert(kin, number);
+                number
+            }
+        };
+        match self.kins.get(usize::from(number)).map(|kin| kin.at) {
+            Some(NOWHERE) => {
+                let live = self.stands.first().map(|root| root.live.clone()).unwrap_or_default();
+                let found = self.forks.first().map_or(&[][..], |root| root.found.of(&self.found)).to_vec();
+                let at = self.add(&live, vec![Known::Kin(number)], found, map);
+                if let Some(kin) = self.kins.get_mut(usize::from(number)) {
+                    kin.at = at;
                 }
-            };
-            let next = self.forks.get(at as usize).and_then(|fork| fork.next.get(usize::from(way)));
-            at = match next {
-                Some(next) if *next != NOWHERE => *next,
-                _ => self.grow(at, way, map),
-            };
+                at
+            }
+            at => at.unwrap_or(ROOT),
         }
-        self.forks.get(at as usize).map_or(&[], |fork| &fork.found)
     }
 
     fn class<F: Facts + ?Sized>(&mut self, slot: Slot, map: Map<'_>, record: &F, buffers: &mut Buffers) -> u16 {
@@ -141,58 +245,90 @@ impl Ways {
         if let Some(class) = classes.find(value) {
             return class;
         }
-        let mut answers = vec![0; map.predicates.len().div_ceil(64)];
-        for (ix, predicate) in map.predicates.iter().enumerate() {
-            let asks = predicate.slot == Some(slot) && !predicate.relative;
-            if asks && predicate.holds(fact, false, record, buffers) {
-                answers[ix / 64] |= 1 << (ix % 64);
+        let mut answers = bits(classes.predicates.len());
+        for (place, ix) in classes.predicates.iter().enumerate() {
+            if map.predicate(*ix).is_some_and(|predicate| predicate.holds(fact, false, record, buffers)) {
+                set(&mut answers, place);
             }
         }
-        classes.note(value, answers.into())
+        classes.note(value, answers)
     }
 
     /// Begins the tree.
     fn plant(&mut self, map: Map<'_>) {
-        let slots = map.predicates.iter().filter_map(|predicate| predicate.slot);
-        let highest = slots.map(|slot| usize::from(slot.0)).max().unwrap_or_default();
-        self.classes.resize_with(highest + 1, Classes::default);
+        if self.classes.is_empty() {
+            self.sort(map);
+        }
         let live: Vec<(u32, u32)> = (0..map.code.rules() as u32).map(|rule| (rule, map.code.start(rule))).collect();
-        let root = self.fork(&live, Vec::new(), Vec::new(), map);
-        self.forks.push(root);
+        self.put(&live, Vec::new(), Vec::new(), map);
+    }
+
+    /// Sorts the predicates by the fields that they ask about.
+    fn sort(&mut self, map: Map<'_>) {
+        let highest = map.predicates.iter().filter_map(|predicate| predicate.slot).max();
+        self.classes.resize_with(highest.map_or(0, |slot| usize::from(slot.0)) + 1, Classes::default);
+        for (ix, predicate) in (0..).zip(map.predicates) {
+            let slot = predicate.slot.filter(|_| !predicate.relative);
+            let classes = slot.and_then(|slot| self.classes.get_mut(usize::from(slot.0)));
+            self.places.push(classes.map_or(0, |classes| {
+                classes.predicates.push(ix);
+                classes.predicates.len() as u32 - 1
+            }));
+        }
+        self.classes.iter_mut().for_each(|classes| classes.bound(map));
     }
 
     /// Adds what is behind a fork on the way that a record takes for the first time; answers with its number.
     fn grow(&mut self, at: u32, way: u16, map: Map<'_>) -> u32 {
-        let Some(fork) = self.forks.get(at as usize) else { return NOWHERE };
-        let mut known = fork.known.to_vec();
+        let (Some(fork), Some(stands)) = (self.forks.get(at as usize).copied(), self.stands.get(at as usize)) else {
+            return NOWHERE;
+        };
+        let mut known = stands.known.to_vec();
         known.extend(match fork.turn {
             Turn::End => None,
             Turn::Field(slot) => Some(Known::Class(slot, way)),
             Turn::Predicate(ix) => Some(Known::Answer(ix, way == 1)),
         });
-        let next = self.fork(&fork.live, known, fork.found.to_vec(), map);
-        if self.forks.len() >= MAX_FORKS {
-            self.forks.clear();
-            self.felled += 1;
-            self.plant(map);
-            // The record goes on alone: its fork stands behind no other.
-            self.forks.push(next);
-            return self.forks.len() as u32 - 1;
-        }
-        let number = self.forks.len() as u32;
-        self.forks.push(next);
-        if let Some(fork) = self.forks.get_mut(at as usize) {
-            let way = usize::from(way);
-            if fork.next.len() <= way {
-                fork.next.resize(way + 1, NOWHERE);
-            }
-            fork.next[way] = number;
+        let (live, found) = (stands.live.clone(), fork.found.of(&self.found).to_vec());
+        let felled = self.felled;
+        let number = self.add(&live, known, found, map);
+        // In a new tree the record goes on alone: its fork stands behind no other.
+        if felled == self.felled {
+            self.lead_on(at, usize::from(way), number);
         }
         number
     }
 
-    /// The fork where `live` rules stand when so much is `known`.
-    fn fork(&self, live: &[(u32, u32)], known: Vec<Known>, mut found: Vec<RuleIx>, map: Map<'_>) -> Fork {
+    /// Notes where a way leads on. A fork with more ways than before gets another part of the list.
+    fn lead_on(&mut self, at: u32, way: usize, number: u32) {
+        let Some(Fork { next, .. }) = self.forks.get_mut(at as usize) else { return };
+        if next.len as usize <= way {
+            let (from, room) = (self.next.len(), (way + 1).next_power_of_two());
+            self.next.extend_from_within(next.range());
+            self.next.resize(from + room, NOWHERE);
+            *next = Part { from: from as u32, len: room as u32 };
+        }
+        if let Some(next) = self.next.get_mut(next.from as usize + way) {
+            *next = number;
+        }
+    }
+
+    /// Adds the fork where `live` rules stand when so much is `known`, to a new tree if there is no room in this one;
+    /// answers with its number.
+    fn add(&mut self, live: &[(u32, u32)], known: Vec<Known>, found: Vec<RuleIx>, map: Map<'_>) -> u32 {
+        if self.forks.len() >= self.max_forks {
+            self.forks.clear();
+            self.stands.clear();
+            self.next.clear();
+            self.found.clear();
+            self.kins.iter_mut().for_each(|kin| kin.at = NOWHERE);
+            self.felled += 1;
+            self.plant(map);
+        }
+        self.put(live, known, found, map)
+    }
+
+    fn put(&mut self, live: &[(u32, u32)], known: Vec<Known>, mut found: Vec<RuleIx>, map: Map<'_>) -> u32 {
         let mut left = Vec::with_capacity(live.len());
         let mut turns: Vec<(Turn, usize)> = Vec::new();
         for (rule, at) in live {
@@ -212,19 +348,70 @@ impl Ways {
         found.sort_unstable();
         // The first of those that most rules wait for.
         let turn = turns.iter().rev().max_by_key(|(_, rules)| *rules).map_or(Turn::End, |(turn, _)| *turn);
-        Fork { turn, next: Vec::new(), live: left.into(), known: known.into(), found: found.into() }
+        let part = Part { from: self.found.len() as u32, len: found.len() as u32 };
+        self.found.extend(found);
+        self.stands.push(Stands { live: left.into(), known: known.into() });
+        self.forks.push(Fork { turn, next: Part::default(), found: part });
+        self.forks.len() as u32 - 1
     }
 
     fn answer(&self, ix: PredicateIx, known: &[Known], map: Map<'_>) -> Option<bool> {
         let predicate = map.predicate(ix)?;
         known.iter().find_map(|known| match known {
+            Known::Kin(kin) => self.kins.get(usize::from(*kin))?.answer(ix),
             Known::Answer(known, answer) => (*known == ix).then_some(*answer),
             Known::Class(slot, class) if *class != OPEN && predicate.slot == Some(*slot) && !predicate.relative => {
-                self.classes.get(usize::from(slot.0))?.answer(*class, ix)
+                self.classes.get(usize::from(slot.0))?.answer(*class, *self.places.get(ix as usize)?)
             }
             Known::Class(..) => None,
         })
     }
+}
+
+impl Part {
+    fn range(self) -> Range<usize> {
+        self.from as usize..self.from as usize + self.len as usize
+    }
+
+    #[inline]
+    fn of<T>(self, list: &[T]) -> &[T] {
+        list.get(self.range()).unwrap_or_default()
+    }
+}
+
+impl Kin {
+    /// The kin of a record, with what all of it answers.
+    fn of<F: Facts + ?Sized>(map: Map<'_>, record: &F, buffers: &mut Buffers) -> Self {
+        let [mut asked, mut held] = [bits(map.predicates.len()), bits(map.predicates.len())];
+        for (ix, predicate) in map.predicates.iter().enumerate() {
+            if !predicate.relative && predicate.slot.is_some_and(|slot| record.shares(slot)) {
+                set(&mut asked, ix);
+                if predicate.is_met(false, record, buffers) {
+                    set(&mut held, ix);
+                }
+            }
+        }
+        Self { asked, held, at: NOWHERE }
+    }
+
+    fn answer(&self, ix: PredicateIx) -> Option<bool> {
+        has(&self.asked, ix as usize).then(|| has(&self.held, ix as usize))
+    }
+}
+
+/// Room for so many bits.
+fn bits(count: usize) -> Box<[u64]> {
+    vec![0; count.div_ceil(64)].into()
+}
+
+fn set(bits: &mut [u64], at: usize) {
+    if let Some(word) = bits.get_mut(at / 64) {
+        *word |= 1 << (at % 64);
+    }
+}
+
+fn has(bits: &[u64], at: usize) -> bool {
+    bits.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 != 0)
 }
 
 /// What is to be asked for a predicate.
@@ -240,6 +427,8 @@ fn turn(ix: PredicateIx, known: &[Known], map: Map<'_>) -> Turn {
 enum Key {
     Near(usize),
     Far(u64),
+    /// Of a number, how many bounds it has reached.
+    Span(usize),
 }
 
 impl Key {
@@ -250,6 +439,9 @@ impl Key {
             Fact::Null => Self::Near(1),
             Fact::Bool(value) => Self::Near(2 + usize::from(value)),
             Fact::Int(value @ 0..=255) => Self::Near(4 + value as usize),
+            Fact::Int(value) if !classes.spans.is_empty() => {
+                Self::Span(classes.bounds.partition_point(|bound| *bound <= value))
+            }
             Fact::Word(vocabulary, word @ 0..=255) if classes.speaks(vocabulary) => Self::Near(260 + usize::from(word)),
             Fact::List(List::Words(vocabulary, words)) if classes.speaks(vocabulary) => match words {
                 0 => Self::Near(NEAR - 1),
@@ -262,6 +454,23 @@ impl Key {
 }
 
 impl Classes {
+    /// Finds the numbers at which answers change, if they tell all.
+    fn bound(&mut self, map: Map<'_>) {
+        for predicate in self.predicates.iter().filter_map(|ix| map.predicate(*ix)) {
+            let knows_all = predicate.known == (i64::MIN, i64::MAX);
+            if !knows_all || self.bounds.len() > MAX_BOUNDS {
+                return self.bounds.clear();
+            }
+            let ends = predicate.ints.runs().iter().flat_map(|(low, high)| [Some(*low), high.checked_add(1)]);
+            self.bounds.extend(ends.flatten());
+            self.bounds.sort_unstable();
+            self.bounds.dedup();
+        }
+        if self.bounds.len() <= MAX_BOUNDS {
+            self.spans = vec![UNKNOWN; self.bounds.len() + 1];
+        }
+    }
+
     /// Whether words are of the vocabulary of all words before.
     #[inline]
     fn speaks(&mut self, vocabulary: &'static Vocabulary) -> bool {
@@ -272,6 +481,7 @@ impl Classes {
     fn find(&self, key: Key) -> Option<u16> {
         match key {
             Key::Near(value) => self.near.get(value).copied().filter(|class| *class != UNKNOWN),
+            Key::Span(span) => self.spans.get(span).copied().filter(|class| *class != UNKNOWN),
             Key::Far(value) => self.far.get(&value).copied(),
         }
     }
@@ -293,6 +503,7 @@ impl Classes {
                 self.near.resize(NEAR, UNKNOWN);
                 self.near[value] = class;
             }
+            Key::Span(span) => self.spans[span] = class,
             Key::Far(value) => {
                 if self.far.len() >= MAX_FAR {
                     self.far.clear();
@@ -303,8 +514,9 @@ impl Classes {
         class
     }
 
-    fn answer(&self, class: u16, ix: PredicateIx) -> Option<bool> {
+    /// Whether the predicate at this place among those of the field holds.
+    fn answer(&self, class: u16, place: u32) -> Option<bool> {
         let answers = self.answers.get(usize::from(class).checked_sub(1)?)?;
-        Some(answers.get(ix as usize / 64)? >> (ix % 64) & 1 != 0)
+        Some(has(answers, place as usize))
     }
 }

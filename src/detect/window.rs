@@ -13,26 +13,23 @@
 //! never make a condition false, windows at which it holds stay as they are; and as long as it could not hold of all events
 //! together, none is looked at.
 
-use super::Place;
 use super::correlated::{MAX_PLACES, Measured};
+use super::kept::Events;
 use super::question::{MAX_EVENTS, Question};
-use super::tally::{Datum, Event, Tally};
+use super::tally::{Event, Tally};
 use crate::sigma::ir::Number;
 use crate::time::{Span, Timestamp};
-use std::collections::VecDeque;
 
 /// The events of a group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
-    events: VecDeque<Kept>,
-    /// What each event tells; empty where it only counts that they happened.
-    data: VecDeque<Datum>,
+    events: Events,
     /// Of the events from `left` to before `right`.
     tally: Tally,
     left: usize,
     right: usize,
     /// While late events come, all events, whatever their order.
-    crowd: Option<Crowd>,
+    crowd: Option<Box<Crowd>>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,17 +41,6 @@ struct Crowd {
 
 /// After so many events in order no more late ones are reckoned with.
 const IN_ORDER: u32 = 1 << 10;
-
-/// An event. Many are kept, so none takes more than its 32 bytes.
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    time: Timestamp,
-    place: Place,
-    /// Whether the condition held just before it and with it.
-    held: (bool, bool),
-    /// Whether an alert was raised for it.
-    alerted: bool,
-}
 
 /// An event at which an alert may be due.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +58,7 @@ impl Window {
 
     /// The latest event.
     pub(super) fn latest(&self) -> Option<Timestamp> {
-        self.time(self.events.len().checked_sub(1)?)
+        self.events.latest()
     }
 
     /// Bytes that its tally takes beside those of events.
@@ -80,9 +66,19 @@ impl Window {
         self.tally.bytes()
     }
 
-    /// Forgets events before `limit`, and the oldest if it is full; returns how many were forgotten for lack of room.
-    pub(super) fn make_room(&mut self, limit: Timestamp) -> u64 {
-        while self.time(0).is_some_and(|time| time < limit) {
+    /// Forgets events before `limit`, many at a time, and the oldest if it is full; returns how many were forgotten for
+    /// lack of room.
+    #[inline]
+    pub(super) fn make_room(&mut self, limit: Timestamp, at_a_time: Span) -> u64 {
+        let full = self.events.len() >= MAX_EVENTS;
+        if full || self.events.oldest().is_some_and(|oldest| oldest < limit.minus(at_a_time)) {
+            return self.forget(limit);
+        }
+        0
+    }
+
+    fn forget(&mut self, limit: Timestamp) -> u64 {
+        while self.events.oldest().is_some_and(|oldest| oldest < limit) {
             self.forget_oldest();
         }
         let full = self.events.len() >= MAX_EVENTS;
@@ -93,10 +89,7 @@ impl Window {
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.event(0);
-        self.data.pop_front();
-        self.events.pop_front();
-        if let Some(oldest) = oldest {
+        if let Some(oldest) = self.events.pop_front() {
             if let Some(crowd) = &mut self.crowd {
                 crowd.tally.remove(&oldest);
             }
@@ -109,13 +102,23 @@ impl Window {
     }
 
     /// Adds an event and tells the windows for which an alert is due: one at most unless the event is late.
-    pub(super) fn add(&mut self, event: Event, span: Span, question: &Question) -> Vec<Measured> {
+    pub(super) fn add(&mut self, event: Event, span: Span, question: &Question, mut tell: impl FnMut(Measured)) {
         if self.events.is_empty() {
             self.reset(0, question);
             self.crowd = None;
         }
         let late = self.latest().is_some_and(|latest| latest > event.time);
-        let at = if late { self.events.partition_point(|kept| kept.time <= event.time) } else { self.events.len() };
+        if late || self.crowd.is_some() || self.right != self.events.len() {
+            return self.add_anywhere(event, late, span, question).into_iter().for_each(tell);
+        }
+        self.events.push(event);
+        if let Some(edge) = self.step(span, question) {
+            tell(self.alert(edge));
+        }
+    }
+
+    fn add_anywhere(&mut self, event: Event, late: bool, span: Span, question: &Question) -> Vec<Measured> {
+        let at = if late { self.events.before(|time| time <= event.time) } else { self.events.len() };
         let grows = late && question.grows();
         self.gather(&event, grows, question);
         let hopeless = grows && self.crowd.as_ref().is_some_and(|crowd| !question.may_hold(&crowd.tally));
@@ -124,10 +127,7 @@ impl Window {
         } else {
             self.lead(at, event.time.minus(span), question);
         }
-        self.events.insert(at, Kept { time: event.time, place: event.place, held: (false, false), alerted: false });
-        if event.datum != Datum::Nothing {
-            self.data.insert(at, event.datum);
-        }
+        self.events.insert(at, event);
         if hopeless {
             return Vec::new();
         }
@@ -155,8 +155,8 @@ impl Window {
     fn gather(&mut self, event: &Event, late: bool, question: &Question) {
         if late && self.crowd.is_none() {
             let mut tally = question.unordered();
-            (0..self.events.len()).filter_map(|at| self.event(at)).for_each(|event| tally.add(&event));
-            self.crowd = Some(Crowd { tally, in_order: 0 });
+            self.events.iter().for_each(|event| tally.add(&event));
+            self.crowd = Some(Box::new(Crowd { tally, in_order: 0 }));
         }
         let Some(crowd) = &mut self.crowd else { return };
         crowd.tally.add(event);
@@ -184,25 +184,40 @@ impl Window {
 
     /// Whether the condition held just before an event and with it.
     fn is_held(&self, at: usize) -> bool {
-        self.events.get(at).is_some_and(|kept| kept.held == (true, true))
+        self.events.held(at) == (true, true)
     }
 
     /// Leads the tally on by one event; tells if that is an edge.
     fn step(&mut self, span: Span, question: &Question) -> Option<Edge> {
         let last = self.right;
         let from = self.time(last)?.minus(span);
+        // Where more events never make it false, what does not hold of too many does not hold of fewer: then those that
+        // are too old may stay.
+        let holds_of_more = !question.grows() || question.holds(&self.tally, from);
+        if holds_of_more {
+            self.slide(last, from);
+        }
+        let held_before = holds_of_more && question.holds(&self.tally, from);
+        self.enter();
+        let mut holds = question.holds(&self.tally, from);
+        if holds && !holds_of_more {
+            self.slide(last, from);
+            holds = question.holds(&self.tally, from);
+        }
+        let held_till_then = held_before && last.checked_sub(1).is_some_and(|before| self.events.held(before).1);
+        self.events.hold(last, (held_before, holds));
+        if !holds || held_till_then {
+            return None;
+        }
+        let figure = question.answer(&self.tally, from)?;
+        Some(Edge { first: self.left, last, figure })
+    }
+
+    /// Lets the events go that came before `from`.
+    fn slide(&mut self, last: usize, from: Timestamp) {
         while self.left < last && self.time(self.left).is_some_and(|time| time < from) {
             self.leave();
         }
-        let held_till_then =
-            last.checked_sub(1).and_then(|before| self.events.get(before)).is_some_and(|kept| kept.held.1);
-        let held_before = question.answer(&self.tally, from).is_some();
-        self.enter();
-        let answer = question.answer(&self.tally, from);
-        let kept = self.events.get_mut(last)?;
-        kept.held = (held_before, answer.is_some());
-        let figure = answer.filter(|_| !(held_before && held_till_then))?;
-        Some(Edge { first: self.left, last, figure })
     }
 
     /// Leads the tally to the window just before the event that is to stand at `at`, which begins at `from`.
@@ -211,7 +226,7 @@ impl Window {
         if at == self.right && lacks_none(self.left) {
             return;
         }
-        let left = self.events.partition_point(|kept| kept.time < from).min(at);
+        let left = self.events.before(|time| time < from).min(at);
         let back = at < self.right || left < self.left;
         if at <= self.left || left >= self.right || (back && !self.tally.is_reversible()) {
             self.reset(left, question);
@@ -256,33 +271,29 @@ impl Window {
     }
 
     fn time(&self, at: usize) -> Option<Timestamp> {
-        self.events.get(at).map(|kept| kept.time)
+        self.events.time(at)
     }
 
     fn event(&self, at: usize) -> Option<Event> {
-        let Kept { time, place, .. } = *self.events.get(at)?;
-        Some(Event { time, place, datum: self.data.get(at).copied().unwrap_or(Datum::Nothing) })
+        self.events.get(at)
     }
 
     /// Whether the run that starts at event `edge` had its alert.
     fn has_alerted(&self, edge: usize) -> bool {
-        let mut run = self.events.range(edge..);
-        let first = run.next().is_some_and(|kept| kept.alerted);
-        first || run.take_while(|kept| kept.held == (true, true)).any(|kept| kept.alerted)
+        let run = (edge + 1..self.events.len()).take_while(|at| self.is_held(*at));
+        std::iter::once(edge).chain(run).any(|at| self.events.has_alerted(at))
     }
 
     fn alert(&mut self, edge: Edge) -> Measured {
         let Edge { first, last, figure } = edge;
-        if let Some(kept) = self.events.get_mut(last) {
-            kept.alerted = true;
-        }
+        self.events.note_alert(last);
         let told = first.max((last + 1).saturating_sub(MAX_PLACES));
         Measured {
             first: self.time(first).unwrap_or_default(),
             last: self.time(last).unwrap_or_default(),
             events: last + 1 - first,
             figure,
-            places: self.events.range(told..=last).map(|kept| kept.place).collect(),
+            places: (told..=last).filter_map(|at| Some(self.event(at)?.place)).collect(),
         }
     }
 }
@@ -495,7 +506,8 @@ mod tests {
         let mut add = |(time, value): &Told| {
             let place = Place { input: 0, number: 0 };
             let event = Event { time: Timestamp::from_nanos(*time), place, datum: datum(*value) };
-            let due = window.add(event, Span::from_nanos(span), question);
+            let mut due = Vec::new();
+            window.add(event, Span::from_nanos(span), question, |measured| due.push(measured));
             due.iter().map(|due| (due.last.nanos(), due.events)).collect()
         };
         events.iter().map(&mut add).collect()

@@ -1,6 +1,6 @@
 //! The ordered side: hits in, findings, threats and alerts out. Pure: what it says depends on what it was given.
 
-use super::evidence::{Entry, Evidence};
+use super::evidence::{self, Entry, Evidence};
 use super::plan::Plan;
 use super::policies::Judged;
 use super::scoring::{Counted, Scoring};
@@ -8,7 +8,7 @@ use super::summary::{Room, Summary};
 use super::telling::{Fate, Outcome, Telling};
 use super::usual::{Learned, Past};
 use crate::alert::{Act, Alert, Incident, ScoreLine};
-use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place, RuleIx};
+use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place};
 use crate::record::baseline::{Baseline, Seen, Watcher};
 use crate::sigma::ir::{Level, RuleRef};
 use crate::sink::{Routed, Sink};
@@ -131,31 +131,30 @@ impl Engine {
         }
         self.route(evidence, entry, sink)?;
         self.pass(self.last, sink)?;
-        let plan = Arc::clone(&self.plan);
-        if let Some(watch) = &plan.watch {
+        if let Some(watch) = &self.plan.watch {
             for thing in evidence.news_of(entry) {
                 self.news.learn(thing, Seen::once(self.last), watch.bounds());
             }
         }
-        for hit in evidence.hits_of(entry) {
-            let rule = RuleRef::Rule(hit.rule.0 as usize);
-            let silent = plan.is_silent(rule);
-            let finding = Finding {
-                rule,
-                time: self.last,
-                points: if silent { 0 } else { plan.points(rule, hit.values) },
-                group: &[],
-                window: None,
-                record: evidence.object_of(entry),
-                place: Place { input: entry.input.unwrap_or(input), number: entry.number },
-            };
-            let said = Said { finding, values: hit.values };
-            if !silent {
-                self.speak(&said, sink)?;
+        let (time, place) = (self.last, Place { input: entry.input.unwrap_or(input), number: entry.number });
+        for evidence::Hit { rule, values } in evidence.hits_of(entry) {
+            let hit = detect::Hit { rule, time, place, values };
+            if !self.plan.is_silent(rule) {
+                self.speak(&self.said(&hit, evidence.object_of(entry)), sink)?;
             }
-            self.correlate(&said, hit.rule, sink)?;
+            if self.correlator.listens(rule) {
+                self.correlate(&hit, evidence.object_of(entry), sink)?;
+            }
         }
         Ok(())
+    }
+
+    /// What a hit says of its record.
+    fn said<'a>(&self, hit: &detect::Hit<'a>, record: &'a [u8]) -> Said<'a> {
+        let detect::Hit { time, place, values, .. } = *hit;
+        let rule = RuleRef::Rule(hit.rule.0 as usize);
+        let points = if self.plan.is_silent(hit.rule) { 0 } else { self.plan.points(rule, values) };
+        Said { finding: Finding { rule, time, points, group: &[], window: None, record, place }, values }
     }
 
     /// Hands a record to its routes. One that is not to be printed has no line for them either.
@@ -194,15 +193,13 @@ impl Engine {
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
-    fn correlate(&mut self, said: &Said<'_>, hit: RuleIx, sink: &mut dyn Sink) -> io::Result<()> {
-        if !self.correlator.listens(hit) {
+    fn correlate(&mut self, hit: &detect::Hit<'_>, record: &[u8], sink: &mut dyn Sink) -> io::Result<()> {
+        let mut all: Vec<Correlated> = Vec::new();
+        self.correlator.observe(hit, &mut all);
+        if all.is_empty() {
             return Ok(());
         }
-        let Finding { time, place, .. } = said.finding;
-        let hit = detect::Hit { rule: hit, time, place, values: said.values };
-        let mut all: Vec<Correlated> = Vec::new();
-        self.correlator.observe(&hit, &mut all);
-        self.tell(&all, Some(said), sink)
+        self.tell(&all, Some(&self.said(hit, record)), sink)
     }
 
     /// Speaks for correlations that came true: by this hit, or because their windows closed; then their record is

@@ -330,7 +330,7 @@ impl Bench<'_> {
         let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
         note_hits(plan, record, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
-            let mask = plan.mask(rules);
+            let mask = plan.mask(rules).within(record);
             evidence.object(|out| lines.write_nested(record, mask, out));
         }
     }
@@ -353,8 +353,9 @@ fn is_state_event(message: &Message<'_>) -> bool {
 
 /// Notes each rule with the values that later stages need of it.
 fn note_hits(plan: &Plan, record: &impl Facts, rules: impl Iterator<Item = RuleIx>, evidence: &mut Evidence) {
+    let mut common = 0..0;
     for rule in rules {
-        evidence.hit(rule, |out| plan.carry.extract(rule, record, out));
+        evidence.hit(rule, |out| plan.carry.extract_after(&mut common, rule, record, out));
     }
 }
 

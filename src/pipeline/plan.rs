@@ -148,6 +148,8 @@ pub struct Plan {
     correlator: Correlator,
     routes: RecordRoutes,
     rules: Vec<Facets>,
+    /// What of them is looked up for every hit.
+    uses: Vec<Use>,
     correlations: Vec<Facets>,
     /// For each correlation, the rules whose records its findings show.
     completers: Vec<BTreeSet<usize>>,
@@ -171,6 +173,17 @@ pub struct Plan {
     told: Option<[Slot; 3]>,
 }
 
+/// What becomes of a rule's hits.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    /// Whether it only feeds correlations.
+    silent: bool,
+    /// Whether somebody wants to see the record.
+    shown: bool,
+    /// Whether it can be about our own records.
+    for_modbus: bool,
+}
+
 /// What the pipeline has to know about one rule.
 #[derive(Clone, Debug)]
 struct Facets {
@@ -180,8 +193,6 @@ struct Facets {
     /// Whether somebody wants to see the record.
     shown: bool,
     source: LogSource,
-    /// Whether it can be about our own records.
-    for_modbus: bool,
     mask: Mask,
 }
 
@@ -192,11 +203,10 @@ impl Plan {
     /// When rules ask for more than the engine's bounds allow.
     pub fn compile(mut ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
         let mut slots = Slots::with_tags(wanted.maps.tags());
-        let mut carry = Carry::new(ruleset.rules.len());
         // These come first, so that they stand at the same places for every rule.
         let mut common = Common::new(&wanted, &mut slots)?;
         let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
-        common.carry(ruleset.rules.len(), &mut carry);
+        let mut carry = Carry::with_common(ruleset.rules.len(), &common.slots);
         let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
         let machine =
             Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
@@ -213,7 +223,6 @@ impl Plan {
             worth: wanted.points.of(meta),
             silent,
             shown: wanted.findings || policies.needs_record(number as u32),
-            for_modbus: is_for_modbus(source),
             source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
@@ -234,6 +243,11 @@ impl Plan {
                 rules[*rule].shown = true;
             }
         }
+        let use_of = |facets: &Facets| {
+            let Facets { silent, shown, source, .. } = facets;
+            Use { silent: *silent, shown: *shown, for_modbus: is_for_modbus(source) }
+        };
+        let uses = rules.iter().map(use_of).collect();
         let told = match &wanted.sources {
             Sources::Told(fields) => {
                 let [product, category, service] = fields.each_ref().map(|field| slots.want(field));
@@ -268,6 +282,7 @@ impl Plan {
             correlator,
             routes,
             rules,
+            uses,
             correlations,
             completers,
             entities: common.entities,
@@ -303,7 +318,7 @@ impl Plan {
     /// Whether a rule can be about our own records; routes are about all.
     #[must_use]
     pub fn is_for_modbus(&self, rule: RuleIx) -> bool {
-        self.rules.get(rule.0 as usize).map_or_else(|| self.routes.has(rule), |facets| facets.for_modbus)
+        self.uses.get(rule.0 as usize).map_or_else(|| self.routes.has(rule), |it| it.for_modbus)
     }
 
     /// Whether a rule can be about this log line.
@@ -332,7 +347,7 @@ impl Plan {
     /// Whether a rule's findings need the record.
     #[must_use]
     pub fn shows_record(&self, rule: RuleIx) -> bool {
-        self.rules.get(rule.0 as usize).is_some_and(|facets| facets.shown)
+        self.uses.get(rule.0 as usize).is_some_and(|it| it.shown)
     }
 
     /// Whether a finding of a correlation shows the record of the hit of `rule` that completed it.
@@ -348,8 +363,8 @@ impl Plan {
 
     /// Whether a rule only feeds correlations or is a route. (Correlations that only feed others are kept silent by the correlator.)
     #[must_use]
-    pub fn is_silent(&self, rule: RuleRef) -> bool {
-        self.facets(rule).is_none_or(|facets| facets.silent)
+    pub fn is_silent(&self, rule: RuleIx) -> bool {
+        self.uses.get(rule.0 as usize).is_none_or(|it| it.silent)
     }
 
     /// The title of a rule.
@@ -480,14 +495,6 @@ impl Common {
             self.slots.push(slot);
             self.slots.len() - 1
         }))
-    }
-
-    fn carry(&self, rules: usize, carry: &mut Carry) {
-        for rule in 0..rules {
-            for slot in &self.slots {
-                carry.want(RuleIx(rule as u32), *slot);
-            }
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::list::registers;
 use super::schema::{Field, Group, Native, Visitor};
-use super::{Fact, List, Record, digits};
+use super::{Fact, List, Record, digits, schema};
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -60,6 +60,17 @@ impl Mask {
     #[must_use]
     pub const fn with_all(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// What it masks of a record: without any, the record is written as every other.
+    #[must_use]
+    pub fn within(self, record: &Record<'_>) -> Self {
+        if self == Self::NONE {
+            return self;
+        }
+        let hidden = schema::all().map(|field| field.native).filter(|native| self.hides(*native));
+        let there = hidden.filter(|native| record.native(*native) != Fact::Absent);
+        there.fold(Self::NONE, Self::with)
     }
 
     const fn with(self, native: Native) -> Self {

@@ -7,7 +7,7 @@ use super::maps::{PARTS, Part, TagId};
 use super::schema::{Field, Group, Guard, Native, Side, Visitor, Wording};
 use super::veil::Veil;
 use super::write::{self, Written};
-use super::{Fact, Facts, List, Recall, Slot, Slots, identity, special, text, vocabulary};
+use super::{Fact, Facts, List, Recall, Slot, Slots, identity, kin, special, text, vocabulary};
 use crate::modbus::{Body, Framing, Kind, Message, Request, Table};
 use crate::net::{Direction, Endpoint, Transport};
 use crate::time::Span;
@@ -413,6 +413,15 @@ impl Facts for Record<'_> {
             .filter(|group| self.has(**group))
             .for_each(|group| group.each(&mut Each { record: self, visit }));
         self.tags().for_each(|(_, fact)| fact.each(visit));
+    }
+
+    #[inline]
+    fn kin(&self) -> Option<u64> {
+        if self.tells_change() { None } else { kin::kin(self.message) }
+    }
+
+    fn shares(&self, slot: Slot) -> bool {
+        self.slots.field(slot).is_some_and(|field| kin::shares(self, field))
     }
 }
 

@@ -102,6 +102,16 @@ pub trait Facts {
 
     /// Calls `visit` with every value it has, of all fields, lists taken apart: what keywords search.
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>));
+
+    /// A number that it has in common with others, its kin: they say the same of all that it [shares](Self::shares).
+    fn kin(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether all its kin say the same of the field at `slot`, and share it.
+    fn shares(&self, _slot: Slot) -> bool {
+        false
+    }
 }
 
 /// The range of values that a schema field can have, known when rules are compiled.
@@ -139,6 +149,7 @@ mod digits;
 pub mod foreign;
 mod identity;
 pub mod json;
+mod kin;
 mod line;
 mod list;
 mod log;
