@@ -10,6 +10,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AlertId([u8; 16]);
 
+impl AlertId {
+    /// The id of alerts that nobody is told of.
+    pub const UNTOLD: Self = Self([0; 16]);
+}
+
 /// Prints 32 hexadecimal digits.
 impl fmt::Display for AlertId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

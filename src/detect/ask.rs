@@ -1,11 +1,11 @@
 //! One test of one value, compiled: what a predicate falls back to where no set answers.
 
 use super::error::Problem;
+use super::late::LateRegex;
 use super::pattern::{Matcher, Shape};
 use super::{clock, fold, form, number};
 use crate::record::{Fact, Facts, Slot, Slots};
-use crate::sigma::ir::{self, Number, Order, Pattern, Piece, Place, Test, TimePart};
-use crate::sigma::limits::MAX_REGEX_SIZE;
+use crate::sigma::ir::{Number, Order, Pattern, Piece, Place, Test, TimePart};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -13,11 +13,6 @@ use std::net::IpAddr;
 const MAX_PIECES: usize = 256;
 /// Bytes of literals that a pattern may have.
 const MAX_PATTERN: usize = 64 << 10;
-/// Bytes that a compiled regular expression may take. The language bounds its automaton; here captures and the
-/// automaton for the other direction come to it.
-const MAX_REGEX: usize = 4 * MAX_REGEX_SIZE;
-/// Bytes of lazily built states that each thread may keep for one regular expression.
-const MAX_REGEX_CACHE: usize = 256 << 10;
 
 /// A compiled test.
 #[derive(Clone, Debug)]
@@ -33,7 +28,7 @@ pub(super) enum Ask {
     /// Its text form matches.
     Text(Matcher),
     /// Its text form holds a match.
-    Regex(regex::Regex),
+    Regex(LateRegex),
     /// It is an address within.
     Cidr(IpNet),
     /// It is a number that compares so with all of these.
@@ -93,7 +88,7 @@ impl Ask {
                 Self::Number(value, text.into())
             }
             Test::Text(pattern) => Self::Text(matcher(pattern)?),
-            Test::Regex(regex) => Self::Regex(compile(regex)?),
+            Test::Regex(regex) => Self::Regex(LateRegex::new(regex)?),
             Test::Cidr(network) => Self::Cidr(network.trunc()),
             Test::Compare(order, bound) => Self::Compare([(*order, number::normal(*bound))].into()),
             Test::FieldRef { field, place, cased } => {
@@ -195,17 +190,6 @@ fn matcher(pattern: &Pattern) -> Result<Matcher, Problem> {
         return Err(Problem::Pattern { pieces, bytes, max_pieces: MAX_PIECES, max_bytes: MAX_PATTERN });
     }
     Ok(Matcher::new(pattern))
-}
-
-fn compile(regex: &ir::Regex) -> Result<regex::Regex, Problem> {
-    regex::RegexBuilder::new(&regex.pattern)
-        .case_insensitive(regex.ignore_case)
-        .multi_line(regex.multi_line)
-        .dot_matches_new_line(regex.dot_all)
-        .size_limit(MAX_REGEX)
-        .dfa_size_limit(MAX_REGEX_CACHE)
-        .build()
-        .map_err(|error| Problem::Regex { pattern: regex.pattern.to_string(), reason: error.to_string() })
 }
 
 /// Whether the text of `other`, or of any of its values, lies so in what was read.

@@ -217,7 +217,7 @@ fn a_test() -> impl Strategy<Value = Test> {
             .prop_map(|(text, (before, after), cased)| Test::Text(pattern(&format!("{before}{text}{after}"), cased))),
         1 => (prop::collection::vec(prop::sample::select(&REGEXES[..]), 0..4), any::<[bool; 3]>()).prop_map(
             |(regex, [ignore_case, multi_line, dot_all])| {
-                Test::Regex(Regex { pattern: regex.concat().into(), ignore_case, multi_line, dot_all })
+                Test::Regex(Regex { pattern: regex.concat().into(), ignore_case, multi_line, dot_all, measured: ignore_case })
             }
         ),
         2 => a_number().prop_map(Test::Number),
@@ -254,6 +254,28 @@ fn a_condition() -> impl Strategy<Value = Expr> {
     })
 }
 
+/// A record that tells which facts it has, as log lines do.
+struct Sparse<'a>(&'a FakeRecord<'a>);
+
+impl Facts for Sparse<'_> {
+    fn fact(&self, slot: Slot) -> Fact<'_> {
+        self.0.fact(slot)
+    }
+
+    fn each_fact(&self, visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
+        (0..)
+            .map(Slot)
+            .zip(&self.0.0)
+            .filter(|(_, fact)| **fact != Fact::Absent)
+            .for_each(|(slot, fact)| visit(slot, *fact));
+        true
+    }
+
+    fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
+        self.0.each_value(visit);
+    }
+}
+
 proptest! {
     #[test]
     fn the_machine_finds_what_is_true(
@@ -282,6 +304,10 @@ proptest! {
                 found.iter().chain(&truth).filter(|ix| !truth.contains(ix) || !found.contains(ix))
                     .map(|ix| &conditions[ix.0 as usize]).collect::<Vec<_>>()
             );
+            // Texts are remembered when they come again.
+            for _ in 0..3 {
+                prop_assert_eq!(machine.matches(&Sparse(&record), &mut scratch), &truth[..]);
+            }
             // Once on a new way, once on a known one.
             for _ in 0..2 {
                 prop_assert_eq!(machine.matches_alike(&record, &mut scratch), &truth[..]);

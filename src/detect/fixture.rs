@@ -62,7 +62,13 @@ pub(super) fn text(wanted: &str) -> Test {
 
 /// A test for a regular expression without flags.
 pub(super) fn regex(wanted: &str) -> Test {
-    Test::Regex(Regex { pattern: wanted.into(), ignore_case: false, multi_line: false, dot_all: false })
+    Test::Regex(Regex {
+        pattern: wanted.into(),
+        ignore_case: false,
+        multi_line: false,
+        dot_all: false,
+        measured: false,
+    })
 }
 
 /// A rule that says nothing about itself.

@@ -1,6 +1,7 @@
 //! Which witnesses may hold, given the value of a field? One look-up by the value's type, whatever the number of rules.
 
 use super::ask::{Ask, address};
+use super::familiar::{Familiar, Known};
 use super::fold;
 use super::form;
 use super::number;
@@ -30,13 +31,15 @@ pub(super) trait Found {
     fn mark(&mut self, mark: Mark);
 }
 
-/// Room for text forms and for what was seen.
+/// Room for text forms and for what was seen. It serves one machine.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     form: String,
     folded: String,
     /// Needles seen.
     pub(super) seen: Seen,
+    /// What was found before.
+    pub(super) familiar: Familiar,
 }
 
 /// The witnesses of one field, by value.
@@ -103,7 +106,7 @@ impl FieldIndex {
                 None => networks(&predicate.asks).1,
             })),
             addresses_known: witnesses.iter().all(|(_, predicate)| predicate.addresses.is_some()),
-            bools: [0, 1].map(|value| of(&|predicate| predicate.relative || predicate.bools[value])),
+            bools: [0, 1].map(|value| of(&|predicate| predicate.bools.is_none_or(|bools| bools[value]))),
             null: of(&|predicate| predicate.bare.null),
             present: of(&|predicate| predicate.bare.present),
             joint: of(&Predicate::is_joint),
@@ -185,22 +188,39 @@ impl FieldIndex {
     fn form<M: Found>(&self, fact: Fact<'_>, room: &mut Room, found: &mut M) {
         self.open.iter().for_each(|predicate| found.mark(may(*predicate)));
         let Some(scan) = &self.scan else { return };
-        let Room { form, folded, seen } = room;
-        if let Some(text) = form::text(fact, form) {
-            fold::fold_into(text, folded);
+        let mut form = std::mem::take(&mut room.form);
+        if let Some(text) = form::text(fact, &mut form) {
             // Only texts are certain: the number 1 and the Boolean true do not equal their forms for every test.
-            scan.search(folded, seen, |mark| found.mark(may(mark.predicate)));
+            self.search(scan, text, room, |mark| found.mark(may(mark.predicate)));
         }
-        if let Some(text) = form::with_point(fact, form) {
-            scan.search(text, seen, |mark| found.mark(may(mark.predicate)));
+        if let Some(text) = form::with_point(fact, &mut form) {
+            self.search(scan, text, room, |mark| found.mark(may(mark.predicate)));
         }
+        room.form = form;
+    }
+
+    /// Tells what is found in a text, and remembers it.
+    fn search(&self, scan: &Scan, text: &str, room: &mut Room, mut found: impl FnMut(Mark)) {
+        let Room { folded, seen, familiar, .. } = room;
+        let field = number_of(self.slot);
+        let known = familiar.recall(field, text);
+        if let Known::Marks(marks) = known {
+            return marks.iter().for_each(|mark| found(*mark));
+        }
+        fold::fold_into(text, folded);
+        let Known::Welcome(place) = known else { return scan.search(folded, seen, found) };
+        place.clear();
+        scan.search(folded, seen, |mark| {
+            place.add(mark);
+            found(mark);
+        });
+        place.keep(field, text);
     }
 
     fn text<M: Found>(&self, text: &str, room: &mut Room, found: &mut M) {
         self.open.iter().for_each(|predicate| found.mark(may(*predicate)));
         if let Some(scan) = &self.scan {
-            fold::fold_into(text, &mut room.folded);
-            scan.search(&room.folded, &mut room.seen, |mark| found.mark(mark));
+            self.search(scan, text, room, |mark| found.mark(mark));
         }
         if self.reads_numbers
             && let Some(key) = number::read(text).and_then(number::key)
@@ -230,6 +250,11 @@ impl Line {
         let direct = usize::try_from(value).ok().and_then(|value| self.direct.get(value)).copied();
         self.ranges.owners(direct.unwrap_or_else(|| self.ranges.leaf(number::int_key(value))), found);
     }
+}
+
+/// A field by number, for what is remembered of its texts.
+pub(super) fn number_of(slot: Option<Slot>) -> u32 {
+    slot.map_or(u32::MAX, |slot| slot.0.into())
 }
 
 fn may(predicate: PredicateIx) -> Mark {

@@ -4,13 +4,14 @@ use super::RuleIx;
 use super::ask::Buffers;
 use super::cost::{self, Cost, Reach};
 use super::error::{CompileError, Problem};
+use super::familiar::Familiar;
 use super::index::{self, FieldIndex, Found, Room};
 use super::predicate::{Interner, Predicate, PredicateIx};
 use super::program::{self, Code, Node};
 use super::scan::{self, Mark};
 use super::ways::{MAX_RULES, Map, Ways};
 use super::witness;
-use crate::record::{Domain, Facts, Slot, Slots};
+use crate::record::{Domain, Fact, Facts, Slot, Slots};
 use crate::sigma::ir::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,8 @@ pub struct Machine {
     standings: Box<[Standing]>,
     code: Code,
     fields: Box<[FieldIndex]>,
+    /// For each slot, the place of its index in `fields`; beyond them if it has none.
+    by_slot: Box<[u32]>,
     keywords: Option<FieldIndex>,
     /// The rules of which each predicate is a witness: parts of `found`.
     found: Box<[u32]>,
@@ -40,7 +43,8 @@ struct Standing {
     to: u32,
 }
 
-/// The memory of one thread: grows to what its machine needs, then stays.
+/// The memory of one thread for one machine: grows to what it needs, then stays. With another machine it gives wrong answers, for
+/// it remembers what was found.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     /// Of the current record; what is stamped otherwise is stale.
@@ -136,6 +140,12 @@ impl Machine {
         }
         let code = Code::new(nodes, &predicates, &chances);
         let keywords = fields.iter().position(|index| index.slot.is_none()).map(|at| fields.remove(at));
+        let mut by_slot = vec![u32::MAX; slots.len()];
+        for (at, index) in (0..).zip(&fields) {
+            if let Some(place) = index.slot.and_then(|slot| by_slot.get_mut(usize::from(slot.0))) {
+                *place = at;
+            }
+        }
         let mut found = Vec::new();
         let standings = predicates.iter().zip(rules_of).map(|(predicate, rules)| {
             let indexed = match predicate.slot {
@@ -152,11 +162,17 @@ impl Machine {
             predicates: predicates.into(),
             code,
             fields: fields.into(),
+            by_slot: by_slot.into(),
             keywords,
             found: found.into(),
             always: always.into(),
             needles,
         })
+    }
+
+    #[inline]
+    fn index_of(&self, slot: Slot) -> Option<&FieldIndex> {
+        self.by_slot.get(usize::from(slot.0)).and_then(|at| self.fields.get(*at as usize))
     }
 
     /// How many rules it holds.
@@ -213,30 +229,34 @@ impl Machine {
     /// The rules that `record` satisfies, in ascending order.
     pub fn matches<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
         scratch.begin(self);
-        for index in &self.fields {
+        let (mut finder, room) = scratch.finder(self);
+        let told = record.each_fact(&mut |slot, fact| {
+            if let Some(index) = self.index_of(slot) {
+                index.look_up(fact, room, &mut finder);
+            }
+        });
+        for index in self.fields.iter().filter(|_| !told) {
             if let Some(slot) = index.slot {
-                let (mut finder, room) = scratch.finder(self);
                 index.look_up(record.fact(slot), room, &mut finder);
             }
         }
         if let Some(index) = &self.keywords {
-            let (mut finder, room) = scratch.finder(self);
             record.each_value(&mut |fact| index.look_up(fact, room, &mut finder));
         }
-        scratch.candidates.extend_from_slice(&self.always);
-        scratch.evaluated += scratch.candidates.len() as u64;
-        let mut memo = Memo { epoch: scratch.epoch, answers: &mut scratch.answers, buffers: &mut scratch.buffers };
-        for rule in &scratch.candidates {
+        let Scratch { epoch, answers, candidates, matched, buffers, room, evaluated, .. } = scratch;
+        candidates.extend_from_slice(&self.always);
+        *evaluated += candidates.len() as u64;
+        let mut memo = Memo { epoch: *epoch, answers, buffers, familiar: &mut room.familiar };
+        for rule in candidates {
             if self.code.run(*rule, |predicate| self.holds(predicate, record, &mut memo)) {
-                scratch.matched.push(RuleIx(*rule));
+                matched.push(RuleIx(*rule));
             }
         }
-        scratch.matched.sort_unstable();
-        &scratch.matched
+        matched.sort_unstable();
+        matched
     }
 
-    /// The same for records that are much alike: the ways to their answers are remembered. A scratch remembers those of
-    /// one machine.
+    /// The same for records that are much alike: the ways to their answers are remembered.
     pub fn matches_alike<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
         if self.rules() > MAX_RULES || scratch.ways.given_up() {
             return self.matches(record, scratch);
@@ -258,7 +278,14 @@ impl Machine {
             return answer.state == State::Yes;
         }
         let missed = !known && standing.searched;
-        let holds = predicate.is_met(missed, record, memo.buffers);
+        let holds = match predicate.slot.filter(|_| predicate.dear).map(|slot| (slot, record.fact(slot))) {
+            Some((slot, fact @ Fact::Text(text))) if !missed => {
+                memo.familiar.answer(index::number_of(Some(slot)), text, ix, || {
+                    predicate.holds(fact, false, record, memo.buffers)
+                })
+            }
+            _ => predicate.is_met(missed, record, memo.buffers),
+        };
         *answer = Answer { epoch: memo.epoch, state: if holds { State::Yes } else { State::No } };
         holds
     }
@@ -269,6 +296,7 @@ struct Memo<'s> {
     epoch: u32,
     answers: &'s mut [Answer],
     buffers: &'s mut Buffers,
+    familiar: &'s mut Familiar,
 }
 
 impl Scratch {

@@ -7,7 +7,7 @@
 //!                      -> a program over them (`program`)
 //!                      -> a witness: predicates of which one must hold for the rule to hold (`witness`)
 //!  a record   facts of the witnesses' fields -> index (`index`: `stab` for numbers, words and addresses,
-//!             `scan` for texts) -> witnesses that may hold -> their rules' programs -> hits
+//!             `scan` for texts: `edges`, `grams`, what is `familiar`) -> witnesses that may hold -> their rules' programs -> hits
 //! ```
 //!
 //! The index may find too much, never too little: every answer comes from a program. A record touches only the rules
@@ -29,16 +29,20 @@ mod correlate;
 mod correlated;
 mod cost;
 mod counter;
+mod edges;
 mod error;
 mod explain;
+mod familiar;
 mod finding;
 mod fold;
 mod form;
+mod grams;
 mod groups;
 mod index;
 mod kept;
 mod key;
 mod ladder;
+mod late;
 mod listener;
 mod machine;
 pub mod naive;

@@ -451,7 +451,8 @@ mod tests {
         assert!(is(regex(r"\d{4}$"), Fact::Int(14_624)));
         assert!(is(regex("b+"), Fact::Text("abba")));
         assert!(!is(regex("B"), Fact::Text("abba")));
-        let flags = Regex { pattern: "^B.$".into(), ignore_case: true, multi_line: true, dot_all: false };
+        let flags =
+            Regex { pattern: "^B.$".into(), ignore_case: true, multi_line: true, dot_all: false, measured: false };
         assert!(is(Test::Regex(flags), Fact::Text("a\nbx\nc")));
     }
 

@@ -41,8 +41,8 @@ pub(super) struct Predicate {
     pub(super) domain: Option<Domain>,
     /// The answers for what has no value.
     pub(super) bare: Bare,
-    /// The answers for false and true.
-    pub(super) bools: [bool; 2],
+    /// The answers for false and true, where they are known before; regular expressions are compiled late.
+    pub(super) bools: Option<[bool; 2]>,
     /// The integers that satisfy it, as far as `known` reaches.
     pub(super) ints: Ints,
     /// The integers about which `ints` is right.
@@ -54,6 +54,8 @@ pub(super) struct Predicate {
     /// Whether it refers to other fields: then no answer can be worked out before.
     pub(super) relative: bool,
     folds: bool,
+    /// Whether it is so dear to ask, and hangs on its field's text alone, that its answers are worth remembering.
+    pub(super) dear: bool,
 }
 
 /// The answers for what is there without a value, or not at all.
@@ -77,18 +79,26 @@ impl Predicate {
                 null: asks.iter().any(|ask| matches!(ask, Ask::Null | Ask::Exists)),
                 present: asks.iter().any(|ask| matches!(ask, Ask::Exists)),
             },
-            bools: [false; 2],
+            bools: None,
             ints: Ints::new(Vec::new()),
             known: NOTHING,
             words: None,
             addresses: None,
             relative: asks.iter().any(|ask| matches!(ask, Ask::FieldRef { .. })),
             folds: asks.iter().any(Ask::folds),
+            dear: false,
             asks: asks.into(),
         };
+        let has_regex = predicate.asks.iter().any(|ask| matches!(ask, Ask::Regex(_)));
+        let has_glob =
+            predicate.asks.iter().any(|ask| matches!(ask, Ask::Text(it) if matches!(it.shape, Shape::Glob(_))));
+        predicate.dear = (has_regex || has_glob) && slot.is_some() && !predicate.relative;
         if !predicate.relative {
             let mut buffers = Buffers::default();
-            predicate.bools = [false, true].map(|value| predicate.tests(Fact::Bool(value), &Nothing, &mut buffers));
+            if domain.is_some() || !has_regex {
+                let answers = [false, true].map(|value| predicate.tests(Fact::Bool(value), &Nothing, &mut buffers));
+                predicate.bools = Some(answers);
+            }
             predicate.resolve_ints(trials, &mut buffers);
             predicate.resolve_words(&mut buffers);
             predicate.addresses = address_ranges(&predicate.asks);
@@ -163,7 +173,10 @@ impl Predicate {
             Fact::Null => self.bare.null,
             Fact::Object => self.bare.present,
             Fact::List(list) => self.bare.present || form::any(list, |fact| self.holds(fact, missed, record, buffers)),
-            Fact::Bool(value) if !self.relative => self.bools[usize::from(value)],
+            Fact::Bool(value) => match self.bools {
+                Some(answers) => answers[usize::from(value)],
+                None => self.tests(fact, record, buffers),
+            },
             Fact::Addr(address) => match (&self.addresses, address) {
                 (Some((v4, _)), IpAddr::V4(address)) => v4.contains(address.to_bits()),
                 (Some((_, v6)), IpAddr::V6(address)) => v6.contains(address.to_bits()),

@@ -1,16 +1,18 @@
-//! Which predicates may a text satisfy? One hash look-up and one pass of an automaton for all texts that rules look
+//! Which predicates may a text satisfy? One hash look-up, two binary searches and one pass for all texts that rules look
 //! for in a field.
 
 use super::ask::Ask;
+use super::edges::Edges;
 use super::fold::folded;
+use super::grams::Grams;
 use super::pattern::Shape;
 use super::predicate::{Predicate, PredicateIx};
 use aho_corasick::{AhoCorasick, BuildError};
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-/// Bytes of a literal that go into the automaton, so that at most so many needles end at one byte of a text, whatever
-/// the rules look for. Of a longer literal its end is taken (file paths differ there); a hit is then checked.
+/// Bytes of a literal that are searched for, so that what is compared at one byte of a text is bounded, whatever the rules
+/// look for. Of a longer literal its end is taken (file paths differ there); a hit is then checked.
 const MAX_NEEDLE: usize = 32;
 
 /// Building the automaton moves the states that end a needle before all others, one by one. Where those are many and the
@@ -27,8 +29,16 @@ const IN_NO_TEXT: u8 = 0xFF;
 #[derive(Debug)]
 pub(super) struct Scan {
     exact: HashMap<Box<str>, Vec<Mark>, RandomState>,
-    automaton: Option<AhoCorasick>,
-    needles: Vec<Needle>,
+    starts: Edges,
+    /// Written backwards.
+    ends: Edges,
+    grams: Grams,
+    /// What stands anywhere and is too much alike for grams: an automaton, and which needle each of its patterns is.
+    crowd: Option<(AhoCorasick, Vec<usize>)>,
+    /// What each needle tells; first those that stand anywhere.
+    needles: Vec<Vec<Mark>>,
+    /// How many stand anywhere.
+    anywhere: usize,
     /// The number of the first needle among all of the machine.
     base: usize,
 }
@@ -40,14 +50,6 @@ pub(super) struct Mark {
     pub(super) predicate: PredicateIx,
     /// Whether it holds for sure.
     pub(super) certain: bool,
-}
-
-/// What a needle tells when it is found at the start, at the end, or anywhere.
-#[derive(Debug, Default)]
-struct Needle {
-    start: Vec<Mark>,
-    end: Vec<Mark>,
-    anywhere: Vec<Mark>,
 }
 
 /// Which needles were seen in the current text.
@@ -71,6 +73,9 @@ enum Search<'a> {
     Never,
 }
 
+/// Needles with what they tell.
+type Needles = BTreeMap<Box<[u8]>, Vec<Mark>>;
+
 impl Scan {
     /// A search for the predicates of one field; `None` if it could find none of them.
     pub(super) fn new<'p>(
@@ -78,72 +83,96 @@ impl Scan {
         base: usize,
     ) -> Result<Option<Self>, BuildError> {
         let mut exact: HashMap<Box<str>, Vec<Mark>, RandomState> = HashMap::default();
-        let mut by_text: HashMap<Box<[u8]>, Needle, RandomState> = HashMap::default();
+        let [mut starts, mut ends, mut inner] = [const { Needles::new() }; 3];
         for (predicate, meaning) in predicates {
             for ask in &meaning.asks {
                 let mut mark = Mark { predicate, certain: !matches!(ask, Ask::Text(matcher) if matcher.cased) };
                 let search = search(ask);
-                let (literal, place): (&str, fn(&mut Needle) -> &mut Vec<Mark>) = match search {
+                let (literal, needles) = match search {
                     Search::Open | Search::Never => continue,
                     Search::Exact(text) => {
                         exact.entry(folded(text).into()).or_default().push(mark);
                         continue;
                     }
-                    Search::Start(literal) => (literal, |needle| &mut needle.start),
-                    Search::End(literal) => (literal, |needle| &mut needle.end),
-                    Search::Anywhere(literal) | Search::Within(literal) => (literal, |needle| &mut needle.anywhere),
+                    Search::Start(literal) => (literal, &mut starts),
+                    Search::End(literal) => (literal, &mut ends),
+                    Search::Anywhere(literal) | Search::Within(literal) => (literal, &mut inner),
                 };
-                let literal = folded(literal).into_bytes();
-                let cut = literal.len().saturating_sub(MAX_NEEDLE);
-                mark.certain &= cut == 0 && !matches!(search, Search::Within(_));
-                let part = if matches!(search, Search::Start(_)) {
-                    literal.get(..literal.len() - cut)
-                } else {
-                    literal.get(cut..)
-                };
-                let needle = by_text.entry(part.unwrap_or_default().into()).or_default();
-                place(needle).push(mark);
+                let mut literal = folded(literal).into_bytes();
+                mark.certain &= literal.len() <= MAX_NEEDLE && !matches!(search, Search::Within(_));
+                match search {
+                    Search::Start(_) => {}
+                    Search::End(_) => literal.reverse(),
+                    _ => _ = literal.drain(..literal.len().saturating_sub(MAX_NEEDLE)),
+                }
+                literal.truncate(MAX_NEEDLE);
+                needles.entry(literal.into()).or_default().push(mark);
             }
         }
-        if exact.is_empty() && by_text.is_empty() {
+        if exact.is_empty() && starts.is_empty() && ends.is_empty() && inner.is_empty() {
             return Ok(None);
         }
-        let mut by_text: Vec<(Box<[u8]>, Needle)> = by_text.into_iter().collect();
-        by_text.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        if by_text.len() >= MANY {
-            let bytes: usize = by_text.iter().map(|(text, _)| text.len()).sum();
-            by_text.insert(0, (vec![IN_NO_TEXT; bytes / SHARE].into(), Needle::default()));
-        }
-        let automaton =
-            if by_text.is_empty() { None } else { Some(AhoCorasick::new(by_text.iter().map(|(text, _)| text))?) };
-        let needles = by_text.into_iter().map(|(_, needle)| needle).collect();
-        Ok(Some(Self { exact, automaton, needles, base }))
+        let (inner, mut needles): (Vec<_>, Vec<_>) = inner.into_iter().unzip();
+        let anywhere = needles.len();
+        let (grams, left) = Grams::new(&inner);
+        let crowd = if left.is_empty() { None } else { Some(crowd(&inner, left)?) };
+        let mut edges = |side: Needles| {
+            let numbered = (needles.len() as u32..).zip(side).map(|(number, (text, marks))| {
+                needles.push(marks);
+                (text, number)
+            });
+            Edges::new(numbered.collect())
+        };
+        let (starts, ends) = (edges(starts), edges(ends));
+        Ok(Some(Self { exact, starts, ends, grams, crowd, needles, anywhere, base }))
     }
 
-    /// How many needles it has.
-    pub(super) fn needles(&self) -> usize {
-        self.needles.len()
+    /// How many needles it has that are told once for each text.
+    pub(super) const fn needles(&self) -> usize {
+        self.anywhere
     }
 
     /// Tells every mark of a text, some perhaps more than once.
     pub(super) fn search(&self, text: &str, seen: &mut Seen, mut found: impl FnMut(Mark)) {
         let marks = if self.exact.is_empty() { None } else { self.exact.get(text) };
         marks.into_iter().flatten().for_each(|mark| found(*mark));
-        let Some(automaton) = &self.automaton else { return };
+        let mut tell = |needle: usize| self.needles.get(needle).into_iter().flatten().for_each(|mark| found(*mark));
+        if !self.starts.is_empty() {
+            self.starts.search(text.as_bytes(), &mut tell);
+        }
+        if !self.ends.is_empty() {
+            let mut backwards = [0; MAX_NEEDLE];
+            let length = backwards.iter_mut().zip(text.bytes().rev()).map(|(place, byte)| *place = byte).count();
+            self.ends.search(backwards.get(..length).unwrap_or_default(), &mut tell);
+        }
+        if self.anywhere == 0 {
+            return;
+        }
         seen.next_text();
-        for hit in automaton.find_overlapping_iter(text) {
-            let Some(needle) = self.needles.get(hit.pattern().as_usize()) else { continue };
-            if hit.start() == 0 {
-                needle.start.iter().for_each(|mark| found(*mark));
+        let mut tell_once = |needle: usize| {
+            if seen.first_time(self.base + needle) {
+                tell(needle);
             }
-            if hit.end() == text.len() {
-                needle.end.iter().for_each(|mark| found(*mark));
-            }
-            if !needle.anywhere.is_empty() && seen.first_time(self.base + hit.pattern().as_usize()) {
-                needle.anywhere.iter().for_each(|mark| found(*mark));
+        };
+        self.grams.search(text.as_bytes(), &mut tell_once);
+        if let Some((automaton, needles)) = &self.crowd {
+            for hit in automaton.find_overlapping_iter(text) {
+                needles.get(hit.pattern().as_usize()).into_iter().for_each(|needle| tell_once(*needle));
             }
         }
     }
+}
+
+/// An automaton for some of the texts.
+fn crowd(texts: &[Box<[u8]>], mut members: Vec<usize>) -> Result<(AhoCorasick, Vec<usize>), BuildError> {
+    let mut patterns: Vec<&[u8]> = members.iter().filter_map(|at| texts.get(*at)).map(|text| &**text).collect();
+    let bytes: usize = patterns.iter().map(|text| text.len()).sum();
+    let first = vec![IN_NO_TEXT; bytes / SHARE];
+    if patterns.len() >= MANY {
+        patterns.insert(0, &first);
+        members.insert(0, usize::MAX);
+    }
+    Ok((AhoCorasick::new(patterns)?, members))
 }
 
 impl Seen {

@@ -10,7 +10,7 @@ use super::usual::{Learned, Past};
 use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place};
 use crate::record::baseline::{Baseline, Seen, Watcher};
-use crate::sigma::ir::RuleRef;
+use crate::sigma::ir::{Level, RuleRef};
 use crate::sink::{Routed, Sink};
 use crate::time::{Clock, Timestamp};
 use std::io;
@@ -62,7 +62,7 @@ impl Engine {
             emits,
             correlator: plan.correlator(),
             scoring: Scoring::new(plan),
-            telling: Telling::new(plan),
+            telling: Telling::new(plan, emits.alerts || emits.incidents),
             summary: Summary {
                 catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
                 ..Summary::default()
@@ -278,6 +278,7 @@ impl Engine {
     fn conclude(&mut self, outcome: Outcome, time: Timestamp, sink: &mut dyn Sink) -> io::Result<()> {
         match outcome.fate {
             Fate::Alert(alert) => self.alert(&alert, sink)?,
+            Fate::Untold(level) => self.count_alert(level),
             Fate::Repeat(id) => {
                 self.summary.repeats += 1;
                 if self.emits.alerts {
@@ -298,10 +299,14 @@ impl Engine {
         if self.emits.incidents { incidents.iter().try_for_each(|incident| sink.incident(incident)) } else { Ok(()) }
     }
 
-    fn alert(&mut self, alert: &Alert, sink: &mut dyn Sink) -> io::Result<()> {
-        if let Some(count) = self.summary.alerts.get_mut(alert.level as usize) {
+    fn count_alert(&mut self, level: Level) {
+        if let Some(count) = self.summary.alerts.get_mut(level as usize) {
             *count += 1;
         }
+    }
+
+    fn alert(&mut self, alert: &Alert, sink: &mut dyn Sink) -> io::Result<()> {
+        self.count_alert(alert.level);
         if self.emits.alerts { sink.alert(alert, &self.summary.catalogue) } else { Ok(()) }
     }
 

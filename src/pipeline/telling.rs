@@ -16,6 +16,8 @@ pub(super) struct Telling {
     raiser: Raiser,
     repeats: Repeats,
     incidents: Option<Incidents>,
+    /// Whether anybody is told; if not, alerts are only counted.
+    told: bool,
 }
 
 /// What becomes of a finding or threat.
@@ -31,6 +33,8 @@ pub(super) struct Outcome {
 pub(super) enum Fate {
     /// The alert is told.
     Alert(Box<Alert>),
+    /// It is an alert of this level, of which nobody is told.
+    Untold(Level),
     /// This alert stands for it.
     Repeat(AlertId),
     /// There are not enough of them yet.
@@ -40,13 +44,14 @@ pub(super) enum Fate {
 }
 
 impl Telling {
-    /// Nothing was told.
-    pub(super) fn new(plan: &Plan) -> Self {
+    /// Nothing was told. `told` says whether alerts and incidents go anywhere.
+    pub(super) fn new(plan: &Plan, told: bool) -> Self {
         Self {
             asker: Asker::default(),
             raiser: Raiser::default(),
             repeats: Repeats::default(),
             incidents: plan.policies.incidents(),
+            told,
         }
     }
 
@@ -61,7 +66,8 @@ impl Telling {
     pub(super) fn finding(&mut self, plan: &Plan, policy: usize, judged: Judged<'_>, catalogue: &Catalogue) -> Outcome {
         let Judged { finding, meta, entity, .. } = judged;
         let raiser = &mut self.raiser;
-        let mut id = || raiser.id(meta, finding.time, entity);
+        let is_told = self.told;
+        let mut id = || if is_told { raiser.id(meta, finding.time, entity) } else { AlertId::UNTOLD };
         let verdict = if plan.policies.act(policy) == Act::Group {
             None
         } else {
@@ -96,6 +102,7 @@ impl Telling {
             None => Fate::Grouped(meta.level),
             Some(Verdict::Repeat(id)) => Fate::Repeat(id),
             Some(Verdict::Hold) => Fate::Held,
+            Some(Verdict::Tell(_)) if !is_told => Fate::Untold(meta.level),
             Some(Verdict::Tell(told)) => {
                 let nothing = Attack::default();
                 let attack = attack.unwrap_or(&nothing);

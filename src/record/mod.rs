@@ -94,6 +94,12 @@ pub trait Facts {
     /// What it says of the field at `slot`.
     fn fact(&self, slot: Slot) -> Fact<'_>;
 
+    /// Calls `visit` with each field that it says something of, and perhaps with others; `false` if it cannot tell them, for it has
+    /// most fields that there are.
+    fn each_fact(&self, _visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
+        false
+    }
+
     /// Calls `visit` with every value it has, of all fields, lists taken apart: what keywords search.
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>));
 

@@ -84,9 +84,10 @@ impl<'a> Context<'a> {
         if self.own { self.options.check_field(field, span) } else { Ok(()) }
     }
 
-    pub(super) fn check_regex(&mut self, regex: &Regex, given: Given<'_>) -> Result<(), Refusal> {
-        let Some(checker) = self.checker else { return Ok(()) };
-        checker.check(regex, &mut self.budget).map_err(|fault| {
+    /// Refuses a regular expression that is none, or too large; says whether it was looked at.
+    pub(super) fn check_regex(&mut self, regex: &Regex, given: Given<'_>) -> Result<bool, Refusal> {
+        let Some(checker) = self.checker else { return Ok(false) };
+        checker.check(regex, &mut self.budget).map(|()| true).map_err(|fault| {
             // What `expand` wrote has no place of its own.
             let part = fault.part.filter(|_| *regex.pattern == *given.text);
             let span = part.map_or(given.span, |part| part_of(self.text, given.span, given.text, part));

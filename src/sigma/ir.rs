@@ -334,6 +334,7 @@ pub enum Piece {
 }
 
 /// A regular expression, checked when it was lowered.
+#[allow(clippy::struct_excessive_bools, reason = "three are flags of the language")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Regex {
     /// The pattern text for the `regex` crate, flags not included.
@@ -344,6 +345,8 @@ pub struct Regex {
     pub multi_line: bool,
     /// `s`: `.` also matches a line break.
     pub dot_all: bool,
+    /// Whether its automaton was built and found small enough, so that it may be built again at any time.
+    pub measured: bool,
 }
 
 /// A correlation rule.

@@ -150,7 +150,8 @@ mod tests {
     use super::*;
 
     fn faults(pattern: &str) -> Option<Fault> {
-        let regex = Regex { pattern: pattern.into(), ignore_case: false, multi_line: false, dot_all: false };
+        let regex =
+            Regex { pattern: pattern.into(), ignore_case: false, multi_line: false, dot_all: false, measured: false };
         Checker::new().check(&regex, &mut Budget::new()).err()
     }
 

@@ -25,13 +25,14 @@ pub(super) fn tests(context: &mut Context<'_>, plan: &Plan<'_>, given: Given<'_>
             let text = text_form(given)?;
             let patterns = if *expand { expand_regex(context, text, given.span)? } else { vec![text.to_owned()] };
             let test = |pattern: String| {
-                let regex = Regex {
+                let mut regex = Regex {
                     pattern: regex::adapt(&pattern).into(),
                     ignore_case: *ignore_case,
                     multi_line: *multi_line,
                     dot_all: *dot_all,
+                    measured: false,
                 };
-                context.check_regex(&regex, given)?;
+                regex.measured = context.check_regex(&regex, given)?;
                 Ok(Test::Regex(regex))
             };
             patterns.into_iter().map(test).collect()

@@ -334,6 +334,19 @@ impl<F: Facts> Facts for WithNews<'_, F> {
         if !self.news.is_nothing() && self.slot == Some(slot) { self.news.fact() } else { self.facts.fact(slot) }
     }
 
+    fn each_fact(&self, visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
+        let Some(slot) = self.slot.filter(|_| !self.news.is_nothing()) else { return self.facts.each_fact(visit) };
+        let told = self.facts.each_fact(&mut |at, fact| {
+            if at != slot {
+                visit(at, fact);
+            }
+        });
+        if told {
+            visit(slot, self.news.fact());
+        }
+        told
+    }
+
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
         self.facts.each_value(visit);
         self.news.fact().each(visit);

@@ -50,6 +50,8 @@ pub struct LogRecord<'a> {
     /// For each leaf of the plan, one more than its place in `found`; 0 where the line has none.
     places: &'a [u16],
     found: &'a [Fact<'a>],
+    /// The leaf of each of `found`.
+    leaves: &'a [LeafId],
     /// With keywords, every value of the line.
     values: &'a [Fact<'a>],
     time: Option<Timestamp>,
@@ -72,9 +74,12 @@ impl<'a> LogRecord<'a> {
             return Err(LineError::Empty);
         }
         let mut reader = Reader::new(plan, arena);
-        let mut json = serde_json::Deserializer::from_slice(line);
-        reader.object(&mut json)?;
-        json.end()?;
+        match std::str::from_utf8(line) {
+            // Checked at once, and not text by text.
+            Ok(line) => reader.line(&mut serde_json::Deserializer::from_str(line))?,
+            // The reader tells where.
+            Err(_) => reader.line(&mut serde_json::Deserializer::from_slice(line))?,
+        }
         Ok(reader.finish())
     }
 
@@ -115,13 +120,25 @@ impl Facts for LogRecord<'_> {
     fn fact(&self, slot: Slot) -> Fact<'_> {
         let leaf = usize::from(slot.0);
         let fact = self.found(leaf);
-        if fact != Fact::Absent {
+        if !matches!(fact, Fact::Absent) {
             return fact;
         }
         match self.plan.leaves.get(leaf).and_then(|leaf| leaf.instead) {
             Some(instead) if instead.guard.is_none() || instead.guard == self.guard() => self.found(instead.leaf),
             _ => Fact::Absent,
         }
+    }
+
+    fn each_fact(&self, visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
+        for (leaf, fact) in self.leaves.iter().zip(self.found) {
+            if *leaf < self.plan.slots {
+                visit(Slot(*leaf as u16), *fact);
+            }
+        }
+        for slot in &self.plan.aliases {
+            visit(*slot, self.fact(*slot));
+        }
+        true
     }
 
     /// All values of the line if the plan is for keywords, else those that were wanted.

@@ -15,6 +15,10 @@ pub struct LogPlan {
     pub(super) nodes: Vec<Node>,
     /// The wanted names; the first ones are the slots, in order.
     pub(super) leaves: Vec<Leaf>,
+    /// How many of them are slots.
+    pub(super) slots: LeafId,
+    /// The slots for which another leaf is looked at, too.
+    pub(super) aliases: Vec<Slot>,
     pub(super) keywords: bool,
     pub(super) guard: Option<GuardLeaves>,
 }
@@ -106,6 +110,7 @@ impl LogPlan {
         for (slot, name) in slots.iter() {
             builder.leaf(name, slots.field(slot));
         }
+        builder.plan.slots = builder.plan.leaves.len();
         for (slot, name) in slots.iter() {
             if let Some(field) = slots.field(slot).filter(|field| field.guard.is_some() || field.name() != &**name) {
                 builder.look_instead(slot, field);
@@ -120,7 +125,7 @@ impl LogPlan {
     }
 
     fn empty(keywords: bool) -> Self {
-        Self { nodes: vec![Node::default()], leaves: Vec::new(), keywords, guard: None }
+        Self { nodes: vec![Node::default()], leaves: Vec::new(), slots: 0, aliases: Vec::new(), keywords, guard: None }
     }
 }
 
@@ -150,6 +155,7 @@ impl Builder {
 
     fn look_instead(&mut self, slot: Slot, field: Field) {
         let leaf = self.native(field.native);
+        self.plan.aliases.push(slot);
         self.plan.leaves[usize::from(slot.0)].instead = Some(Instead { leaf, guard: field.guard });
         if field.guard.is_some() && self.plan.guard.is_none() {
             self.plan.guard = Some(GuardLeaves {

@@ -16,6 +16,8 @@ pub(super) struct Reader<'a> {
     arena: &'a Bump,
     places: &'a mut [u16],
     found: Vec<'a, Fact<'a>>,
+    /// The leaf of each of `found`.
+    leaves: Vec<'a, LeafId>,
     /// How deep each of `found` stood.
     depths: Vec<'a, u8>,
     /// Wanted values inside arrays that are not at their end yet; those of one element stand together.
@@ -43,6 +45,7 @@ impl<'a> Reader<'a> {
             arena,
             places: arena.alloc_slice_fill_copy(plan.leaves.len(), 0),
             found: Vec::with_capacity_in(USUAL, arena),
+            leaves: Vec::with_capacity_in(USUAL, arena),
             depths: Vec::with_capacity_in(USUAL, arena),
             pending: Vec::new_in(arena),
             element: None,
@@ -52,11 +55,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the whole line.
-    pub(super) fn object<'de: 'a>(
+    pub(super) fn line<'de: 'a>(
         &mut self,
         json: &mut serde_json::Deserializer<impl serde_json::de::Read<'de>>,
     ) -> Result<(), serde_json::Error> {
-        json.deserialize_map(Object { reader: self, node: ROOT, depth: 0 })
+        json.deserialize_map(Object { reader: self, node: ROOT, depth: 0 })?;
+        json.end()
     }
 
     pub(super) fn finish(self) -> LogRecord<'a> {
@@ -64,6 +68,7 @@ impl<'a> Reader<'a> {
             plan: self.plan,
             places: self.places,
             found: self.found.into_bump_slice(),
+            leaves: self.leaves.into_bump_slice(),
             values: self.values.into_bump_slice(),
             time: self.time.map(|(_, time)| time),
         }
@@ -88,6 +93,7 @@ impl<'a> Reader<'a> {
         let Some(at) = usize::from(*place).checked_sub(1) else {
             self.found.push(fact);
             self.depths.push(depth);
+            self.leaves.push(leaf);
             // A leaf has one place, and there are at most as many leaves as slots and schema fields.
             *place = u16::try_from(self.found.len()).unwrap_or_default();
             return;

@@ -1,0 +1,48 @@
+//! Regular expressions, compiled when they are first asked: most of a large rule set never are, and compiling one takes a
+//! thousand times as long as asking it.
+
+use super::error::Problem;
+use crate::sigma::ir::Regex;
+use crate::sigma::limits::MAX_REGEX_SIZE;
+use regex::RegexBuilder;
+use std::sync::OnceLock;
+
+/// Bytes that a compiled regular expression may take. The language bounds its automaton; here captures and the
+/// automaton for the other direction come to it.
+const MAX_REGEX: usize = 4 * MAX_REGEX_SIZE;
+/// Bytes of lazily built states that each thread may keep for one regular expression.
+const MAX_REGEX_CACHE: usize = 256 << 10;
+
+/// A regular expression.
+#[derive(Clone, Debug)]
+pub(super) struct LateRegex {
+    source: Regex,
+    compiled: OnceLock<Option<regex::Regex>>,
+}
+
+impl LateRegex {
+    /// One that was not measured is compiled now.
+    pub(super) fn new(source: &Regex) -> Result<Self, Problem> {
+        let compiled =
+            if source.measured { OnceLock::new() } else { OnceLock::from(Some(compile(source, MAX_REGEX)?)) };
+        Ok(Self { source: source.clone(), compiled })
+    }
+
+    /// Whether `text` holds a match.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        // What was measured is known to be one, and small.
+        let compiled = self.compiled.get_or_init(|| compile(&self.source, usize::MAX).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+fn compile(regex: &Regex, size: usize) -> Result<regex::Regex, Problem> {
+    RegexBuilder::new(&regex.pattern)
+        .case_insensitive(regex.ignore_case)
+        .multi_line(regex.multi_line)
+        .dot_matches_new_line(regex.dot_all)
+        .size_limit(size)
+        .dfa_size_limit(MAX_REGEX_CACHE)
+        .build()
+        .map_err(|error| Problem::Regex { pattern: regex.pattern.to_string(), reason: error.to_string() })
+}
