@@ -149,7 +149,9 @@ impl Correlator {
             let watcher = self.watchers.get_mut(listener.correlation);
             count(listener, &trigger, watcher, &mut self.losses, (&mut self.key, &mut self.scratch), &mut raised);
         }
-        self.tell(raised, out);
+        if !raised.is_empty() {
+            self.tell(raised, out);
+        }
     }
 
     /// Takes the time that the caller vouches for, appends the correlations whose windows close by it, in the order of their
@@ -189,9 +191,6 @@ impl Correlator {
     /// Counts alerts as events of the correlations that refer to them, and appends those that speak to `out`. There
     /// are no circles, so this ends.
     fn tell(&mut self, raised: Vec<Correlated>, out: &mut Vec<Correlated>) {
-        if raised.is_empty() {
-            return;
-        }
         let mut waiting = VecDeque::from(raised);
         while let Some(inner) = waiting.pop_front() {
             let Correlated { time, place, rule, .. } = inner;

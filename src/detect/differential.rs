@@ -2,10 +2,11 @@
 
 use super::fixture::{COLOURS, FakeRecord, domain, field, pattern, rule};
 use super::{Explainer, Machine, RuleIx, Scratch, naive};
-use crate::record::{Fact, List, Slots};
+use crate::record::{Fact, Facts, List, Slot, Slots};
 use crate::sigma::ir::{Expr, Number, Order, Place, Predicate, Regex, Rule, Target, Test, TimePart};
 use crate::time::Timestamp;
 use proptest::prelude::*;
+use std::cell::RefCell;
 
 const FIELDS: [&str; 12] = ["u8", "u16", "int", "bool", "word", "words", "list", "addr", "time", "a", "b", "c"];
 
@@ -167,6 +168,40 @@ fn a_value() -> impl Strategy<Value = Owned> {
     ]
 }
 
+/// A record that is kin to all that say the same of some fields.
+struct Kindred<'r, 'a> {
+    record: &'r FakeRecord<'a>,
+    /// What was seen of these fields so far: the places are the numbers of kins.
+    seen: &'r RefCell<Vec<String>>,
+}
+
+/// The fields that kin share.
+const SHARED: [Slot; 4] = [Slot(0), Slot(4), Slot(7), Slot(9)];
+
+impl Facts for Kindred<'_, '_> {
+    fn fact(&self, slot: Slot) -> Fact<'_> {
+        self.record.fact(slot)
+    }
+
+    fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
+        self.record.each_value(visit);
+    }
+
+    fn kin(&self) -> Option<u64> {
+        let said = format!("{:?}", SHARED.map(|slot| self.record.fact(slot)));
+        let all = &mut *self.seen.borrow_mut();
+        let known = all.iter().position(|known| *known == said);
+        Some(known.unwrap_or_else(|| {
+            all.push(said);
+            all.len() - 1
+        }) as u64)
+    }
+
+    fn shares(&self, slot: Slot) -> bool {
+        SHARED.contains(&slot)
+    }
+}
+
 fn an_order() -> impl Strategy<Value = Order> {
     prop_oneof![Just(Order::Lt), Just(Order::Lte), Just(Order::Gt), Just(Order::Gte)]
 }
@@ -229,7 +264,8 @@ proptest! {
         FIELDS.iter().for_each(|name| { slots.want(name).unwrap(); });
         let rules: Vec<Rule> = conditions.iter().cloned().map(rule).collect();
         let machine = Machine::compile_with(&rules, &mut slots, domain).unwrap();
-        let mut scratch = Scratch::new();
+        let (mut scratch, mut kindred) = (Scratch::new(), Scratch::new());
+        let seen = RefCell::default();
         for record in &records {
             let arena = bumpalo::Bump::new();
             let record = FakeRecord(record.iter().map(|value| value.fact(&arena)).collect());
@@ -249,12 +285,36 @@ proptest! {
             // Once on a new way, once on a known one.
             for _ in 0..2 {
                 prop_assert_eq!(machine.matches_alike(&record, &mut scratch), &truth[..]);
+                let record = Kindred { record: &record, seen: &seen };
+                prop_assert_eq!(machine.matches_alike(&record, &mut kindred), &truth[..]);
             }
             let explained = conditions.iter().zip(0..).filter(|(condition, _)| {
                 let mut slots = slots.clone();
                 Explainer::compile_with(condition, &mut slots, domain).unwrap().explain(&record).holds
             });
             prop_assert_eq!(explained.map(|(_, ix)| RuleIx(ix)).collect::<Vec<_>>(), truth);
+        }
+    }
+
+    /// Records that share much go the ways of others a part of the way.
+    #[test]
+    fn what_kindred_were_found_to_be_holds_for_the_next(
+        conditions in prop::collection::vec(a_condition(), 1..12),
+        values in prop::collection::vec([a_value(), a_value()], FIELDS.len()),
+        choices in prop::collection::vec(any::<u16>(), 1..24),
+    ) {
+        let mut slots = Slots::new();
+        FIELDS.iter().for_each(|name| { slots.want(name).unwrap(); });
+        let rules: Vec<Rule> = conditions.iter().cloned().map(rule).collect();
+        let machine = Machine::compile_with(&rules, &mut slots, domain).unwrap();
+        let (mut plain, mut kindred) = (Scratch::new(), Scratch::new());
+        let seen = RefCell::default();
+        for choice in choices {
+            let arena = bumpalo::Bump::new();
+            let facts = values.iter().enumerate().map(|(at, both)| both[usize::from(choice >> at & 1)].fact(&arena));
+            let record = FakeRecord(facts.collect());
+            let found = machine.matches_alike(&Kindred { record: &record, seen: &seen }, &mut kindred);
+            prop_assert_eq!(found, machine.matches(&record, &mut plain));
         }
     }
 }

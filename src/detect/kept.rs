@@ -98,7 +98,7 @@ impl Events {
     #[inline]
     pub(super) fn push(&mut self, event: Event) {
         let kept = self.pack(event);
-        self.all.push_back(kept);
+        add(&mut self.all, kept);
         self.data.push(event.datum);
         self.last = event.time;
     }
@@ -106,6 +106,7 @@ impl Events {
     /// Adds one before that at `at`.
     pub(super) fn insert(&mut self, at: usize, event: Event) {
         let kept = self.pack(event);
+        make_room(&mut self.all);
         self.all.insert(at, kept);
         self.data.insert(at, event.datum);
         self.first = self.first.min(event.time);
@@ -161,6 +162,20 @@ impl Events {
     }
 }
 
+/// Makes room for one more, and for a quarter as many as there are: of millions, half might lie idle otherwise.
+#[inline]
+fn make_room<T>(row: &mut VecDeque<T>) {
+    if row.len() == row.capacity() {
+        row.reserve_exact(4 + row.len() / 4);
+    }
+}
+
+#[inline]
+fn add<T>(row: &mut VecDeque<T>, one: T) {
+    make_room(row);
+    row.push_back(one);
+}
+
 /// A place as its distance from `base`, in the bits that it has.
 #[inline]
 fn pack(place: Place, base: Place) -> u64 {
@@ -206,9 +221,9 @@ impl Data {
     #[inline]
     fn push(&mut self, datum: Datum) {
         match (self, datum) {
-            (Self::Rules(rules), Datum::Rule(rule)) => rules.push_back(rule),
-            (Self::Figures(figures), Datum::Figure(figure)) => figures.push_back(figure),
-            (Self::Tuples(tuples), Datum::Tuple(tuple)) => tuples.push_back(tuple),
+            (Self::Rules(rules), Datum::Rule(rule)) => add(rules, rule),
+            (Self::Figures(figures), Datum::Figure(figure)) => add(figures, figure),
+            (Self::Tuples(tuples), Datum::Tuple(tuple)) => add(tuples, tuple),
             _ => {}
         }
     }

@@ -8,10 +8,11 @@
 //! ```
 //!
 //! Records of one kin say the same of some fields (see [`Facts::kin`]): what is asked of these is answered before the
-//! first fork. Values are in one class if no predicate tells them apart, so a few classes stand for all addresses and codes. Behind a
-//! fork all predicates of its field are known, rules that they settle are gone, and fields of which only those ask are
-//! never looked at. Numbers above a byte are in one class from one bound of any predicate to the next. Values of endless kinds
-//! (texts, lists, fractions) have no class: their predicates are asked one by one, each a fork with two ways.
+//! first fork. Values are in one class if no predicate tells them apart, so a few classes stand for all addresses and
+//! codes. Behind a fork all predicates of its field are known, rules that they settle are gone, and fields of which only
+//! those ask are never looked at. Numbers above a byte are in
+//! one class from one bound of any predicate to the next. Values of endless kinds (texts, lists, fractions) have no
+//! class: their predicates are asked one by one, each a fork with two ways.
 //!
 //! The tree is bounded. Traffic that makes it grow again and again is not alike, and is left to the index.
 
@@ -25,10 +26,10 @@ use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::ops::Range;
 
+/// Rules for which ways are kept; of more, the index finds those that matter.
+pub(super) const MAX_RULES: usize = 512;
 /// Forks of the tree.
-const MAX_FORKS: usize = 1 << 14;
-/// What all forks together may remember: rules, answers, ways on.
-const MAX_WEIGHT: usize = 1 << 20;
+const MAX_FORKS: usize = 1 << 13;
 /// How often the tree may be begun anew.
 const MAX_TREES: u32 = 8;
 /// Kins that are known; the records of others begin at the root.
@@ -65,15 +66,15 @@ impl<'m> Map<'m> {
 }
 
 /// The tree, with what it knows of values. It is good for one machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Ways {
+    max_forks: usize,
     forks: Vec<Fork>,
     /// The ways on of all forks, and the rules found at all of them: what a walk looks at lies close together.
     next: Vec<u32>,
     found: Vec<RuleIx>,
     /// What it takes to grow, by fork.
     stands: Vec<Stands>,
-    weight: usize,
     /// By slot.
     classes: Vec<Classes>,
     /// For each predicate its place among those of its slot.
@@ -152,7 +153,29 @@ struct Classes {
     by_answers: HashMap<Box<[u64]>, u16, foldhash::fast::RandomState>,
 }
 
+impl Default for Ways {
+    fn default() -> Self {
+        Self::of_at_most(MAX_FORKS)
+    }
+}
+
 impl Ways {
+    /// No way yet; a tree will have so many forks.
+    pub(super) fn of_at_most(max_forks: usize) -> Self {
+        Self {
+            max_forks,
+            forks: Vec::new(),
+            next: Vec::new(),
+            found: Vec::new(),
+            stands: Vec::new(),
+            classes: Vec::new(),
+            places: Vec::new(),
+            by_kin: FxHashMap::default(),
+            kins: Vec::new(),
+            felled: 0,
+        }
+    }
+
     /// Whether records went too many different ways.
     pub(super) fn given_up(&self) -> bool {
         self.felled >= MAX_TREES
@@ -161,21 +184,28 @@ impl Ways {
     /// The rules that `record` satisfies, in ascending order.
     pub(super) fn walk<F: Facts + ?Sized>(&mut self, map: Map<'_>, record: &F, buffers: &mut Buffers) -> &[RuleIx] {
         let mut at = self.begin(map, record, buffers);
-        while let Some(Fork { turn, next, .. }) = self.forks.get(at as usize).copied() {
-            let way = match turn {
-                Turn::End => break,
-                Turn::Field(slot) => self.class(slot, map, record, buffers),
-                Turn::Predicate(ix) => {
-                    let predicate = map.predicate(ix);
-                    u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
-                }
-            };
-            at = match next.of(&self.next).get(usize::from(way)) {
-                Some(next) if *next != NOWHERE => *next,
-                _ => self.grow(at, way, map),
-            };
+        while let Some(next) = self.step(at, map, record, buffers) {
+            at = next;
         }
         self.forks.get(at as usize).map_or(&[], |fork| fork.found.of(&self.found))
+    }
+
+    /// The fork after the one at `at`; none at the end.
+    #[inline]
+    fn step<F: Facts + ?Sized>(&mut self, at: u32, map: Map<'_>, record: &F, buffers: &mut Buffers) -> Option<u32> {
+        let Fork { turn, next, .. } = *self.forks.get(at as usize)?;
+        let way = match turn {
+            Turn::End => return None,
+            Turn::Field(slot) => self.class(slot, map, record, buffers),
+            Turn::Predicate(ix) => {
+                let predicate = map.predicate(ix);
+                u16::from(predicate.is_some_and(|it| it.is_met(false, record, buffers)))
+            }
+        };
+        Some(match next.of(&self.next).get(usize::from(way)) {
+            Some(next) if *next != NOWHERE => *next,
+            _ => self.grow(at, way, map),
+        })
     }
 
     /// Where the way of a record begins.
@@ -196,8 +226,9 @@ impl Ways {
         };
         match self.kins.get(usize::from(number)).map(|kin| kin.at) {
             Some(NOWHERE) => {
-                let root = self.stands.first().map(|root| root.live.clone()).unwrap_or_default();
-                let at = self.add(&root, vec![Known::Kin(number)], Vec::new(), map);
+                let live = self.stands.first().map(|root| root.live.clone()).unwrap_or_default();
+                let found = self.forks.first().map_or(&[][..], |root| root.found.of(&self.found)).to_vec();
+                let at = self.add(&live, vec![Known::Kin(number)], found, map);
                 if let Some(kin) = self.kins.get_mut(usize::from(number)) {
                     kin.at = at;
                 }
@@ -229,7 +260,6 @@ impl Ways {
             self.sort(map);
         }
         let live: Vec<(u32, u32)> = (0..map.code.rules() as u32).map(|rule| (rule, map.code.start(rule))).collect();
-        self.weight = 0;
         self.put(&live, Vec::new(), Vec::new(), map);
     }
 
@@ -276,7 +306,6 @@ impl Ways {
             let (from, room) = (self.next.len(), (way + 1).next_power_of_two());
             self.next.extend_from_within(next.range());
             self.next.resize(from + room, NOWHERE);
-            self.weight += room;
             *next = Part { from: from as u32, len: room as u32 };
         }
         if let Some(next) = self.next.get_mut(next.from as usize + way) {
@@ -287,7 +316,7 @@ impl Ways {
     /// Adds the fork where `live` rules stand when so much is `known`, to a new tree if there is no room in this one;
     /// answers with its number.
     fn add(&mut self, live: &[(u32, u32)], known: Vec<Known>, found: Vec<RuleIx>, map: Map<'_>) -> u32 {
-        if self.forks.len() >= MAX_FORKS || self.weight >= MAX_WEIGHT {
+        if self.forks.len() >= self.max_forks {
             self.forks.clear();
             self.stands.clear();
             self.next.clear();
@@ -320,7 +349,6 @@ impl Ways {
         // The first of those that most rules wait for.
         let turn = turns.iter().rev().max_by_key(|(_, rules)| *rules).map_or(Turn::End, |(turn, _)| *turn);
         let part = Part { from: self.found.len() as u32, len: found.len() as u32 };
-        self.weight += left.len() + known.len() + found.len();
         self.found.extend(found);
         self.stands.push(Stands { live: left.into(), known: known.into() });
         self.forks.push(Fork { turn, next: Part::default(), found: part });

@@ -23,6 +23,10 @@ const UNKNOWN: f64 = 0.5;
 /// What is left of the weight of a public network: traffic is mostly between private addresses.
 const FOREIGN: f64 = 0.01;
 
+/// Bits of the widest private network, and what each more leaves of its weight.
+const WIDE: i32 = 8;
+const NARROWER: f64 = 0.8;
+
 /// What is left of the weight above a threshold: rules set them where ordinary values stay below.
 const ABOVE: f64 = 0.3;
 
@@ -162,7 +166,9 @@ fn of_ask(ask: &Ask) -> f64 {
         Ask::Exists | Ask::Null | Ask::Regex(_) | Ask::FieldRef { .. } => 1.0,
         Ask::Bool(_) | Ask::Compare(..) | Ask::TimePart(..) => UNKNOWN,
         Ask::Number(..) => 0.01,
-        Ask::Cidr(network) if is_inner(network.addr()) => UNKNOWN,
+        Ask::Cidr(network) if is_inner(network.addr()) => {
+            UNKNOWN * NARROWER.powi(i32::from(network.prefix_len()).saturating_sub(WIDE).max(0))
+        }
         Ask::Cidr(network) => FOREIGN / (1.0 + f64::from(network.prefix_len())),
         Ask::Text(matcher) => match &matcher.shape {
             Shape::Exact(_) => 0.005,

@@ -212,6 +212,36 @@ pub enum Body<'a> {
     Opaque(&'a [u8]),
 }
 
+/// One of the common bodies that borrow nothing, small enough to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Small {
+    /// [`Body::ReadQuery`].
+    ReadQuery { address: u16, quantity: u16 },
+    /// [`Body::WriteSingle`].
+    WriteSingle { address: u16, value: u16 },
+}
+
+impl Small {
+    /// What is to be kept of a body; none of those that are not so common, which are decoded again.
+    #[inline]
+    pub(super) const fn of(body: &Body<'_>) -> Option<Self> {
+        match *body {
+            Body::ReadQuery { address, quantity } => Some(Self::ReadQuery { address, quantity }),
+            Body::WriteSingle { address, value } => Some(Self::WriteSingle { address, value }),
+            _ => None,
+        }
+    }
+
+    /// The body that it was.
+    #[inline]
+    pub(super) const fn body(self) -> Body<'static> {
+        match self {
+            Self::ReadQuery { address, quantity } => Body::ReadQuery { address, quantity },
+            Self::WriteSingle { address, value } => Body::WriteSingle { address, value },
+        }
+    }
+}
+
 /// The MEI type of CANopen General Reference (6.20).
 pub(super) const MEI_CANOPEN: u8 = 13;
 /// The MEI type of Read Device Identification (6.21).

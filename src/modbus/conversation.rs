@@ -42,7 +42,7 @@ pub(super) struct Dialogue {
     pub(super) listening: Option<Box<Units>>,
 }
 
-/// The hardware address that an end spoke from, in one number that is quick to compare; 0 before it spoke.
+/// The hardware address that an end spoke from, in one number that is quick to make and compare; 0 before it spoke.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Speaker(u64);
 
@@ -50,10 +50,8 @@ impl Speaker {
     /// Who sent a frame. Where the link layer has no addresses all are one.
     #[inline]
     pub(super) fn of(carrier: &Carrier) -> Self {
-        /// A bit that no address has.
-        const SPOKE: u64 = 1 << 48;
         let [a, b, c, d, e, f] = carrier.mac.map_or([0; 6], |mac| mac.src);
-        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]) | SPOKE)
+        Self(u64::from_le_bytes([a, b, c, d, e, f, 1, 0]))
     }
 }
 

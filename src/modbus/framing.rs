@@ -73,6 +73,17 @@ impl Stream {
         Self { step, tail: None, framed: false }
     }
 
+    /// The header and the PDU, where the next bytes are just one ADU of a stream that is in step, as most are: then they
+    /// need not be [pushed](Self::push).
+    #[inline(always)]
+    pub(super) fn one_adu<'a>(&self, bytes: &'a [u8]) -> Option<(Mbap, &'a [u8])> {
+        if self.step != Step::Locked || self.tail.is_some() {
+            return None;
+        }
+        let mbap = header(bytes).filter(|mbap| mbap.prot_id == 0)?;
+        (total(mbap.length)? == bytes.len()).then_some((mbap, bytes.get(HEADER..)?))
+    }
+
     /// Takes the next bytes. `cut` tells that a snap length took what followed them.
     pub(super) fn push(
         &mut self,
@@ -437,7 +448,13 @@ mod tests {
     fn frame(handshake: bool, segments: &[&[u8]]) -> Vec<Seen> {
         let (mut stream, mut tails, mut seen) = (Stream::new(handshake), Blocks::default(), Vec::new());
         for segment in segments {
+            let (told, place) = (seen.len(), (stream.step, stream.framed));
+            let one = stream.one_adu(segment).map(|(mbap, pdu)| Seen::Adu(mbap.trans_id, pdu.to_vec()));
             stream.push(Direction::ToServer, segment, false, &mut tails, &mut |piece| note(piece, &mut seen));
+            if let Some(one) = one {
+                // What need not be pushed would have said so, and left all as it was.
+                assert_eq!((&seen[told..], (stream.step, stream.framed), stream.tail), (&[one][..], place, None));
+            }
         }
         stream.gap(&mut tails);
         assert_eq!(tails.used(), 0);

@@ -3,7 +3,7 @@
 //! The oldest one of its transaction, unit and function that is still waiting. What stands in for it when there is
 //! none, and what becomes of requests that nobody answers, is told here.
 
-use super::body::{self, Body};
+use super::body::{self, Body, Small};
 use super::contradiction::contradicts;
 use super::conversation::{Dialogue, fingerprint};
 use super::counters::Counters;
@@ -67,24 +67,18 @@ pub(super) struct Passage<'a> {
 /// One ADU on its way to become a message.
 #[derive(Clone, Copy)]
 struct Heard<'a> {
-    passage: Passage<'a>,
+    passage: &'a Passage<'a>,
     index: u16,
     pdu: Pdu<'a>,
     odd: Flags,
 }
 
 impl<'a> Heard<'a> {
-    /// The message, decoded. Built once, at its end, since copying one costs as much as decoding it.
-    #[inline]
+    /// The message, yet to be [decoded](decode): where it stays, since copying one costs as much as decoding it.
+    #[inline(always)]
     fn message(self, kind: Kind, request: Option<Request<'a>>) -> Message<'a> {
         let Self { passage, index, pdu: Pdu { mbap, function_code, data }, odd } = self;
-        let (body, mut flags) = Body::decode(kind, function_code, data);
-        if odd.has(Flag::Truncated) {
-            // A cut PDU breaks its layout because it is cut.
-            flags = flags.difference(LAYOUT);
-        }
-        flags.merge(odd);
-        let Passage { flow, carrier, direction, framing, .. } = passage;
+        let Passage { flow, carrier, direction, framing, .. } = *passage;
         Message {
             flow,
             carrier,
@@ -97,12 +91,23 @@ impl<'a> Heard<'a> {
             reason: None,
             mbap,
             function_code,
-            body,
+            body: Body::Empty,
             data,
-            flags,
+            flags: odd,
             request,
         }
     }
+}
+
+/// Takes a message's data apart.
+#[inline(always)]
+fn decode(message: &mut Message<'_>) {
+    let mut flags = message.body.decode_into(message.kind, message.function_code, message.data);
+    if message.flags.has(Flag::Truncated) {
+        // A cut PDU breaks its layout because it is cut.
+        flags = flags.difference(LAYOUT);
+    }
+    message.flags.merge(flags);
 }
 
 /// Whether a device does right not to answer: Force Listen Only Mode, and Restart Communications Option while it only
@@ -140,13 +145,17 @@ impl Join {
     pub(super) fn piece(
         &mut self,
         dialogue: &mut Dialogue,
-        passage: Passage<'_>,
+        passage: &Passage<'_>,
         piece: Piece<'_>,
         sink: &mut impl FnMut(&Message<'_>),
     ) {
         match piece {
             Piece::Adu { mbap, pdu, whole } => {
                 let [function_code, data @ ..] = pdu else { return };
+                let pdu = Pdu { mbap, function_code: *function_code, data };
+                if whole && mbap.prot_id == 0 && mbap.length <= framing::LENGTH_MAX {
+                    return self.plain(dialogue, passage, pdu, sink);
+                }
                 let mut odd = std::mem::take(&mut dialogue.odd[passage.direction as usize]);
                 if !whole {
                     self.counters.cut += 1;
@@ -156,27 +165,40 @@ impl Join {
                     odd.set(Flag::LengthMismatch);
                 }
                 if mbap.prot_id == 0 {
-                    self.introduce(dialogue, passage, sink);
+                    self.introduce(dialogue, *passage, sink);
                 } else {
                     odd.set(Flag::NotModbus);
                 }
-                self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
+                self.adu(dialogue, passage, pdu, odd, sink);
             }
-            Piece::Rtu { unit_id, pdu } => self.rtu(dialogue, passage, unit_id, pdu, sink),
+            Piece::Rtu { unit_id, pdu } => self.rtu(dialogue, *passage, unit_id, pdu, sink),
             Piece::Lost { bytes, cause } => {
                 self.counters.lost_step += 1;
-                self.lost(dialogue, passage, bytes, cause, sink);
+                self.lost(dialogue, *passage, bytes, cause, sink);
             }
             Piece::Skipped(bytes) => self.counters.skipped_bytes += bytes as u64,
         }
     }
 
-    /// Takes one ADU, joins it and gives its message.
+    /// Takes a whole ADU of Modbus with a good length, as most are.
     #[inline(always)]
+    pub(super) fn plain(
+        &mut self,
+        dialogue: &mut Dialogue,
+        passage: &Passage<'_>,
+        pdu: Pdu<'_>,
+        sink: &mut impl FnMut(&Message<'_>),
+    ) {
+        let odd = std::mem::take(&mut dialogue.odd[passage.direction as usize]);
+        self.introduce(dialogue, *passage, sink);
+        self.adu(dialogue, passage, pdu, odd, sink);
+    }
+
+    /// Takes one ADU, joins it and gives its message.
     pub(super) fn adu(
         &mut self,
         dialogue: &mut Dialogue,
-        passage: Passage<'_>,
+        passage: &Passage<'_>,
         pdu: Pdu<'_>,
         odd: Flags,
         sink: &mut impl FnMut(&Message<'_>),
@@ -207,7 +229,7 @@ impl Join {
         // The header that the PDU would have: what joins transactions finds them all alike.
         let mbap = Mbap { trans_id: 0, prot_id: 0, length: pdu.len() as u16 + 1, unit_id };
         self.introduce(dialogue, passage, sink);
-        self.adu(dialogue, passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
+        self.adu(dialogue, &passage, Pdu { mbap, function_code: *function_code, data }, odd, sink);
     }
 
     /// The place of the next message among those that `frame` completed.
@@ -221,6 +243,7 @@ impl Join {
     fn query(&mut self, dialogue: &mut Dialogue, heard: Heard<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         self.counters.queries += 1;
         let mut message = heard.message(Kind::Query, None);
+        decode(&mut message);
         let broadcast = message.mbap.unit_id == 0 && body::writes(message.function_code);
         if broadcast {
             message.flags.set(Flag::Broadcast);
@@ -235,6 +258,7 @@ impl Join {
             mbap: message.mbap,
             function_code: message.function_code,
             data: message.data,
+            body: Small::of(&message.body),
             index: message.index,
             flags: message.flags,
             // Kept even if nobody need answer: many devices do.
@@ -264,6 +288,7 @@ impl Join {
                     _ => self.counters.unsolicited += 1,
                 }
                 let mut message = heard.message(kind, None);
+                decode(&mut message);
                 message.flags.set(stray);
                 sink(&message);
                 return;
@@ -277,11 +302,17 @@ impl Join {
         dialogue.recent.note(print);
 
         let stored = self.pending.request(id);
-        let (asked, _) = Body::decode(Kind::Query, stored.function_code, self.pending.data(id));
-        let mut message = heard.message(kind, Some(stored.asked(asked)));
-        let comparable = certain && !relation.has(Flag::FunctionMismatch) && !message.flags.has(Flag::Truncated);
-        if comparable && contradicts(&asked, &message.body) {
-            message.flags.set(Flag::ValueMismatch);
+        let mut message = heard.message(kind, Some(stored.asked(Body::Empty)));
+        decode(&mut message);
+        if let Some(request) = &mut message.request {
+            match stored.body {
+                Some(small) => request.body = small.body(),
+                None => _ = request.body.decode_into(Kind::Query, stored.function_code, self.pending.data(id)),
+            }
+            let comparable = certain && !relation.has(Flag::FunctionMismatch) && !message.flags.has(Flag::Truncated);
+            if comparable && contradicts(&request.body, &message.body) {
+                message.flags.set(Flag::ValueMismatch);
+            }
         }
         if certain && dialogue.pace.answer(message.time.since(stored.time())) {
             message.flags.set(Flag::Slow);

@@ -54,9 +54,13 @@ impl Pairing {
                 if conflict {
                     dialogue.odd[direction as usize].set(Flag::RetransmitConflict);
                 }
-                stream.push(direction, bytes, truncated, tails, &mut |piece| {
-                    join.piece(dialogue, passage, piece, sink);
-                });
+                if let Some((mbap, [function_code, data @ ..])) = stream.one_adu(bytes) {
+                    join.plain(dialogue, &passage, Pdu { mbap, function_code: *function_code, data }, sink);
+                } else {
+                    stream.push(direction, bytes, truncated, tails, &mut |piece| {
+                        join.piece(dialogue, &passage, piece, sink);
+                    });
+                }
             }
             Event::Datagram { bytes, truncated } => {
                 let Self { conversations, join, .. } = self;
@@ -64,7 +68,7 @@ impl Pairing {
                 let dialogue = &mut conversation.dialogue;
                 let cut = if truncated { Flag::Truncated } else { Flag::LengthMismatch };
                 let passage = Passage { cut, ..passage };
-                framing::datagram(bytes, &mut |piece| join.piece(dialogue, passage, piece, sink));
+                framing::datagram(bytes, &mut |piece| join.piece(dialogue, &passage, piece, sink));
             }
             Event::Gap { cut } => {
                 let Self { conversations, tails, join } = self;
@@ -95,7 +99,7 @@ impl Pairing {
         self.close_other(passage, sink);
         let Self { conversations, join, .. } = self;
         let Some(conversation) = place(conversations, flow, &mut join.counters) else { return };
-        join.adu(&mut conversation.dialogue, passage, pdu, Flags::NONE, sink);
+        join.adu(&mut conversation.dialogue, &passage, pdu, Flags::NONE, sink);
         self.make_room();
     }
 
@@ -164,6 +168,7 @@ impl Pairing {
     }
 
     /// Ends the conversation at the flow's slot if it is another one, whose end was not told.
+    #[inline(always)]
     fn close_other(&mut self, passage: Passage<'_>, sink: &mut impl FnMut(&Message<'_>)) {
         if let Some(Some(there)) = self.conversations.get(passage.flow.slot as usize)
             && there.dialogue.flow.serial != passage.flow.serial
@@ -173,6 +178,7 @@ impl Pairing {
     }
 
     /// Ends whatever conversation stands at the flow's slot.
+    #[inline(never)]
     fn close(&mut self, passage: Passage<'_>, closing: Closing, sink: &mut impl FnMut(&Message<'_>)) {
         let Some(place) = self.conversations.get_mut(passage.flow.slot as usize) else { return };
         let Some(mut conversation) = place.take() else { return };
@@ -189,11 +195,22 @@ impl Pairing {
 }
 
 /// The conversation of `flow`, begun without a handshake if it was not opened.
+#[inline(always)]
 fn place<'a>(
     conversations: &'a mut Vec<Option<Conversation>>,
     flow: &Flow,
     counters: &mut Counters,
 ) -> Option<&'a mut Conversation> {
+    let slot = flow.slot as usize;
+    if !matches!(conversations.get(slot), Some(Some(_))) {
+        begin(conversations, flow, counters)?;
+    }
+    conversations.get_mut(slot)?.as_mut()
+}
+
+/// Begins a conversation where none stands.
+#[cold]
+fn begin(conversations: &mut Vec<Option<Conversation>>, flow: &Flow, counters: &mut Counters) -> Option<()> {
     let slot = flow.slot as usize;
     if slot >= conversations.len() {
         if flow.slot >= CONVERSATIONS_PER_SHARD {
@@ -202,7 +219,8 @@ fn place<'a>(
         }
         conversations.resize_with(slot + 1, || None);
     }
-    Some(conversations.get_mut(slot)?.get_or_insert_with(|| Conversation::new(flow, false)))
+    *conversations.get_mut(slot)? = Some(Conversation::new(flow, false));
+    Some(())
 }
 
 /// What was said in the conversation at `slot`.

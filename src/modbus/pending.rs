@@ -3,16 +3,19 @@
 //! A request is *waiting* until its time is out, then *remembered* for answers that come late, then forgotten. Equal
 //! requests of a conversation (transaction, unit and function) stand in one lane, the oldest first, so that the request
 //! that an answer belongs to is found in one look-up however many are open. Besides its lane each request stands in a
-//! line of its conversation and in one of the shard. All three are in the order of arrival, so that the head of a line
+//! line of its conversation and in a queue of the shard. All three are in the order of arrival, so that the head of a line
 //! is always the head of its lane, and taking out any head costs the same. A request that is alone in its conversation,
-//! as most are, enters its lane when another one comes: until then there is nothing to look up.
+//! as most are, enters its lane when another one comes: until then there is nothing to look up. The queue is only asked
+//! now and then, for requests that grew old, so those that went stay in it until then.
 
 use super::blocks::{BlockId, Blocks};
+use super::body::Small;
 use super::{Body, Flags, Framing, Mbap, Request};
 use crate::net::Carrier;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry as LaneEntry;
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 /// Names a request in [`Pending`].
@@ -49,14 +52,18 @@ pub(super) struct Stored {
     pub(super) flags: Flags,
     /// Whether silence is an oddity: nobody answers a broadcast.
     pub(super) expects_answer: bool,
+    /// What it asked, if that borrows nothing of its data.
+    pub(super) body: Option<Small>,
     stage: Stage,
     data: Data,
+    /// Tells it from those that were stored in its place before, and from itself at another stage.
+    stamp: u32,
     /// Whether it stands in its lane.
     in_lane: bool,
     /// Behind it in its lane.
     lane_next: Option<RequestId>,
-    /// In the line of its conversation and stage, and in that of the shard and its stage.
-    links: [Links; 2],
+    /// In the line of its conversation and stage.
+    links: Links,
 }
 
 /// The bytes after the function code. Most requests have 4.
@@ -83,12 +90,11 @@ struct Line {
     last: Option<RequestId>,
 }
 
-/// Which of a request's links a line uses.
-#[derive(Clone, Copy)]
-enum Of {
-    Conversation = 0,
-    Shard = 1,
-}
+/// The requests of a shard and stage in the order of arrival, each with its stamp. Some are gone.
+type Queue = VecDeque<(RequestId, u32)>;
+
+/// A queue is cleared of those that are gone when they are more than half of it, and more than so many.
+const GONE: usize = 64;
 
 /// One conversation's lines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,7 +117,10 @@ pub(super) struct Pending {
     requests: Vec<Stored>,
     free: Vec<RequestId>,
     lanes: HashMap<u64, Line, foldhash::fast::RandomState>,
-    lines: [Line; 2],
+    /// By stage.
+    queues: [Queue; 2],
+    /// The last one given.
+    stamp: u32,
     blocks: Blocks,
     count: usize,
 }
@@ -124,6 +133,8 @@ pub(super) struct NewRequest<'a> {
     pub(super) mbap: Mbap,
     pub(super) function_code: u8,
     pub(super) data: &'a [u8],
+    /// Its data decoded, if that borrows nothing of it.
+    pub(super) body: Option<Small>,
     pub(super) index: u16,
     pub(super) flags: Flags,
     pub(super) expects_answer: bool,
@@ -211,8 +222,16 @@ impl Pending {
     }
 
     /// The oldest request of that stage in the shard.
-    pub(super) const fn oldest(&self, stage: Stage) -> Option<RequestId> {
-        self.lines[stage as usize].first
+    pub(super) fn oldest(&mut self, stage: Stage) -> Option<RequestId> {
+        let Self { queues, requests, .. } = self;
+        let queue = &mut queues[stage as usize];
+        while let Some((id, stamp)) = queue.front() {
+            if requests[id.index()].stamp == *stamp {
+                return Some(*id);
+            }
+            queue.pop_front();
+        }
+        None
     }
 
     /// The oldest request of the conversation at `slot` with this key and stage; `open` are that conversation's.
@@ -233,7 +252,7 @@ impl Pending {
 
     /// The conversation's requests of that stage, the oldest first.
     pub(super) fn each(&self, open: &Open, stage: Stage) -> impl Iterator<Item = RequestId> {
-        std::iter::successors(open.oldest(stage), |id| self.request(*id).links[Of::Conversation as usize].behind)
+        std::iter::successors(open.oldest(stage), |id| self.request(*id).links.behind)
     }
 
     /// Stores a request as waiting.
@@ -251,11 +270,13 @@ impl Pending {
             index: new.index,
             flags: new.flags,
             expects_answer: new.expects_answer,
+            body: new.body,
             stage: Stage::Waiting,
             data,
+            stamp: 0,
             in_lane: false,
             lane_next: None,
-            links: [Links::default(); 2],
+            links: Links::default(),
         };
         let id = if let Some(id) = self.free.pop() {
             self.requests[id.index()] = stored;
@@ -266,7 +287,11 @@ impl Pending {
         };
         // Copied where it stays: bytes that were just written one by one are slow to move on.
         if let Data::Short { bytes, .. } = &mut self.requests[id.index()].data {
-            bytes.iter_mut().zip(new.data).for_each(|(to, from)| *to = *from);
+            match (new.data, bytes.first_chunk_mut()) {
+                // As most are.
+                ([a, b, c, d], Some(four)) => *four = [*a, *b, *c, *d],
+                (data, _) => bytes.iter_mut().zip(data).for_each(|(to, from)| *to = *from),
+            }
         }
         self.count += 1;
         open.count += 1;
@@ -306,10 +331,20 @@ impl Pending {
         if let Some(oldest) = open.oldest(stage) {
             self.enter_lanes(oldest, id);
         }
-        self.append(&mut open.lines[stage as usize], Of::Conversation, id);
-        let mut line = self.lines[stage as usize];
-        self.append(&mut line, Of::Shard, id);
-        self.lines[stage as usize] = line;
+        self.append(&mut open.lines[stage as usize], id);
+        self.queue_up(id, stage);
+    }
+
+    fn queue_up(&mut self, id: RequestId, stage: Stage) {
+        let Self { queues, requests, stamp, count, .. } = self;
+        // After four billion requests stamps begin again: none of those before is in a queue still.
+        *stamp = stamp.wrapping_add(1).max(1);
+        requests[id.index()].stamp = *stamp;
+        let queue = &mut queues[stage as usize];
+        if queue.len() > 2 * *count + GONE {
+            queue.retain(|(id, stamp)| requests[id.index()].stamp == *stamp);
+        }
+        queue.push_back((id, *stamp));
     }
 
     /// A request joins others of its conversation and stage, the oldest of which may have been alone so far.
@@ -342,10 +377,8 @@ impl Pending {
         if request.in_lane {
             self.leave_lane(id);
         }
-        self.unlink(&mut open.lines[stage as usize], Of::Conversation, id);
-        let mut line = self.lines[stage as usize];
-        self.unlink(&mut line, Of::Shard, id);
-        self.lines[stage as usize] = line;
+        self.unlink(&mut open.lines[stage as usize], id);
+        self.requests[id.index()].stamp = 0;
     }
 
     #[inline(never)]
@@ -364,29 +397,29 @@ impl Pending {
         }
     }
 
-    fn append(&mut self, line: &mut Line, of: Of, id: RequestId) {
+    fn append(&mut self, line: &mut Line, id: RequestId) {
         let before = line.last.replace(id);
-        self.links(id, of).before = before;
+        self.links(id).before = before;
         match before {
-            Some(before) => self.links(before, of).behind = Some(id),
+            Some(before) => self.links(before).behind = Some(id),
             None => line.first = Some(id),
         }
     }
 
-    fn unlink(&mut self, line: &mut Line, of: Of, id: RequestId) {
-        let Links { before, behind } = std::mem::take(self.links(id, of));
+    fn unlink(&mut self, line: &mut Line, id: RequestId) {
+        let Links { before, behind } = std::mem::take(self.links(id));
         match before {
-            Some(before) => self.links(before, of).behind = behind,
+            Some(before) => self.links(before).behind = behind,
             None => line.first = behind,
         }
         match behind {
-            Some(behind) => self.links(behind, of).before = before,
+            Some(behind) => self.links(behind).before = before,
             None => line.last = before,
         }
     }
 
-    fn links(&mut self, id: RequestId, of: Of) -> &mut Links {
-        &mut self.requests[id.index()].links[of as usize]
+    fn links(&mut self, id: RequestId) -> &mut Links {
+        &mut self.requests[id.index()].links
     }
 }
 
@@ -406,6 +439,7 @@ mod tests {
             mbap,
             function_code: 16,
             data,
+            body: None,
             index: 0,
             flags: Flags::NONE,
             expects_answer: true,
@@ -448,6 +482,24 @@ mod tests {
         pending.remember(&mut open, second);
         assert_eq!((find(&pending, &open, 8), pending.lanes.len()), (None, 0));
         assert_eq!(pending.find(&open, 0, key(8), Stage::Remembered), Some(second));
+    }
+
+    #[test]
+    fn a_queue_forgets_those_that_went_however_long_one_stays() {
+        let (mut pending, mut open, mut other) = (Pending::default(), Open::default(), Open::default());
+        let stays = store(&mut pending, &mut open, 1, &[]);
+        for trans_id in 0..10_000 {
+            let goes = store(&mut pending, &mut other, trans_id, &[]);
+            pending.take(&mut other, goes);
+            pending.release(goes);
+            assert!(pending.queues[Stage::Waiting as usize].len() <= 2 * (pending.count() + 1) + GONE + 1);
+        }
+        let last = store(&mut pending, &mut other, 7, &[]);
+        assert_eq!(pending.oldest(Stage::Waiting), Some(stays));
+        pending.remember(&mut open, stays);
+        assert_eq!([Stage::Waiting, Stage::Remembered].map(|stage| pending.oldest(stage)), [Some(last), Some(stays)]);
+        pending.take(&mut other, last);
+        assert_eq!([Stage::Waiting, Stage::Remembered].map(|stage| pending.oldest(stage)), [None, Some(stays)]);
     }
 
     #[test]

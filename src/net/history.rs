@@ -4,16 +4,17 @@
 const HISTORY: usize = 256;
 
 /// The last bytes delivered, each at its sequence number modulo [`HISTORY`].
+#[repr(C)]
 #[derive(Debug)]
 pub(super) struct History {
-    bytes: [u8; HISTORY],
     /// How many of them are known.
-    known: usize,
+    known: u16,
+    bytes: [u8; HISTORY],
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { bytes: [0; HISTORY], known: 0 }
+        Self { known: 0, bytes: [0; HISTORY] }
     }
 }
 
@@ -36,14 +37,14 @@ impl History {
             self.bytes[start..].copy_from_slice(upper);
             self.bytes[..lower.len()].copy_from_slice(lower);
         }
-        self.known = (self.known + newest.len()).min(HISTORY);
+        self.known = (usize::from(self.known) + newest.len()).min(HISTORY) as u16;
     }
 
     /// Whether one of the bytes from `seq` on is known to differ; `next` is the number behind the last one known.
     pub(super) fn differs(&self, seq: u32, bytes: &[u8], next: u32) -> bool {
         (0_u32..).zip(bytes).any(|(index, byte)| {
             let seq = seq.wrapping_add(index);
-            next.wrapping_sub(seq) as usize <= self.known && self.bytes[seq as usize % HISTORY] != *byte
+            next.wrapping_sub(seq) <= self.known.into() && self.bytes[seq as usize % HISTORY] != *byte
         })
     }
 }

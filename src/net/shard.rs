@@ -59,11 +59,19 @@ impl Ports {
         Self::Many(bits)
     }
 
-    #[inline]
     fn contains(&self, port: u16) -> bool {
+        self.contain_any(port, port)
+    }
+
+    /// Both are looked at, always: which of the two is the server's cannot be predicted.
+    #[inline(always)]
+    fn contain_any(&self, one: u16, other: u16) -> bool {
         match self {
-            Self::Few(few) => few.iter().fold(false, |found, few| found | (*few == port)),
-            Self::Many(bits) => bits[usize::from(port >> 6)] >> (port & 63) & 1 != 0,
+            Self::Few(few) => few.iter().fold(0, |found, few| found | u16::from(*few == one || *few == other)) != 0,
+            Self::Many(bits) => {
+                let has = |port: u16| bits[usize::from(port >> 6)] >> (port & 63) & 1;
+                has(one) | has(other) != 0
+            }
         }
     }
 }
@@ -180,6 +188,12 @@ impl Net {
         &self.ledger.counters
     }
 
+    /// From now on, until a conversation is steady again, segments go the long way.
+    #[cfg(test)]
+    pub(super) fn unsettle(&mut self) {
+        self.flows.unsettle();
+    }
+
     /// How many bytes wait for holes before them.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
@@ -259,15 +273,14 @@ impl Net {
             return Err(if ip.wire_len < 4 { Unused::BadLength } else { Unused::CutHeader });
         };
         let ports = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
-        // Both are looked at, always: which of the two is the server's cannot be predicted.
-        if !(self.ports.contains(ports.0) | self.ports.contains(ports.1)) {
+        if !self.ports.contain_any(ports.0, ports.1) {
             self.elsewhere(carrier, ip, transport, ports, sink);
             return Ok(());
         }
         let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
         match transport {
-            Transport::Tcp => self.segment(&route, &tcp::read(ip, conflict)?, carrier, sink),
-            Transport::Udp => self.datagram(&route, ip, carrier, sink)?,
+            Transport::Tcp => self.segment(route, tcp::read(ip, conflict)?, carrier, sink),
+            Transport::Udp => self.datagram(route, ip, carrier, sink)?,
         }
         Ok(())
     }
@@ -293,43 +306,71 @@ impl Net {
             return;
         }
         let route = Route::new(ip.addresses, ports, transport, carrier.outer_vlan());
-        if !(is_followed && self.flows.find(&route.key).is_some()) {
+        if !(is_followed && self.flows.find(route.key).is_some()) {
             let counters = &mut self.ledger.counters;
             let Some(query) = self.probe.look(&route, &segment, carrier, counters) else { return };
             let slot = self.insert(&query.route, None, &query.carrier, sink);
             let conversation = self.flows.get_mut(slot);
             conversation.roles = Roles::Exchange;
-            conversation.segment(query.route.from, &query.segment(), &query.carrier, &mut self.ledger, sink);
+            conversation.segment(query.route.from, query.segment(), &query.carrier, &mut self.ledger, sink);
             self.probe.followed += 1;
             self.ledger.counters.found_elsewhere += 1;
         }
         self.ledger.counters.other_port -= 1;
-        self.segment(&route, &segment, carrier, sink);
+        self.segment(route, segment, carrier, sink);
     }
 
+    /// Takes a TCP segment. Route and segment are handed on by value: those of most packets then need no place in memory.
     #[inline(always)]
     fn segment<F: FnMut(Chunk<'_>)>(
         &mut self,
-        route: &Route,
-        segment: &tcp::Segment<'_>,
+        route: Route,
+        segment: tcp::Segment<'_>,
         carrier: &Carrier,
         sink: &mut F,
     ) {
         self.ledger.counters.segments += 1;
-        let slot = match self.flows.find(&route.key) {
-            Some(slot) => slot,
-            None if segment.can_open() => {
-                let client = segment.client(route.from);
-                self.insert(route, client, carrier, sink)
-            }
-            None => {
-                self.ledger.counters.strays += 1;
-                return;
-            }
+        let Some(slot) = self.flows.find(route.key) else {
+            return self.stranger(route, segment, carrier, sink);
         };
         let conversation = self.flows.get_mut(slot);
         conversation.last = *carrier;
-        conversation.segment(route.from, segment, carrier, &mut self.ledger, sink);
+        if conversation.go_on(route.from, &segment, carrier, sink) {
+            self.flows.touch(slot);
+        } else {
+            self.segment_of(slot, route.from, segment, carrier, sink);
+        }
+    }
+
+    /// Takes a segment of no conversation.
+    #[inline(never)]
+    fn stranger<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        route: Route,
+        segment: tcp::Segment<'_>,
+        carrier: &Carrier,
+        sink: &mut F,
+    ) {
+        if segment.can_open() {
+            let slot = self.insert(&route, segment.client(route.from), carrier, sink);
+            self.segment_of(slot, route.from, segment, carrier, sink);
+        } else {
+            self.ledger.counters.strays += 1;
+        }
+    }
+
+    /// Takes any segment of a conversation.
+    #[inline(never)]
+    fn segment_of<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        slot: u32,
+        from: End,
+        segment: tcp::Segment<'_>,
+        carrier: &Carrier,
+        sink: &mut F,
+    ) {
+        let conversation = self.flows.get_mut(slot);
+        conversation.segment(from, segment, carrier, &mut self.ledger, sink);
         if !conversation.waiting && conversation.streams.iter().any(Stream::is_holding) {
             conversation.waiting = true;
             self.waiting.push(slot);
@@ -338,9 +379,10 @@ impl Net {
     }
 
     /// Takes a UDP datagram (RFC 768).
+    #[inline(never)]
     fn datagram<F: FnMut(Chunk<'_>)>(
         &mut self,
-        route: &Route,
+        route: Route,
         ip: &Ip<'_>,
         carrier: &Carrier,
         sink: &mut F,
@@ -358,9 +400,9 @@ impl Net {
         let bytes = rest.get(..wire_len).unwrap_or(rest);
         let truncated = bytes.len() < wire_len;
         self.ledger.counters.truncated += u64::from(truncated);
-        let slot = match self.flows.find(&route.key) {
+        let slot = match self.flows.find(route.key) {
             Some(slot) => slot,
-            None => self.insert(route, None, carrier, sink),
+            None => self.insert(&route, None, carrier, sink),
         };
         let conversation = self.flows.get_mut(slot);
         conversation.last = *carrier;

@@ -76,10 +76,13 @@ pub(super) struct Payload<'a> {
 }
 
 /// The state of one direction.
+///
+/// In this order, all that most segments touch but their bytes is one cache line.
+#[repr(C)]
 #[derive(Debug, Default)]
 pub(super) struct Stream {
-    /// Whether `next` is known.
-    anchored: bool,
+    /// Segments behind a hole, in order, without overlap.
+    held: Vec<Held>,
     /// The sequence number of the next new byte.
     next: u32,
     /// The initial sequence number, where the SYN was seen.
@@ -88,12 +91,12 @@ pub(super) struct Stream {
     acked: Option<u32>,
     /// The sequence number behind the last byte, once a FIN told it.
     fin: Option<u32>,
-    /// Whether a copy of delivered or held bytes differed since the last chunk.
-    conflict: bool,
     /// Sequence number and IPv4 identification of the segment before.
     last: (u32, u16),
-    /// Segments behind a hole, in order, without overlap.
-    held: Vec<Held>,
+    /// Whether `next` is known.
+    anchored: bool,
+    /// Whether a copy of delivered or held bytes differed since the last chunk.
+    conflict: bool,
     history: History,
 }
 
@@ -136,6 +139,24 @@ impl Stream {
         self.anchored = true;
         self.isn = Some(isn);
         self.next = isn.wrapping_add(1);
+    }
+
+    /// Whether nothing is special about it: its place is known, nothing waits for a hole, no end was told.
+    pub(super) fn is_steady(&self) -> bool {
+        self.anchored && self.held.is_empty() && self.fin.is_none()
+    }
+
+    /// Takes a payload that was captured whole, if it is the next one; the stream is [steady](Self::is_steady).
+    #[inline(always)]
+    pub(super) fn go_on_with<'a>(&mut self, payload: &Payload<'a>) -> Option<Event<'a>> {
+        if payload.seq != self.next {
+            return None;
+        }
+        self.last = (payload.seq, payload.id);
+        self.history.write(self.next, payload.bytes);
+        self.next = self.next.wrapping_add(payload.wire_len);
+        let conflict = std::mem::take(&mut self.conflict);
+        Some(Event::Data { bytes: payload.bytes, conflict, truncated: false })
     }
 
     /// Takes the payload of a segment: delivers it, holds it back, or knows it already.
@@ -213,8 +234,19 @@ impl Stream {
         }
     }
 
-    /// Hears that the other side has received everything before `ack`.
+    /// Notes what the other side has received, if that can be.
     #[inline(always)]
+    pub(super) fn note_ack(&mut self, ack: u32) -> bool {
+        if self.anchored && distance(ack, self.next).unsigned_abs() > REACH {
+            return false;
+        }
+        if self.acked.is_none_or(|acked| distance(ack, acked) > 0) {
+            self.acked = Some(ack);
+        }
+        true
+    }
+
+    /// Hears that the other side has received everything before `ack`.
     pub(super) fn acknowledge(
         &mut self,
         ack: u32,
@@ -222,11 +254,8 @@ impl Stream {
         ledger: &mut Ledger,
         emit: &mut impl FnMut(&Carrier, Event<'_>),
     ) {
-        if self.anchored && distance(ack, self.next).unsigned_abs() > REACH {
+        if !self.note_ack(ack) {
             return;
-        }
-        if self.acked.is_none_or(|acked| distance(ack, acked) > 0) {
-            self.acked = Some(ack);
         }
         while self.held.first().is_some_and(|first| distance(ack, first.seq) >= 0) {
             self.skip_hole(Some(by), ledger, emit);

@@ -80,9 +80,15 @@ impl<'a> Segment<'a> {
 
     /// Its data, if there is some, all of it was captured, and its flags ask for nothing else.
     pub(super) fn whole_data(&self) -> Option<&'a [u8]> {
+        let bytes = self.payload.bytes;
+        (self.is_plain() && !bytes.is_empty()).then_some(bytes)
+    }
+
+    /// Whether it acknowledges, carries nothing or bytes that were captured whole, and its flags ask for nothing else.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
         let Payload { bytes, wire_len, .. } = self.payload;
-        let is_plain = self.flags & (SYN | RST | FIN | ACK) == ACK;
-        (is_plain && !bytes.is_empty() && bytes.len() == wire_len as usize).then_some(bytes)
+        self.flags & (SYN | RST | FIN | ACK) == ACK && bytes.len() == wire_len as usize && !self.conflict
     }
 
     /// Its sequence and acknowledgement numbers.
@@ -148,6 +154,7 @@ impl Conversation {
         if !self.open {
             return;
         }
+        self.steady = false;
         let flow = &self.flow;
         for (stream, direction) in self.streams.iter_mut().zip([Direction::ToServer, Direction::ToClient]) {
             stream.release(ending.by, ledger, &mut |carrier, event| sink(Chunk { flow, direction, carrier, event }));
@@ -158,9 +165,48 @@ impl Conversation {
         sink(Chunk { flow, direction, carrier, event: Event::Close(ending.closing) });
     }
 
-    /// Takes a segment from one of its ends.
+    /// Takes a segment as most are, of a conversation as most are: it acknowledges and perhaps carries the next bytes,
+    /// and nothing is open but what they say. Gives whether it was one; else nothing has changed.
     #[inline(always)]
+    pub(super) fn go_on<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        from: End,
+        segment: &Segment<'_>,
+        carrier: &Carrier,
+        sink: &mut F,
+    ) -> bool {
+        if !(self.steady && segment.is_plain()) {
+            return false;
+        }
+        let direction = self.direction(from);
+        if segment.payload.wire_len > 0 {
+            let Some(event) = self.streams[direction as usize].go_on_with(&segment.payload) else { return false };
+            self.streams[opposite(direction) as usize].note_ack(segment.ack);
+            sink(Chunk { flow: &self.flow, direction, carrier, event });
+        } else {
+            self.streams[opposite(direction) as usize].note_ack(segment.ack);
+        }
+        true
+    }
+
+    /// Takes any segment from one of its ends.
     pub(super) fn segment<F: FnMut(Chunk<'_>)>(
+        &mut self,
+        from: End,
+        segment: Segment<'_>,
+        carrier: &Carrier,
+        ledger: &mut Ledger,
+        sink: &mut F,
+    ) {
+        self.take(from, &segment, carrier, ledger, sink);
+        self.steady = self.open
+            && self.talked
+            && self.doubt.is_none()
+            && self.seen == BOTH
+            && self.streams.iter().all(Stream::is_steady);
+    }
+
+    fn take<F: FnMut(Chunk<'_>)>(
         &mut self,
         from: End,
         segment: &Segment<'_>,
@@ -200,7 +246,6 @@ impl Conversation {
     }
 
     /// Takes the bytes of a segment.
-    #[inline(always)]
     fn payload<F: FnMut(Chunk<'_>)>(
         &mut self,
         direction: Direction,

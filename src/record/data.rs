@@ -131,7 +131,10 @@ impl<'a> Data<'a> {
 
 fn least_and_greatest(mut numbers: impl Iterator<Item = u16>) -> Option<[u16; 2]> {
     let first = numbers.next()?;
-    Some(numbers.fold([first; 2], |[least, greatest], number| [least.min(number), greatest.max(number)]))
+    // Selected without branches: nobody could predict them.
+    let lesser = |one: u16, other: u16| std::hint::select_unpredictable(one < other, one, other);
+    let greater = |one: u16, other: u16| std::hint::select_unpredictable(one < other, other, one);
+    Some(numbers.fold([first; 2], |[least, greatest], number| [lesser(least, number), greater(greatest, number)]))
 }
 
 impl Extent {

@@ -142,7 +142,9 @@ impl<'a> Record<'a> {
 
     /// What it says of a field of the table.
     pub(super) fn native(&self, native: Native) -> Fact<'a> {
-        self.known(native)
+        let mut answer = Answer { record: self, fact: Fact::Absent };
+        native.show(&mut answer);
+        answer.fact
     }
 
     /// The same for a field that the compiler knows: then nothing but the one answer is left.
@@ -422,6 +424,20 @@ impl Facts for Record<'_> {
 
     fn shares(&self, slot: Slot) -> bool {
         self.slots.field(slot).is_some_and(|field| kin::shares(self, field))
+    }
+}
+
+/// What a record says of the one field that it is shown.
+struct Answer<'r, 'a> {
+    record: &'r Record<'a>,
+    fact: Fact<'a>,
+}
+
+impl Visitor for Answer<'_, '_> {
+    #[expect(clippy::inline_always, reason = "for fields that the compiler knows")]
+    #[inline(always)]
+    fn visit(&mut self, native: Native) {
+        self.fact = self.record.known(native);
     }
 }
 

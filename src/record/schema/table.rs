@@ -147,6 +147,16 @@ macro_rules! table {
             }
         }
 
+        impl Native {
+            /// Shows `visitor` this field: one jump to where the compiler knows which it is.
+            #[inline(always)]
+            pub(in crate::record) fn show(self, visitor: &mut impl Visitor) {
+                match self {
+                    $($( Self::$native => visitor.visit(Self::$native), )*)*
+                }
+            }
+        }
+
         /// Every row; a field's number is its place.
         pub(in crate::record) static TABLE: &[Row] = &[$($( Row {
             native: Native::$native,
