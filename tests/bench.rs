@@ -1,6 +1,13 @@
 //! The benches' own counting and comparing: a table of wrong figures would be believed.
 
-#![allow(clippy::unwrap_used, unreachable_pub, dead_code, reason = "a test that cannot go on should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    dead_code,
+    reason = "a test that cannot go on should stop; what of the benches is not tested here reads the clock"
+)]
 
 #[path = "../benches/whole/bench.rs"]
 mod bench;

@@ -91,9 +91,8 @@ pub fn messages(line: &[u8], found: &mut dyn FnMut(&str)) {
         #[serde(rename = "modbus.kind")]
         kind: &'a str,
     }
-    match serde_json::from_slice(line) {
-        Ok(Record { kind: kind @ ("query" | "response" | "exception") }) => found(kind),
-        Ok(_) | Err(_) => {}
+    if let Ok(Record { kind: kind @ ("query" | "response" | "exception") }) = serde_json::from_slice(line) {
+        found(kind);
     }
 }
 
