@@ -10,9 +10,9 @@ use super::tally::{Tally, findings};
 const EVERY: &str = "title: Every message\nname: every\nlogsource: {product: modbus}\nlevel: low\ndetection:\n  a:\n    \
     modbus.kind: [query, response, exception]\n  condition: a\n";
 
-/// All of them in one group, over a time that no capture here is longer than; as many as a window holds.
+/// All of them in one group, over a time that no capture here is longer than; almost as many as a window holds.
 const ONE_GROUP: &str = "---\ntitle: One group\nlevel: low\ncorrelation:\n  type: event_count\n  rules: [every]\n  \
-    group-by: [modbus.framing]\n  timespan: 1d\n  condition: {gte: 65536}\n";
+    group-by: [modbus.framing]\n  timespan: 1d\n  condition: {gte: 65000}\n";
 
 /// Most events that a group of a correlation holds.
 const EVENTS: u64 = 65_536;
