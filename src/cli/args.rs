@@ -93,7 +93,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   sigmabus rules check my-rules/                               with the lines they are in
   sigmabus rules check --fail-on warning my-rules/             exit code 1 on warnings
-  sigmabus rules check --cost my-rules/                        what each costs a record, the dearest first
+  sigmabus rules check --cost my-rules/                        what each costs, the dearest first
   sigmabus rules check --format sarif my-rules/ > check.sarif  for code hosts and editors";
 
 const CONFIG_CHECK_EXAMPLES: &str = "\

@@ -11,7 +11,7 @@ use crate::sigma::{
     self, Diagnostic, FieldCheck, Loaded, MappedFields, Mappings, Options, SchemaFields, Severity, SourceText,
 };
 use include_dir::{Dir, DirEntry, include_dir};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,24 +75,27 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
 /// When something cannot be read.
 pub(super) fn find(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
-    find_into(path, true, &mut found)?;
+    if path.metadata().map_err(|error| unreadable(path, &error))?.is_dir() {
+        find_into(path, &mut found)?;
+    } else {
+        found.push(path.to_owned());
+    }
     Ok(found)
 }
 
-fn find_into(path: &Path, named: bool, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let data = path.metadata().map_err(|error| unreadable(path, &error))?;
-    if !data.is_dir() {
-        if named || is_rule_file(path) {
-            found.push(path.to_owned());
+fn find_into(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let unreadable = |error| unreadable(folder, &error);
+    let mut entries: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect).map_err(unreadable)?;
+    entries.sort_by_cached_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
+        if kind.is_dir() {
+            find_into(&path, found)?;
+        } else if is_rule_file(&path) && !(kind.is_symlink() && path.is_dir()) {
+            found.push(path);
         }
-        return Ok(());
     }
-    let entries = std::fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
-    let paths: Result<Vec<_>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
-    let mut inner = paths.map_err(|error| unreadable(path, &error))?;
-    inner.sort();
-    inner.retain(|path| !path.is_dir() || !path.is_symlink());
-    inner.iter().try_for_each(|path| find_into(path, false, found))
+    Ok(())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

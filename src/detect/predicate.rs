@@ -14,8 +14,10 @@ use super::pattern::Shape;
 use super::set::{Ints, Ranges};
 use crate::record::{Domain, Fact, Facts, Slot, Slots, Vocabulary};
 use crate::sigma::ir::{Number, Order, Target, Test};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use ipnet::IpNet;
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many predicates may have a string test tried on all values of a 16-bit field; further ones are asked when a
@@ -207,11 +209,20 @@ impl Predicate {
 /// Where the domain of a field comes from.
 pub(super) type DomainOf<'a> = &'a dyn Fn(&Slots, Slot) -> Option<Domain>;
 
+/// What tells a predicate from others.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Question {
+    /// Any of these tests holds.
+    Any(Target, Vec<Test>),
+    /// One value compares so with all of these bounds.
+    Within(Target, Vec<(Order, Number)>),
+}
+
 /// Gives each predicate its number.
 pub(super) struct Interner<'a> {
     /// In the order of their numbers.
     pub(super) all: Vec<Predicate>,
-    by_key: FxHashMap<String, PredicateIx>,
+    by_question: HashMap<Question, PredicateIx, RandomState>,
     trials: u32,
     slots: &'a mut Slots,
     domain: DomainOf<'a>,
@@ -220,32 +231,35 @@ pub(super) struct Interner<'a> {
 impl<'a> Interner<'a> {
     /// No predicates yet. Their fields become wanted.
     pub(super) fn new(slots: &'a mut Slots, domain: DomainOf<'a>) -> Self {
-        Self { all: Vec::new(), by_key: FxHashMap::default(), trials: 0, slots, domain }
+        Self { all: Vec::new(), by_question: HashMap::default(), trials: 0, slots, domain }
     }
 
     /// The predicate that holds if any of `tests` holds of `target`.
     pub(super) fn any(&mut self, target: &Target, tests: &[&Test]) -> Result<PredicateIx, Problem> {
-        // The debug form of a test tells all of it, which is all that a key needs.
-        let mut keys: Vec<String> = tests.iter().map(|test| format!("{test:?}")).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        self.intern(target, format!("{target:?} any {keys:?}"), |slots| {
+        // In an order of their own, so that lists of the same are one.
+        let mut sorted: Vec<(u64, &Test)> =
+            tests.iter().map(|test| (self.by_question.hasher().hash_one(test), *test)).collect();
+        sorted.sort_by_key(|(hash, _)| *hash);
+        sorted.dedup_by(|a, b| a.1 == b.1);
+        let sorted = sorted.into_iter().map(|(_, test)| test.clone()).collect();
+        self.intern(target, Question::Any(target.clone(), sorted), |slots| {
             tests.iter().map(|test| Ask::new(test, slots)).collect()
         })
     }
 
     /// The predicate that holds if one value of `target` compares so with all of these bounds.
     pub(super) fn within(&mut self, target: &Target, bounds: &[(Order, Number)]) -> Result<PredicateIx, Problem> {
-        self.intern(target, format!("{target:?} within {bounds:?}"), |_| Ok(vec![Ask::Compare(bounds.into())]))
+        let question = Question::Within(target.clone(), bounds.to_vec());
+        self.intern(target, question, |_| Ok(vec![Ask::Compare(bounds.into())]))
     }
 
     fn intern(
         &mut self,
         target: &Target,
-        key: String,
+        question: Question,
         asks: impl FnOnce(&mut Slots) -> Result<Vec<Ask>, Problem>,
     ) -> Result<PredicateIx, Problem> {
-        if let Some(known) = self.by_key.get(&key) {
+        if let Some(known) = self.by_question.get(&question) {
             return Ok(*known);
         }
         let slot = match target {
@@ -258,7 +272,7 @@ impl<'a> Interner<'a> {
         let domain = slot.and_then(|slot| (self.domain)(self.slots, slot));
         let ix = self.all.len() as PredicateIx;
         self.all.push(Predicate::new(slot, domain, asks, &mut self.trials));
-        self.by_key.insert(key, ix);
+        self.by_question.insert(question, ix);
         Ok(ix)
     }
 }

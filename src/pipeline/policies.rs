@@ -110,13 +110,13 @@ impl Policies {
         let metas = ruleset.rules.iter().map(|rule| &rule.meta);
         let metas = metas.chain(ruleset.correlations.iter().map(|correlation| &correlation.meta));
         let asks: Vec<bool> = rules.iter().map(|rule| asks_for_record(&rule.condition)).collect();
-        policies.rules = metas.map(|meta| policies.kept(meta, &asks)).collect();
+        let mut asker = Asker::default();
+        policies.rules = metas.map(|meta| policies.kept(meta, &asks, &mut asker)).collect();
         Ok(policies)
     }
 
     /// Which policies may be for the findings of a rule. The last of all is for every finding.
-    fn kept(&self, meta: &Meta, asks: &[bool]) -> Kept {
-        let mut asker = Asker::default();
+    fn kept(&self, meta: &Meta, asks: &[bool], asker: &mut Asker) -> Kept {
         write_event(meta, &[], &[], &mut asker.event);
         let holds = asker.ask(self);
         let is_for = |policy: usize| holds.contains(&RuleIx(policy as u32));

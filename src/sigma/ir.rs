@@ -4,6 +4,7 @@
 //! `Not`: an [`Expr`] has only Boolean structure and leaves that ask one thing of one field.
 
 use crate::time::Span;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// All that was loaded, in input order.
@@ -221,7 +222,7 @@ pub enum Target {
 }
 
 /// What is asked of a value. An absent field satisfies only `Null`; JSON null satisfies only `Null` and `Exists`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
     /// The field is there, even null or empty.
     Exists,
@@ -266,6 +267,19 @@ pub enum Number {
     Int(i128),
     /// Any other number, finite.
     Float(f64),
+}
+
+/// No number is other than itself, since all are finite.
+impl Eq for Number {}
+
+impl Hash for Number {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Int(value) => value.hash(state),
+            // Both zeros are equal.
+            Self::Float(value) => (value + 0.0).to_bits().hash(state),
+        }
+    }
 }
 
 /// `<`, `<=`, `>`, `>=`.
