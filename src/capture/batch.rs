@@ -3,9 +3,9 @@
 use super::{Frame, LinkType};
 use crate::time::Timestamp;
 
-/// Once a batch holds so many frames nothing more is read into it: few enough for the lines that are made of them to
-/// stay in the second-level cache.
-const FULL_FRAMES: usize = 256;
+/// Once a batch holds so many frames nothing more is read into it: enough for threads not to wait for each other at every
+/// turn, few enough for what is made of them to stay in a cache.
+const FULL_FRAMES: usize = 1024;
 /// Once a batch holds so many bytes nothing more is read into it.
 const FULL_BYTES: usize = 1 << 20;
 

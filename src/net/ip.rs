@@ -82,15 +82,7 @@ pub(super) struct Ip<'a> {
 pub(super) fn read(bytes: &[u8], wire_len: usize) -> Result<Ip<'_>, Unused> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => read_v4(bytes, wire_len),
-        // Taken apart and put together, so that what is read of IPv4 needs no place in memory.
-        Some(6) => read_v6(bytes, wire_len).map(|Ip { protocol, addresses, id, fragment, payload, wire_len }| Ip {
-            protocol,
-            addresses,
-            id,
-            fragment,
-            payload,
-            wire_len,
-        }),
+        Some(6) => read_v6(bytes, wire_len),
         Some(_) => Err(Unused::NotIp),
         None => Err(Unused::CutHeader),
     }
