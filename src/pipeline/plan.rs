@@ -188,10 +188,6 @@ struct Use {
 #[derive(Clone, Debug)]
 struct Facets {
     worth: RuleWorth,
-    /// Whether it only feeds correlations.
-    silent: bool,
-    /// Whether somebody wants to see the record.
-    shown: bool,
     source: LogSource,
     mask: Mask,
 }
@@ -219,35 +215,29 @@ impl Plan {
             Sources::Declared(source) => source.clone(),
             Sources::Unknown | Sources::Told(_) => LogSource::default(),
         };
-        let facets = |number: usize, meta: &Meta, silent, source: &LogSource| Facets {
+        let shown = |number: usize| wanted.findings || policies.needs_record(number as u32);
+        let facets = |meta: &Meta, source: &LogSource| Facets {
             worth: wanted.points.of(meta),
-            silent,
-            shown: wanted.findings || policies.needs_record(number as u32),
             source: source.clone(),
             mask: Mask::new(meta.mask.iter().filter_map(|field| schema::find(field))),
         };
-        let mut rules: Vec<Facets> = Vec::with_capacity(ruleset.rules.len());
-        for (index, rule) in ruleset.rules.iter().enumerate() {
-            let silent = !correlator.speaks(RuleIx(index as u32));
-            rules.push(facets(index, &rule.meta, silent, &rule.source));
-        }
+        let mut rules: Vec<Facets> = ruleset.rules.iter().map(|rule| facets(&rule.meta, &rule.source)).collect();
         let anywhere = LogSource::default();
-        let rules_before = rules.len();
-        let correlations = (rules_before..).zip(&ruleset.correlations);
-        let correlations = correlations.map(|(number, rule)| facets(number, &rule.meta, false, &anywhere));
+        let correlations = ruleset.correlations.iter().map(|rule| facets(&rule.meta, &anywhere));
         let mut correlations: Vec<Facets> = correlations.collect();
+        let use_of = |(index, rule): (usize, &Facets)| Use {
+            silent: !correlator.speaks(RuleIx(index as u32)),
+            shown: shown(index),
+            for_modbus: is_for_modbus(&rule.source),
+        };
+        let mut uses: Vec<Use> = rules.iter().enumerate().map(use_of).collect();
         mask_what_is_referred_to(&ruleset, &mut rules, &mut correlations);
-        let completers = completers(&ruleset, |index| policies.asks_of_record((rules_before + index) as u32));
-        for (_, completers) in correlations.iter().zip(&completers).filter(|(facets, _)| facets.shown) {
+        let completers = completers(&ruleset, |index| policies.asks_of_record((rules.len() + index) as u32));
+        for (_, completers) in (rules.len()..).zip(&completers).filter(|(number, _)| shown(*number)) {
             for rule in completers {
-                rules[*rule].shown = true;
+                uses[*rule].shown = true;
             }
         }
-        let use_of = |facets: &Facets| {
-            let Facets { silent, shown, source, .. } = facets;
-            Use { silent: *silent, shown: *shown, for_modbus: is_for_modbus(source) }
-        };
-        let uses = rules.iter().map(use_of).collect();
         let told = match &wanted.sources {
             Sources::Told(fields) => {
                 let [product, category, service] = fields.each_ref().map(|field| slots.want(field));
