@@ -278,11 +278,9 @@ impl Machine {
             return answer.state == State::Yes;
         }
         let missed = !known && standing.searched;
-        let holds = match predicate.slot.filter(|_| predicate.dear).map(|slot| (slot, record.fact(slot))) {
-            Some((slot, fact @ Fact::Text(text))) if !missed => {
-                memo.familiar.answer(index::number_of(Some(slot)), text, ix, || {
-                    predicate.holds(fact, false, record, memo.buffers)
-                })
+        let holds = match predicate.slot.filter(|_| predicate.dear).map(|slot| record.fact(slot)) {
+            Some(fact @ Fact::Text(text)) if !missed => {
+                memo.familiar.answer(text, ix, || predicate.holds(fact, false, record, memo.buffers))
             }
             _ => predicate.is_met(missed, record, memo.buffers),
         };
@@ -322,6 +320,7 @@ impl Scratch {
             self.stamps.resize(machine.code.rules(), 0);
         }
         self.room.seen.reserve(machine.needles);
+        self.room.familiar.next_record();
         if self.epoch == u32::MAX {
             self.answers.fill(Answer::default());
             self.stamps.fill(0);
