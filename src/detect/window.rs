@@ -176,7 +176,9 @@ impl Window {
             self.left += 1;
             self.right += 1;
         } else if self.is_reversible() {
-            self.tally.as_mut().map(|tally| tally.add(event));
+            if let Some(tally) = &mut self.tally {
+                tally.add(event);
+            }
             self.right += 1;
         } else {
             self.reset(at);

@@ -141,8 +141,11 @@ mod tests {
 
     type Outcome = Result<(Vec<Clerk>, Result<(), RunError>), RunError>;
 
-    /// What came to the ordered side: batch, and by worker what it noted and had seen before.
-    fn run(clerks: Vec<Clerk>, breaks: bool, deal: Deal, stop_at: u64) -> (Vec<(u64, Vec<(u64, u64)>)>, Outcome) {
+    /// A batch, and by worker what it noted and had seen before.
+    type Told = (u64, Vec<(u64, u64)>);
+
+    /// What came to the ordered side, and how it ended.
+    fn run(clerks: Vec<Clerk>, breaks: bool, deal: Deal, stop_at: u64) -> (Vec<Told>, Outcome) {
         let mut told = Vec::new();
         let mut feed = Numbers { next: 0, end: 200, breaks };
         let outcome = spread(&mut feed, clerks, deal, &mut |batch, evidence| {
