@@ -543,6 +543,13 @@ mod tests {
     }
 
     #[test]
+    fn regular_expressions_are_not_looked_at_without_the_text_that_they_require() {
+        let rules: Vec<Expr> = (0..200).map(|n| field("a", regex(&format!("tool{n}z[0-9]+")))).collect();
+        assert_eq!(run(&rules, &[("a", Fact::Text("x TOOL7z tool9z12"))]), (vec![9], 2));
+        assert_eq!(run(&[field("a", regex("o.*9"))], &[("a", Fact::Text("tool9"))]), (vec![0], 1));
+    }
+
+    #[test]
     fn a_rule_that_only_denies_is_always_looked_at() {
         assert_eq!(run(&[not(field("a", text("x")))], &[]), (vec![0], 1));
         assert_eq!(run(&[field("a", Test::Null)], &[]), (vec![0], 1));
