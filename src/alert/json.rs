@@ -238,9 +238,9 @@ fn finding_fields(finding: &Finding<'_>, window: Option<&Window>, catalogue: &Ca
     );
     time(out, finding.time);
     key(out, "rule");
-    rule(out, catalogue.meta(finding.rule));
+    rule(out, finding.rule, catalogue);
     key(out, "points");
-    text(out, &finding.points.to_string());
+    number(out, finding.points.into());
     key(out, "group");
     object(out, finding.group);
     if let Some(window) = window {
@@ -255,7 +255,12 @@ fn finding_fields(finding: &Finding<'_>, window: Option<&Window>, catalogue: &Ca
     source(out, finding.place, catalogue);
 }
 
-pub(super) fn rule(out: &mut Vec<u8>, meta: &Meta) {
+/// What is said of a rule, the same in each of its findings.
+pub(super) fn rule(out: &mut Vec<u8>, rule: RuleRef, catalogue: &Catalogue) {
+    catalogue.say(rule, out, write_rule);
+}
+
+fn write_rule(meta: &Meta, out: &mut Vec<u8>) {
     text(out, "{\"id\":");
     text_or_null(out, meta.id.as_deref());
     key(out, "title");
@@ -339,7 +344,7 @@ pub(super) fn source(out: &mut Vec<u8>, place: Place, catalogue: &Catalogue) {
     text(out, "{\"input\":");
     string(out, &input.name);
     key(out, input.unit.word());
-    text(out, &place.number.to_string());
+    number(out, place.number);
     out.push(b'}');
 }
 
@@ -356,10 +361,15 @@ pub(super) fn object(out: &mut Vec<u8>, fields: &[Named]) {
     out.push(b'}');
 }
 
+/// Appends a name of ours, none of which needs an escape.
 pub(super) fn key(out: &mut Vec<u8>, name: &str) {
-    out.push(b',');
-    string(out, name);
-    out.push(b':');
+    text(out, ",\"");
+    text(out, name);
+    text(out, "\":");
+}
+
+pub(super) fn number(out: &mut Vec<u8>, number: u64) {
+    text(out, itoa::Buffer::new().format(number));
 }
 
 pub(super) fn time(out: &mut Vec<u8>, time: Timestamp) {

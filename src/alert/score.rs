@@ -1,6 +1,6 @@
 //! A score that changed, as a JSON line.
 
-use super::json::{key, object, rule, source, string, text, threshold, time};
+use super::json::{key, number, object, rule, source, string, text, threshold, time};
 use crate::detect::{Catalogue, Finding, Named};
 use crate::score::{Change, Scoreboard};
 
@@ -28,13 +28,13 @@ pub fn write_score(score: &ScoreLine<'_>, catalogue: &Catalogue, out: &mut Vec<u
     key(out, "score");
     text(out, &score.change.score.to_string());
     key(out, "points");
-    text(out, &score.finding.points.to_string());
+    number(out, score.finding.points.into());
     key(out, "threshold");
     threshold(out, Some(score.board.threshold));
     key(out, "threat");
     text(out, if score.change.threat.is_some() { "true" } else { "false" });
     key(out, "rule");
-    rule(out, catalogue.meta(score.finding.rule));
+    rule(out, score.finding.rule, catalogue);
     key(out, "source");
     source(out, score.finding.place, catalogue);
     text(out, "}\n");

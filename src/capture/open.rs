@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 
 /// How many bytes are read before an input is judged, unless it has fewer: a classic pcap file header.
 const ENOUGH: usize = pcap::HEADER;
-/// How many bytes are read at most before an input is judged.
+/// How many bytes are read at most before an input is judged, and at once of what is no capture.
 const START: usize = 64 << 10;
 /// How often an input may be packed: once, and once more around it.
 const LAYERS: u32 = 2;
@@ -61,7 +61,7 @@ fn recognise(mut start: Vec<u8>, rest: Box<dyn Read + Send>) -> Result<Opened, C
     if Pcapng::is_start(&start) {
         return Ok(Opened::Capture(Box::new(Records::new(rest, Pcapng::new(), start, 0))));
     }
-    let reader = Box::new(BufReader::new(Cursor::new(start.clone()).chain(rest)));
+    let reader = Box::new(BufReader::with_capacity(START, Cursor::new(start.clone()).chain(rest)));
     Ok(Opened::Other { start, reader })
 }
 

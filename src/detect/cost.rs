@@ -100,9 +100,13 @@ mod tests {
             Expr::All(vec![number, hard]),
             not(word),
             keyword(text("*whoami*")),
+            field("t", regex("whoami.*all")),
         ]);
         let reach: Vec<Reach> = found.iter().map(|cost| cost.reach).collect();
-        assert_eq!(reach, [Reach::Found, Reach::Found, Reach::Open, Reach::Found, Reach::Always, Reach::Found]);
+        assert_eq!(
+            reach,
+            [Reach::Found, Reach::Found, Reach::Open, Reach::Found, Reach::Always, Reach::Found, Reach::Found]
+        );
         let order: Vec<f64> = [0, 3, 1, 2].iter().map(|at| found[*at].per_record()).collect();
         assert!(order.is_sorted(), "{order:?}");
         assert!(found[5].search > found[1].search, "every value is searched");

@@ -1,12 +1,13 @@
 //! What was found in a text the last time? Logs say the same again and again: few programs, few users, few command lines.
 //!
-//! A text is kept when it comes a second time, so that what is there only once, a hash or the id of a process, drives nothing
+//! A text is kept when a second record has it, so that what is there only once, a hash or the id of a process, drives nothing
 //! out.
 
 use super::predicate::PredicateIx;
 use super::scan::Mark;
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 /// How many texts each thread remembers; with what is below, they take 36 MB at most, and mostly one.
 const PLACES: usize = 4_096;
@@ -14,37 +15,58 @@ const PLACES: usize = 4_096;
 const LONGEST: usize = 512;
 /// What may have been found in it, and what may have been answered of it.
 const MOST_MARKS: usize = 512;
+/// In how many fields it is known.
+const MOST_FIELDS: usize = 16;
 
 /// Texts, each in the one place that its hash gives it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Familiar {
     hasher: RandomState,
     places: Vec<Place>,
+    /// What can be told of each place without looking there.
+    signs: Vec<Signs>,
+    /// The number of the current record.
+    record: u32,
 }
 
-/// A text of a field, and what was found in it.
+/// Parts of hashes, of texts that may be the one at a place.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signs {
+    /// The text that is kept.
+    kept: u32,
+    /// The text that was last looked for in vain, and in which record.
+    missed: u32,
+    record: u32,
+}
+
+/// A text, and what was found in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
-    field: Option<u32>,
     text: String,
+    is_kept: bool,
     marks: Vec<Mark>,
+    /// Which of the marks are of which field.
+    fields: Vec<(u32, Range<usize>)>,
     /// Which predicates that no search finds were asked of it, and what they said.
     answers: Vec<(PredicateIx, bool)>,
-    /// Tells the text that was last looked for here in vain.
-    missed: u32,
 }
 
 /// What is known of a text.
 pub(super) enum Known<'a> {
     /// This was found in it.
     Marks(&'a [Mark]),
-    /// Nothing, but it is to be remembered here.
+    /// Nothing, but what is found is to be remembered here.
     Welcome(&'a mut Place),
     /// Nothing.
     Strange,
 }
 
 impl Familiar {
+    /// Another record comes.
+    pub(super) fn next_record(&mut self) {
+        self.record = self.record.wrapping_add(1);
+    }
+
     /// What is known of `text` in a field.
     pub(super) fn recall(&mut self, field: u32, text: &str) -> Known<'_> {
         if text.len() > LONGEST {
@@ -52,30 +74,36 @@ impl Familiar {
         }
         if self.places.is_empty() {
             self.places.resize(PLACES, Place::default());
+            self.signs.resize(PLACES, Signs::default());
         }
-        let hash = self.hasher.hash_one((field, text));
-        let Some(place) = self.places.get_mut(hash as usize % PLACES) else { return Known::Strange };
-        if place.is(field, text) {
-            return Known::Marks(&place.marks);
+        let hash = self.hasher.hash_one(text);
+        let (at, sign) = (hash as usize % PLACES, (hash >> 32) as u32);
+        let (Some(place), Some(signs)) = (self.places.get_mut(at), self.signs.get_mut(at)) else {
+            return Known::Strange;
+        };
+        if signs.kept == sign && place.is(text) {
+            return match place.fields.iter().find(|(known, _)| *known == field) {
+                Some((_, marks)) => Known::Marks(place.marks.get(marks.clone()).unwrap_or_default()),
+                None if place.fields.len() < MOST_FIELDS => Known::Welcome(place),
+                None => Known::Strange,
+            };
         }
-        let sign = (hash >> 32) as u32;
-        if place.missed == sign {
-            return Known::Welcome(place);
+        if signs.missed != sign {
+            (signs.missed, signs.record) = (sign, self.record);
+            return Known::Strange;
         }
-        place.missed = sign;
-        Known::Strange
+        if signs.record == self.record {
+            return Known::Strange;
+        }
+        signs.kept = sign;
+        place.become_that_of(text);
+        Known::Welcome(place)
     }
 
     /// What a predicate says of a text, asked only if that is not remembered.
-    pub(super) fn answer(
-        &mut self,
-        field: u32,
-        text: &str,
-        predicate: PredicateIx,
-        ask: impl FnOnce() -> bool,
-    ) -> bool {
-        let at = self.hasher.hash_one((field, text)) as usize % PLACES;
-        let Some(place) = self.places.get_mut(at).filter(|place| place.is(field, text)) else { return ask() };
+    pub(super) fn answer(&mut self, text: &str, predicate: PredicateIx, ask: impl FnOnce() -> bool) -> bool {
+        let at = self.hasher.hash_one(text) as usize % PLACES;
+        let Some(place) = self.places.get_mut(at).filter(|place| place.is(text)) else { return ask() };
         if let Some((_, answer)) = place.answers.iter().find(|(known, _)| *known == predicate) {
             return *answer;
         }
@@ -88,30 +116,37 @@ impl Familiar {
 }
 
 impl Place {
-    fn is(&self, field: u32, text: &str) -> bool {
-        self.field == Some(field) && self.text == text
+    fn is(&self, text: &str) -> bool {
+        self.is_kept && self.text == text
     }
 
-    /// Makes room.
-    pub(super) fn clear(&mut self) {
-        self.field = None;
+    fn become_that_of(&mut self, text: &str) {
+        self.text.clear();
+        self.text.push_str(text);
+        self.is_kept = true;
         self.marks.clear();
+        self.fields.clear();
         self.answers.clear();
     }
 
-    /// Notes a mark of the text to come.
+    /// How many marks it has: those that are added are behind them.
+    pub(super) const fn marks(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Notes a mark of the text.
     pub(super) fn add(&mut self, mark: Mark) {
         if self.marks.len() <= MOST_MARKS {
             self.marks.push(mark);
         }
     }
 
-    /// The marks are those of `text`, if there are not too many of them.
-    pub(super) fn keep(&mut self, field: u32, text: &str) {
+    /// The marks from there on are all those of the text in a field. If there are too many, the text is not kept.
+    pub(super) fn keep(&mut self, field: u32, from: usize) {
         if self.marks.len() <= MOST_MARKS {
-            self.field = Some(field);
-            self.text.clear();
-            self.text.push_str(text);
+            self.fields.push((field, from..self.marks.len()));
+        } else {
+            self.is_kept = false;
         }
     }
 }
@@ -121,42 +156,52 @@ mod tests {
     use super::*;
 
     fn see(familiar: &mut Familiar, field: u32, text: &str, marks: u32) -> Option<usize> {
+        familiar.next_record();
+        see_again(familiar, field, text, marks)
+    }
+
+    /// In the same record.
+    fn see_again(familiar: &mut Familiar, field: u32, text: &str, marks: u32) -> Option<usize> {
         match familiar.recall(field, text) {
             Known::Marks(marks) => return Some(marks.len()),
             Known::Strange => {}
             Known::Welcome(place) => {
-                place.clear();
+                let from = place.marks();
                 (0..marks).for_each(|predicate| place.add(Mark { predicate, certain: true }));
-                place.keep(field, text);
+                place.keep(field, from);
             }
         }
         None
     }
 
     #[test]
-    fn a_text_is_known_from_the_third_time_on_and_only_in_its_field() {
+    fn a_text_is_known_from_the_third_record_on_each_field_by_itself() {
         let mut familiar = Familiar::default();
         let known: Vec<_> = (0..4).map(|_| see(&mut familiar, 1, "cmd.exe", 2)).collect();
         assert_eq!(known, [None, None, Some(2), Some(2)]);
-        assert_eq!(see(&mut familiar, 2, "cmd.exe", 0), None);
+        assert_eq!(see(&mut familiar, 2, "cmd.exe", 3), None);
+        assert_eq!(see(&mut familiar, 2, "cmd.exe", 3), Some(3));
         assert_eq!(see(&mut familiar, 1, "CMD.exe", 0), None);
         (0..20_000).for_each(|n| _ = see(&mut familiar, 1, &format!("{n}"), 1));
         assert_eq!(see(&mut familiar, 1, "cmd.exe", 2), Some(2), "what comes once drives nothing out");
+        for n in 0..20_000 {
+            see(&mut familiar, 1, &format!("{n}"), 1);
+            assert_eq!(see_again(&mut familiar, 2, &format!("{n}"), 1), None);
+        }
+        assert_eq!(see(&mut familiar, 1, "cmd.exe", 2), Some(2), "nor what one record has twice");
     }
 
     #[test]
     fn an_answer_is_remembered_with_its_text() {
         let mut familiar = Familiar::default();
         (0..2).for_each(|_| _ = see(&mut familiar, 1, "cmd.exe", 0));
-        assert!(familiar.answer(1, "cmd.exe", 7, || true));
-        assert!(familiar.answer(1, "cmd.exe", 7, || unreachable!("it is known")));
-        assert!(!familiar.answer(1, "cmd.exe", 8, || false));
-        assert!(!familiar.answer(2, "cmd.exe", 7, || false));
-        assert!(!familiar.answer(1, "strange", 7, || false));
-        let place = familiar.places.iter_mut().find(|place| place.is(1, "cmd.exe")).unwrap();
-        place.clear();
-        place.keep(1, "cmd.exe");
-        assert!(!familiar.answer(1, "cmd.exe", 7, || false), "forgotten with what was there before");
+        assert!(familiar.answer("cmd.exe", 7, || true));
+        assert!(familiar.answer("cmd.exe", 7, || unreachable!("it is known")));
+        assert!(!familiar.answer("cmd.exe", 8, || false));
+        assert!(!familiar.answer("strange", 7, || false));
+        let place = familiar.places.iter_mut().find(|place| place.is("cmd.exe")).unwrap();
+        place.become_that_of("cmd.exe");
+        assert!(!familiar.answer("cmd.exe", 7, || false), "forgotten with what was there before");
     }
 
     #[test]

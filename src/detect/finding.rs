@@ -3,7 +3,7 @@
 use super::correlated::Measured;
 use crate::sigma::ir::{Meta, RuleRef, Ruleset};
 use crate::time::{Span, Timestamp};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Where in the inputs something was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,9 +78,35 @@ pub struct Catalogue {
     pub ruleset: Arc<Ruleset>,
     /// The inputs so far.
     pub inputs: Vec<Input>,
+    /// What is said of each rule, and behind them of each correlation, in every finding of it.
+    said: Box<[OnceLock<Box<[u8]>>]>,
 }
 
 impl Catalogue {
+    /// The rules, and no input.
+    #[must_use]
+    pub fn new(ruleset: Arc<Ruleset>) -> Self {
+        let said = vec![OnceLock::new(); ruleset.rules.len() + ruleset.correlations.len()];
+        Self { ruleset, inputs: Vec::new(), said: said.into() }
+    }
+
+    /// Appends what is said of a rule in every finding of it: written once, then copied.
+    pub fn say(&self, rule: RuleRef, out: &mut Vec<u8>, write: impl Fn(&Meta, &mut Vec<u8>)) {
+        let place = match rule {
+            RuleRef::Rule(index) => index,
+            RuleRef::Correlation(index) => self.ruleset.rules.len() + index,
+        };
+        let written = || {
+            let mut text = Vec::new();
+            write(self.meta(rule), &mut text);
+            text.into()
+        };
+        match self.said.get(place) {
+            Some(said) => out.extend_from_slice(said.get_or_init(written)),
+            None => write(self.meta(rule), out),
+        }
+    }
+
     /// How far back a correlation looks; `None` for a rule.
     #[must_use]
     pub fn timespan(&self, rule: RuleRef) -> Option<Span> {

@@ -1,26 +1,32 @@
 //! Which of many pieces does a text hold? One look-up of a few bytes at each place of the text.
 //!
 //! Of each piece the rarest window of bytes is kept, its gram: where a text has the gram, the whole piece is compared. Grams
-//! are looked for in a bitmap that stays in the nearest cache, so that a place without one costs a nanosecond, however many
-//! pieces there are. Rare is what few other pieces have; what many rules look for is common in logs, too.
+//! are looked for in a bitmap that stays in the nearest cache, so that a place without one costs less than a nanosecond,
+//! however many pieces there are. Rare is what few other pieces have; what many rules look for is common in logs, too. Grams
+//! are as wide as the piece allows: of four letters many are in any text, of eight few.
 
 use rustc_hash::FxHashMap;
 
 /// How many pieces may share a gram: so many are compared where it stands. Further ones are given back.
 const MOST_ALIKE: usize = 16;
-/// Bits of the bitmap for each gram, so that few places of a text are looked at in vain.
-const SPARSE: usize = 16;
-/// At most so many bits, as its power of two: 16 KiB.
-const MAX_BITS: u32 = 17;
-/// Spreads the bits of a gram over the upper ones of the product: 2^32 by the golden ratio. It is odd, so that each gram has
-/// its own product.
-const SPREAD: u32 = 0x9E37_79B1;
+/// A bitmap for at most so many grams has a word for each, 4 KiB: a look in vain costs as much as ten places without a gram.
+const FEW: usize = 512;
+/// Words of a bitmap for more, 32 KiB.
+const MANY: usize = 4_096;
+/// So many beginnings of lists of entries, as their power of two.
+const MOST_STARTS: u32 = 17;
+/// So many counters of grams, as their power of two: 512 KiB while rules are loaded.
+const MOST_COUNTED: u32 = 17;
+/// Spreads the bits of a gram over the upper half of the product: 2^64 by the golden ratio.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// A search for pieces, each known by its number.
 #[derive(Debug)]
 pub(super) struct Grams {
     /// By the width of their grams.
     passes: Box<[Pass]>,
+    /// Pieces of one byte.
+    bytes: Box<[(u8, usize)]>,
     texts: Box<[Box<[u8]>]>,
 }
 
@@ -28,18 +34,23 @@ pub(super) struct Grams {
 #[derive(Debug)]
 struct Pass {
     width: usize,
-    /// A bit for each hash of a gram.
-    filter: Box<[u64]>,
-    filter_shift: u32,
+    filter: Filter,
     /// Where the entries of each shorter hash begin; one more for the end of the last.
     starts: Box<[u32]>,
     starts_shift: u32,
     entries: Box<[Entry]>,
 }
 
+/// A bit for each hash of a gram. Its size is known when this is compiled, so that a look takes few instructions.
+#[derive(Debug)]
+enum Filter {
+    Few(Box<[u64; FEW]>),
+    Many(Box<[u64; MANY]>),
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Of its gram; no two grams have the same.
+    /// Of its gram.
     hash: u32,
     piece: u32,
     /// How many bytes of the piece stand before its gram.
@@ -52,62 +63,65 @@ impl Grams {
     pub(super) fn new(pieces: &[Box<[u8]>]) -> (Self, Vec<usize>) {
         let mut left = Vec::new();
         let mut passes = Vec::new();
-        for (width, lengths) in [(4, 4..=usize::MAX), (2, 2..=3), (1, 1..=1)] {
+        for (width, lengths) in [(8, 8..=usize::MAX), (4, 4..=7), (2, 2..=3)] {
             let members: Vec<usize> = (0..pieces.len()).filter(|at| lengths.contains(&pieces[*at].len())).collect();
             let entries = choose(pieces, &members, width, &mut left);
             if !entries.is_empty() {
                 passes.push(Pass::new(width, entries));
             }
         }
-        (Self { passes: passes.into(), texts: pieces.into() }, left)
+        let bytes = pieces.iter().zip(0..).filter_map(|(piece, number)| match **piece {
+            [byte] => Some((byte, number)),
+            _ => None,
+        });
+        (Self { passes: passes.into(), bytes: bytes.collect(), texts: pieces.into() }, left)
     }
 
-    /// Tells the pieces that `text` holds, each as often as it is there.
+    /// Tells the pieces that `text` holds, some perhaps more than once.
     #[inline]
     pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(usize)) {
         for pass in &self.passes {
-            let mut place = |at: usize, gram: u32| pass.look_up(gram, at, text, &self.texts, &mut found);
+            let mut tell = |hash, at| pass.compare(hash, at, text, &self.texts, &mut found);
             match pass.width {
-                4 => (0..).zip(text.windows(4)).for_each(|(at, window)| {
-                    place(at, window.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes)));
-                }),
-                2 => (0..).zip(text.windows(2)).for_each(|(at, window)| {
-                    place(at, window.first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes).into()));
-                }),
-                _ => (0..).zip(text).for_each(|(at, byte)| place(at, u32::from(*byte))),
+                8 => pass.search(text, u64::from_le_bytes, &mut tell),
+                4 => pass.search(text, |gram| u32::from_le_bytes(gram).into(), &mut tell),
+                _ => pass.search(text, |gram| u16::from_le_bytes(gram).into(), &mut tell),
             }
+        }
+        if !self.bytes.is_empty() {
+            let mut there = [false; 256];
+            text.iter().for_each(|byte| there[usize::from(*byte)] = true);
+            let held = self.bytes.iter().filter(|(byte, _)| there[usize::from(*byte)]);
+            held.for_each(|(_, piece)| found(*piece));
         }
     }
 }
 
 impl Pass {
     fn new(width: usize, mut entries: Vec<Entry>) -> Self {
-        let shift = |wanted: usize| 32 - wanted.next_power_of_two().trailing_zeros().clamp(6, MAX_BITS);
-        let (filter_shift, starts_shift) = (shift(entries.len() * SPARSE), shift(entries.len()));
-        let mut filter = vec![0_u64; 1 << (32 - filter_shift - 6)];
-        for entry in &entries {
-            let bit = entry.hash >> filter_shift;
-            filter[bit as usize / 64] |= 1 << (bit % 64);
-        }
+        let filter = if entries.len() <= FEW {
+            Filter::Few(Box::new(bitmap(&entries)))
+        } else {
+            Filter::Many(Box::new(bitmap(&entries)))
+        };
         entries.sort_unstable_by_key(|entry| (entry.hash, entry.piece));
+        let starts_shift = 32 - entries.len().next_power_of_two().trailing_zeros().clamp(1, MOST_STARTS);
         let places = 0..=1_u32 << (32 - starts_shift);
         let starts = places.map(|place| entries.partition_point(|entry| entry.hash >> starts_shift < place) as u32);
-        Self {
-            width,
-            filter: filter.into(),
-            filter_shift,
-            starts: starts.collect(),
-            starts_shift,
-            entries: entries.into(),
-        }
+        Self { width, filter, starts: starts.collect(), starts_shift, entries: entries.into() }
     }
 
+    /// Tells the places where a gram may stand, each with its hash.
     #[inline]
-    fn look_up(&self, gram: u32, at: usize, text: &[u8], pieces: &[Box<[u8]>], found: &mut impl FnMut(usize)) {
-        let hash = hash(gram);
-        let bit = hash >> self.filter_shift;
-        if self.filter.get(bit as usize / 64).is_some_and(|bits| bits >> (bit % 64) & 1 != 0) {
-            self.compare(hash, at, text, pieces, found);
+    fn search<const WIDTH: usize>(
+        &self,
+        text: &[u8],
+        gram: impl Fn([u8; WIDTH]) -> u64,
+        tell: &mut impl FnMut(u32, usize),
+    ) {
+        match &self.filter {
+            Filter::Few(bits) => places(bits, text, gram, tell),
+            Filter::Many(bits) => places(bits, text, gram, tell),
         }
     }
 
@@ -117,8 +131,7 @@ impl Pass {
         let place = (hash >> self.starts_shift) as usize;
         let Some([from, to]) = self.starts.get(place..place + 2).and_then(|ends| ends.first_chunk()) else { return };
         let alike = self.entries.get(*from as usize..*to as usize).unwrap_or_default();
-        let first = alike.partition_point(|entry| entry.hash < hash);
-        for entry in alike.iter().skip(first).take_while(|entry| entry.hash == hash) {
+        for entry in alike.iter().filter(|entry| entry.hash == hash) {
             if let Some(piece) = pieces.get(entry.piece as usize)
                 && let Some(rest) = at.checked_sub(entry.before as usize).and_then(|start| text.get(start..))
                 && rest.starts_with(piece)
@@ -129,30 +142,67 @@ impl Pass {
     }
 }
 
-fn hash(gram: u32) -> u32 {
-    gram.wrapping_mul(SPREAD)
+/// A bit for the hash of each entry.
+fn bitmap<const WORDS: usize>(entries: &[Entry]) -> [u64; WORDS] {
+    let mut bits = [0; WORDS];
+    for entry in entries {
+        let (word, bit) = place::<WORDS>(entry.hash);
+        bits[word] |= bit;
+    }
+    bits
 }
 
-fn grams(piece: &[u8], width: usize) -> impl Iterator<Item = u32> {
-    piece.windows(width).map(|window| window.iter().rev().fold(0, |gram, byte| gram << 8 | u32::from(*byte)))
+/// Tells the places of a text whose gram has a hash with a bit.
+#[inline]
+fn places<const WORDS: usize, const WIDTH: usize>(
+    bits: &[u64; WORDS],
+    text: &[u8],
+    gram: impl Fn([u8; WIDTH]) -> u64,
+    tell: &mut impl FnMut(u32, usize),
+) {
+    for (at, window) in text.array_windows().enumerate() {
+        let hash = hash(gram(*window));
+        let (word, bit) = place::<WORDS>(hash);
+        if bits[word] & bit != 0 {
+            tell(hash, at);
+        }
+    }
+}
+
+/// The word of a bitmap that a hash belongs to, and its bit there.
+#[inline]
+const fn place<const WORDS: usize>(hash: u32) -> (usize, u64) {
+    let bit = hash >> (32 - (WORDS * 64).ilog2());
+    ((bit / 64) as usize % WORDS, 1 << (bit % 64))
+}
+
+fn hash(gram: u64) -> u32 {
+    (gram.wrapping_mul(SPREAD) >> 32) as u32
+}
+
+fn grams(piece: &[u8], width: usize) -> impl Iterator<Item = u64> {
+    piece.windows(width).map(|window| window.iter().rev().fold(0, |gram, byte| gram << 8 | u64::from(*byte)))
 }
 
 /// The rarest gram of each of the members; those whose rarest is no more rare are left.
 fn choose(pieces: &[Box<[u8]>], members: &[usize], width: usize, left: &mut Vec<usize>) -> Vec<Entry> {
-    let mut uses: FxHashMap<u32, usize> = FxHashMap::default();
-    for gram in members.iter().flat_map(|at| grams(&pieces[*at], width)) {
-        *uses.entry(gram).or_default() += 1;
-    }
-    let mut chosen: FxHashMap<u32, usize> = FxHashMap::default();
+    let count: usize = members.iter().map(|at| pieces[*at].len() + 1 - width).sum();
+    // Grams are counted by a part of their hash: now and then two are taken for one, and another is chosen.
+    let shift = 32 - (2 * count).next_power_of_two().trailing_zeros().clamp(1, MOST_COUNTED);
+    let mut uses = vec![0_u32; 1 << (32 - shift)];
+    let counter = |gram: u64| (hash(gram) >> shift) as usize;
+    members.iter().flat_map(|at| grams(&pieces[*at], width)).for_each(|gram| uses[counter(gram)] += 1);
+    let mut chosen: FxHashMap<u64, usize> = FxHashMap::default();
     let mut entries = Vec::with_capacity(members.len());
     for piece in members {
-        let rarest = grams(&pieces[*piece], width)
-            .zip(0..)
-            .min_by_key(|(gram, _)| (chosen.get(gram).copied().unwrap_or(0) >= MOST_ALIKE, uses[gram]));
-        let Some((gram, before)) = rarest else { continue };
-        let alike = chosen.entry(gram).or_default();
-        if *alike < MOST_ALIKE {
-            *alike += 1;
+        let numbered = || grams(&pieces[*piece], width).zip(0..);
+        let rarest = numbered().min_by_key(|(gram, _)| uses[counter(*gram)]);
+        let is_full = |gram: &u64| chosen.get(gram).is_some_and(|alike| *alike >= MOST_ALIKE);
+        let rarest = rarest
+            .filter(|(gram, _)| !is_full(gram))
+            .or_else(|| numbered().filter(|(gram, _)| !is_full(gram)).min_by_key(|(gram, _)| uses[counter(*gram)]));
+        if let Some((gram, before)) = rarest {
+            *chosen.entry(gram).or_default() += 1;
             entries.push(Entry { hash: hash(gram), piece: *piece as u32, before });
         } else {
             left.push(*piece);
@@ -183,6 +233,7 @@ mod tests {
         let (grams, left) = Grams::new(&boxed(&["powershell", "shell", "el", "x", "-en", "é"]));
         assert!(left.is_empty());
         assert_eq!(found(&grams, "powershell -enc"), [0, 1, 2, 4]);
+        assert_eq!(found(&grams, "C:\\powershell"), [0, 1, 2]);
         assert_eq!(found(&grams, "x"), [3]);
         assert_eq!(found(&grams, "powershel"), [2]);
         assert_eq!(found(&grams, "é"), [5]);
@@ -191,19 +242,19 @@ mod tests {
 
     #[test]
     fn what_is_too_much_alike_is_given_back() {
-        // Two letters make sixteen grams.
-        let letters = |n: usize| (0..12).map(|bit| if n >> bit & 1 == 0 { b'a' } else { b'b' }).collect();
-        let pieces: Vec<Box<[u8]>> = (0..4_096).map(letters).collect();
+        // Two letters make 256 grams.
+        let letters = |n: usize| (0..14).map(|bit| if n >> bit & 1 == 0 { b'a' } else { b'b' }).collect();
+        let pieces: Vec<Box<[u8]>> = (0..16_384).map(letters).collect();
         let (grams, left) = Grams::new(&pieces);
-        assert_eq!(left.len(), 4_096 - 16 * MOST_ALIKE);
-        assert!(grams.passes.iter().all(|pass| pass.entries.len() == 16 * MOST_ALIKE));
+        assert_eq!(left.len(), 16_384 - 256 * MOST_ALIKE);
+        assert!(grams.passes.iter().all(|pass| pass.entries.len() == 256 * MOST_ALIKE));
     }
 
     proptest! {
         #[test]
         fn a_search_finds_what_a_comparison_finds(
-            pieces in prop::collection::btree_set("[abcé]{1,7}", 0..40),
-            text in "[abcdé]{0,40}",
+            pieces in prop::collection::btree_set("[abcé]{1,5}|[ab]{1,10}", 0..40),
+            text in "[abcdé]{0,40}[ab]{0,40}[abé]{0,10}",
         ) {
             let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
             let (grams, left) = Grams::new(&boxed(&pieces));

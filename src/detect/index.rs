@@ -209,12 +209,12 @@ impl FieldIndex {
         }
         fold::fold_into(text, folded);
         let Known::Welcome(place) = known else { return scan.search(folded, seen, found) };
-        place.clear();
+        let from = place.marks();
         scan.search(folded, seen, |mark| {
             place.add(mark);
             found(mark);
         });
-        place.keep(field, text);
+        place.keep(field, from);
     }
 
     fn text<M: Found>(&self, text: &str, room: &mut Room, found: &mut M) {
@@ -253,7 +253,7 @@ impl Line {
 }
 
 /// A field by number, for what is remembered of its texts.
-pub(super) fn number_of(slot: Option<Slot>) -> u32 {
+fn number_of(slot: Option<Slot>) -> u32 {
     slot.map_or(u32::MAX, |slot| slot.0.into())
 }
 

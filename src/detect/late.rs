@@ -2,6 +2,7 @@
 //! thousand times as long as asking it.
 
 use super::error::Problem;
+use super::required;
 use crate::sigma::ir::Regex;
 use crate::sigma::limits::MAX_REGEX_SIZE;
 use regex::RegexBuilder;
@@ -17,6 +18,8 @@ const MAX_REGEX_CACHE: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub(super) struct LateRegex {
     source: Regex,
+    /// What is in every text that it finds, folded.
+    required: Option<Box<str>>,
     compiled: OnceLock<Option<regex::Regex>>,
 }
 
@@ -25,7 +28,12 @@ impl LateRegex {
     pub(super) fn new(source: &Regex) -> Result<Self, Problem> {
         let compiled =
             if source.measured { OnceLock::new() } else { OnceLock::from(Some(compile(source, MAX_REGEX)?)) };
-        Ok(Self { source: source.clone(), compiled })
+        Ok(Self { source: source.clone(), required: required::text(source), compiled })
+    }
+
+    /// A text that is in every text which holds a match, folded.
+    pub(super) fn required(&self) -> Option<&str> {
+        self.required.as_deref()
     }
 
     /// Whether `text` holds a match.

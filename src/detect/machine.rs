@@ -332,11 +332,9 @@ impl Machine {
             return answer.state == State::Yes;
         }
         let missed = !known && standing.searched;
-        let holds = match predicate.slot.filter(|_| predicate.dear).map(|slot| (slot, record.fact(slot))) {
-            Some((slot, fact @ Fact::Text(text))) if !missed => {
-                memo.familiar.answer(index::number_of(Some(slot)), text, ix, || {
-                    predicate.holds(fact, false, record, memo.buffers)
-                })
+        let holds = match predicate.slot.filter(|_| predicate.dear).map(|slot| record.fact(slot)) {
+            Some(fact @ Fact::Text(text)) if !missed => {
+                memo.familiar.answer(text, ix, || predicate.holds(fact, false, record, memo.buffers))
             }
             _ => predicate.is_met(missed, record, memo.buffers),
         };
@@ -376,6 +374,7 @@ impl Scratch {
             self.stamps.resize(machine.code.rules(), 0);
         }
         self.room.seen.reserve(machine.needles);
+        self.room.familiar.next_record();
         if self.epoch == u32::MAX {
             self.answers.fill(Answer::default());
             self.stamps.fill(0);
@@ -541,6 +540,13 @@ mod tests {
         let (found, evaluated) = run(&rules, &[("a", Fact::Text("x w39876 w7"))]);
         assert_eq!(found, [3, 7, 39, 398, 3_987, 39_876]);
         assert_eq!(evaluated, 6);
+    }
+
+    #[test]
+    fn regular_expressions_are_not_looked_at_without_the_text_that_they_require() {
+        let rules: Vec<Expr> = (0..200).map(|n| field("a", regex(&format!("tool{n}z[0-9]+")))).collect();
+        assert_eq!(run(&rules, &[("a", Fact::Text("x TOOL7z tool9z12"))]), (vec![9], 2));
+        assert_eq!(run(&[field("a", regex("o.*9"))], &[("a", Fact::Text("tool9"))]), (vec![0], 1));
     }
 
     #[test]

@@ -56,6 +56,7 @@ mod question;
 mod ranks;
 mod recent;
 mod refusal;
+mod required;
 mod scan;
 mod set;
 mod stab;

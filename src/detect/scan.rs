@@ -213,9 +213,8 @@ fn search(ask: &Ask) -> Search<'_> {
             Shape::Glob(glob) => glob.longest().map_or(Search::Open, Search::Within),
             Shape::Anything => Search::Open,
         },
-        Ask::Exists | Ask::Regex(_) | Ask::Cidr(_) | Ask::Compare(..) | Ask::FieldRef { .. } | Ask::TimePart(..) => {
-            Search::Open
-        }
+        Ask::Regex(regex) => regex.required().map_or(Search::Open, Search::Within),
+        Ask::Exists | Ask::Cidr(_) | Ask::Compare(..) | Ask::FieldRef { .. } | Ask::TimePart(..) => Search::Open,
     }
 }
 

@@ -163,7 +163,8 @@ fn share(set: &Ints, highest: i64) -> f64 {
 
 fn of_ask(ask: &Ask) -> f64 {
     match ask {
-        Ask::Exists | Ask::Null | Ask::Regex(_) | Ask::FieldRef { .. } => 1.0,
+        Ask::Exists | Ask::Null | Ask::FieldRef { .. } => 1.0,
+        Ask::Regex(regex) => regex.required().map_or(1.0, |text| 2.0 * rare(text)),
         Ask::Bool(_) | Ask::Compare(..) | Ask::TimePart(..) => UNKNOWN,
         Ask::Number(..) => 0.01,
         Ask::Cidr(network) if is_inner(network.addr()) => {

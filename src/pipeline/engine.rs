@@ -75,10 +75,7 @@ impl Engine {
             correlator: plan.correlator(),
             scoring: Scoring::new(plan),
             telling: Telling::new(plan, emits.alerts || emits.incidents),
-            summary: Summary {
-                catalogue: Catalogue { ruleset: Arc::clone(&plan.ruleset), inputs: Vec::new() },
-                ..Summary::default()
-            },
+            summary: Summary { catalogue: Catalogue::new(Arc::clone(&plan.ruleset)), ..Summary::default() },
             past: plan.past(),
             news: Baseline::default(),
             learned: None,

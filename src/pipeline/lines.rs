@@ -121,17 +121,31 @@ impl Work for Reader {
             evidence.problems.note(*number, format!("a line of more than {LONGEST} bytes"));
         }
         let text = chunk.bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&chunk.bytes);
-        for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        for (line, number) in lines_of(text).zip(chunk.first..) {
             let line = line.trim_ascii();
             if line.is_empty() {
                 continue;
             }
             self.lines += 1;
-            let order = Order { number: chunk.first + index as u64, phase: Phase::Frame, shard: 0 };
+            let order = Order { number, phase: Phase::Frame, shard: 0 };
             self.judge.line(line, order, evidence);
         }
         evidence.reached = self.judge.reached();
     }
+}
+
+/// The lines of a text, without their ends.
+fn lines_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (line, after) = match memchr(b'\n', text) {
+            Some(end) => (text.get(..end), text.get(end + 1..)),
+            None => (Some(text), None),
+        };
+        rest = after;
+        line
+    })
 }
 
 impl Run<'_> {

@@ -325,7 +325,8 @@ mod tests {
                     logsource: {product: modbus}\ndetection: {s: {modbus.exc: 2}, condition: s}\n";
         let loaded = load([SourceText::new("rule.yml", rule.as_bytes())], &Options::default());
         let input = Input { name: "lo".into(), unit: Unit::Frame };
-        let catalogue = Catalogue { ruleset: loaded.ruleset.into(), inputs: vec![input] };
+        let mut catalogue = Catalogue::new(loaded.ruleset.into());
+        catalogue.inputs.push(input);
         let time = Timestamp::from_parts(1_700_000_060, 0);
         let place = Place { input: 0, number: 9 };
         let rule = RuleRef::Rule(0);
