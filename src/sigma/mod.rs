@@ -17,6 +17,7 @@
 mod absence;
 mod ast;
 pub mod attack;
+mod block;
 pub mod codes;
 mod collection;
 mod condition;
