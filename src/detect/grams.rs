@@ -139,21 +139,31 @@ fn grams(piece: &[u8], width: usize) -> impl Iterator<Item = u32> {
 
 /// The rarest gram of each of the members; those whose rarest is no more rare are left.
 fn choose(pieces: &[Box<[u8]>], members: &[usize], width: usize, left: &mut Vec<usize>) -> Vec<Entry> {
-    let mut uses: FxHashMap<u32, usize> = FxHashMap::default();
+    // Each gram has a number, so that it is looked up once and then counted in lists.
+    let mut numbers: FxHashMap<u32, usize> = FxHashMap::default();
+    let mut uses: Vec<usize> = Vec::new();
+    let mut met: Vec<(u32, usize)> = Vec::new();
     for gram in members.iter().flat_map(|at| grams(&pieces[*at], width)) {
-        *uses.entry(gram).or_default() += 1;
+        let number = *numbers.entry(gram).or_insert(uses.len());
+        if number == uses.len() {
+            uses.push(0);
+        }
+        uses[number] += 1;
+        met.push((gram, number));
     }
-    let mut chosen: FxHashMap<u32, usize> = FxHashMap::default();
+    let mut chosen = vec![0; uses.len()];
     let mut entries = Vec::with_capacity(members.len());
+    let mut met = met.as_slice();
     for piece in members {
-        let rarest = grams(&pieces[*piece], width)
-            .zip(0..)
-            .min_by_key(|(gram, _)| (chosen.get(gram).copied().unwrap_or(0) >= MOST_ALIKE, uses[gram]));
-        let Some((gram, before)) = rarest else { continue };
-        let alike = chosen.entry(gram).or_default();
-        if *alike < MOST_ALIKE {
-            *alike += 1;
-            entries.push(Entry { hash: hash(gram), piece: *piece as u32, before });
+        let (own, others) = met.split_at(pieces[*piece].len() + 1 - width);
+        met = others;
+        let key = |number: usize| (chosen[number] >= MOST_ALIKE, uses[number]);
+        let Some(((gram, number), before)) = own.iter().zip(0..).min_by_key(|((_, number), _)| key(*number)) else {
+            continue;
+        };
+        if chosen[*number] < MOST_ALIKE {
+            chosen[*number] += 1;
+            entries.push(Entry { hash: hash(*gram), piece: *piece as u32, before });
         } else {
             left.push(*piece);
         }
