@@ -281,11 +281,13 @@ proptest! {
     fn the_machine_finds_what_is_true(
         conditions in prop::collection::vec(a_condition(), 1..12),
         records in prop::collection::vec(prop::collection::vec(a_value(), FIELDS.len()), 1..8),
+        most in 0_usize..16,
     ) {
         let mut slots = Slots::new();
         FIELDS.iter().for_each(|name| { slots.want(name).unwrap(); });
         let rules: Vec<Rule> = conditions.iter().cloned().map(rule).collect();
-        let machine = Machine::compile_with(&rules, &mut slots, domain).unwrap();
+        // Of all rules, of some, or of none the ways are kept.
+        let machine = Machine::compile_with(&rules, &mut slots, domain, most).unwrap();
         let (mut scratch, mut kindred) = (Scratch::new(), Scratch::new());
         let seen = RefCell::default();
         for record in &records {
@@ -328,11 +330,12 @@ proptest! {
         conditions in prop::collection::vec(a_condition(), 1..12),
         values in prop::collection::vec([a_value(), a_value()], FIELDS.len()),
         choices in prop::collection::vec(any::<u16>(), 1..24),
+        most in 0_usize..16,
     ) {
         let mut slots = Slots::new();
         FIELDS.iter().for_each(|name| { slots.want(name).unwrap(); });
         let rules: Vec<Rule> = conditions.iter().cloned().map(rule).collect();
-        let machine = Machine::compile_with(&rules, &mut slots, domain).unwrap();
+        let machine = Machine::compile_with(&rules, &mut slots, domain, most).unwrap();
         let (mut plain, mut kindred) = (Scratch::new(), Scratch::new());
         let seen = RefCell::default();
         for choice in choices {

@@ -1,5 +1,6 @@
 //! Records and rules for tests, and the two machines side by side.
 
+use super::ways::MAX_RULES;
 use super::{Machine, RuleIx, Scratch, naive};
 use crate::record::{Domain, Fact, Facts, List, Slot, Slots, Vocabulary};
 use crate::sigma::ir::{Expr, Level, LogSource, Meta, Origin, Pattern, Piece, Predicate, Regex, Rule, Target, Test};
@@ -95,7 +96,7 @@ pub(super) fn rule(condition: Expr) -> Rule {
 pub(super) fn compile(conditions: &[Expr]) -> (Machine, Slots) {
     let mut slots = Slots::new();
     let rules: Vec<Rule> = conditions.iter().cloned().map(rule).collect();
-    let machine = Machine::compile_with(&rules, &mut slots, domain).unwrap();
+    let machine = Machine::compile_with(&rules, &mut slots, domain, MAX_RULES).unwrap();
     (machine, slots)
 }
 

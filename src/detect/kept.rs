@@ -19,11 +19,10 @@ const ALERTED: u64 = HELD << 1;
 /// All that is not the place.
 const MARKS: u64 = HELD_BEFORE | HELD | ALERTED;
 
-/// The events of one window in the order of their times: each takes 16 bytes, and 4 or 16 more if it tells a rule or a value.
+/// The events of one window in the order of their times: each takes 16 bytes, 20 if it tells a rule, and 32 if a value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Events {
-    all: VecDeque<Kept>,
-    data: Data,
+    rows: Rows,
     /// The times of the first and the last: in a long row, both ends are far from what was looked at before.
     first: Timestamp,
     last: Timestamp,
@@ -31,32 +30,53 @@ pub(super) struct Events {
     base: Place,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Kept {
-    time: Timestamp,
-    /// From the lowest bit on: number, input, marks.
-    rest: u64,
+/// Events that all tell the same sort of thing beside their time and place.
+#[derive(Clone, Debug)]
+enum Rows {
+    Bare(VecDeque<Row<()>>),
+    Rules(VecDeque<Row<u32>>),
+    Figures(VecDeque<Row<Figure>>),
+    Tuples(VecDeque<Row<Tuple>>),
 }
 
-/// What each event tells; they are all of one sort.
-#[derive(Clone, Debug, Default)]
-enum Data {
-    #[default]
-    Nothing,
-    Rules(VecDeque<u32>),
-    Figures(VecDeque<Figure>),
-    Tuples(VecDeque<Tuple>),
+/// An event, with what it tells.
+#[derive(Clone, Copy, Debug)]
+struct Row<D> {
+    kept: Kept,
+    datum: D,
+}
+
+/// When and where an event was. In halves, for a rule to stand beside it without a gap.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    time: [u32; 2],
+    /// From the lowest bit on: number, input, marks.
+    rest: [u32; 2],
+}
+
+/// What is done with the rows, whatever they tell.
+macro_rules! each {
+    ($all:expr, $rows:ident => $done:expr) => {
+        match $all {
+            Rows::Bare($rows) => $done,
+            Rows::Rules($rows) => $done,
+            Rows::Figures($rows) => $done,
+            Rows::Tuples($rows) => $done,
+        }
+    };
 }
 
 impl Events {
     /// How many there are.
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        each!(&self.rows, rows => rows.len())
     }
 
     /// Whether there are none.
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.len() == 0
     }
 
     /// The time of the last.
@@ -74,14 +94,20 @@ impl Events {
     /// The time of one.
     #[inline]
     pub(super) fn time(&self, at: usize) -> Option<Timestamp> {
-        self.all.get(at).map(|kept| kept.time)
+        self.kept(at).map(|kept| kept.time())
     }
 
     /// One as it was added.
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<Event> {
-        let Kept { time, rest } = *self.all.get(at)?;
-        Some(Event { time, place: unpack(rest, self.base), datum: self.data.get(at) })
+        let datum = match &self.rows {
+            Rows::Bare(_) => Datum::Nothing,
+            Rows::Rules(rows) => Datum::Rule(rows.get(at)?.datum),
+            Rows::Figures(rows) => Datum::Figure(rows.get(at)?.datum),
+            Rows::Tuples(rows) => Datum::Tuple(rows.get(at)?.datum),
+        };
+        let kept = self.kept(at)?;
+        Some(Event { time: kept.time(), place: unpack(kept.rest(), self.base), datum })
     }
 
     /// All of them.
@@ -91,24 +117,31 @@ impl Events {
 
     /// How many come before the first whose time is not `early`.
     pub(super) fn before(&self, early: impl Fn(Timestamp) -> bool) -> usize {
-        self.all.partition_point(|kept| early(kept.time))
+        each!(&self.rows, rows => rows.partition_point(|row| early(row.kept.time())))
     }
 
     /// Adds the last.
     #[inline]
     pub(super) fn push(&mut self, event: Event) {
-        let kept = self.pack(event);
-        add(&mut self.all, kept);
-        self.data.push(event.datum);
-        self.last = event.time;
+        self.insert(self.len(), event);
     }
 
-    /// Adds one before that at `at`.
+    /// Adds one before that at `at`, or at the end.
+    #[inline]
     pub(super) fn insert(&mut self, at: usize, event: Event) {
-        let kept = self.pack(event);
-        make_room(&mut self.all);
-        self.all.insert(at, kept);
-        self.data.insert(at, event.datum);
+        if self.is_empty() {
+            (self.base, self.first, self.last) = (event.place, event.time, event.time);
+            self.rows.suit(event.datum);
+        }
+        let kept = Kept { time: halves(event.time.nanos() as u64), rest: halves(pack(event.place, self.base)) };
+        match (&mut self.rows, event.datum) {
+            (Rows::Bare(rows), _) => add(rows, at, Row { kept, datum: () }),
+            (Rows::Rules(rows), Datum::Rule(datum)) => add(rows, at, Row { kept, datum }),
+            (Rows::Figures(rows), Datum::Figure(datum)) => add(rows, at, Row { kept, datum }),
+            (Rows::Tuples(rows), Datum::Tuple(datum)) => add(rows, at, Row { kept, datum }),
+            // All events of a correlation tell the same sort of thing.
+            _ => return,
+        }
         self.first = self.first.min(event.time);
         self.last = self.last.max(event.time);
     }
@@ -116,10 +149,9 @@ impl Events {
     /// Takes the first away.
     pub(super) fn pop_front(&mut self) -> Option<Event> {
         let first = self.get(0)?;
-        self.all.pop_front();
-        self.data.pop_front();
-        if let Some(next) = self.all.front() {
-            self.first = next.time;
+        each!(&mut self.rows, rows => _ = rows.pop_front());
+        if let Some(next) = self.time(0) {
+            self.first = next;
         }
         Some(first)
     }
@@ -127,53 +159,97 @@ impl Events {
     /// Whether the condition held just before an event, and with it.
     #[inline]
     pub(super) fn held(&self, at: usize) -> (bool, bool) {
-        let rest = self.all.get(at).map_or(0, |kept| kept.rest);
+        let rest = self.kept(at).map_or(0, |kept| kept.rest());
         (rest & HELD_BEFORE != 0, rest & HELD != 0)
     }
 
     /// Notes whether it did.
     #[inline]
     pub(super) fn hold(&mut self, at: usize, (before, with): (bool, bool)) {
-        if let Some(kept) = self.all.get_mut(at) {
-            let mark = |holds, mark| if holds { mark } else { 0 };
-            kept.rest = kept.rest & !(HELD_BEFORE | HELD) | mark(before, HELD_BEFORE) | mark(with, HELD);
-        }
+        let mark = |holds, mark| if holds { mark } else { 0 };
+        self.mark(at, HELD_BEFORE | HELD, mark(before, HELD_BEFORE) | mark(with, HELD));
     }
 
     /// Whether an alert was raised for an event.
     pub(super) fn has_alerted(&self, at: usize) -> bool {
-        self.all.get(at).is_some_and(|kept| kept.rest & ALERTED != 0)
+        self.kept(at).is_some_and(|kept| kept.rest() & ALERTED != 0)
     }
 
     /// Notes that one was.
     pub(super) fn note_alert(&mut self, at: usize) {
-        if let Some(kept) = self.all.get_mut(at) {
-            kept.rest |= ALERTED;
-        }
+        self.mark(at, ALERTED, ALERTED);
     }
 
-    fn pack(&mut self, event: Event) -> Kept {
-        if self.all.is_empty() {
-            self.base = event.place;
-            (self.first, self.last) = (event.time, event.time);
-            self.data = Data::of(event.datum, std::mem::take(&mut self.data));
+    #[inline]
+    fn kept(&self, at: usize) -> Option<Kept> {
+        each!(&self.rows, rows => rows.get(at).map(|row| row.kept))
+    }
+
+    /// Gives an event these of those marks.
+    #[inline]
+    fn mark(&mut self, at: usize, those: u64, these: u64) {
+        if let Some(kept) = each!(&mut self.rows, rows => rows.get_mut(at).map(|row| &mut row.kept)) {
+            kept.rest = halves(kept.rest() & !those | these);
         }
-        Kept { time: event.time, rest: pack(event.place, self.base) }
     }
 }
 
-/// Makes room for one more, and for a quarter as many as there are: of millions, half might lie idle otherwise.
+impl Kept {
+    #[inline]
+    fn time(self) -> Timestamp {
+        Timestamp::from_nanos(whole(self.time) as i64)
+    }
+
+    #[inline]
+    fn rest(self) -> u64 {
+        whole(self.rest)
+    }
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::Bare(VecDeque::new())
+    }
+}
+
+impl Rows {
+    /// Where there are none, they can be of another sort.
+    fn suit(&mut self, datum: Datum) {
+        match (&*self, datum) {
+            (Self::Bare(_), Datum::Nothing)
+            | (Self::Rules(_), Datum::Rule(_))
+            | (Self::Figures(_), Datum::Figure(_))
+            | (Self::Tuples(_), Datum::Tuple(_)) => {}
+            (_, Datum::Nothing) => *self = Self::Bare(VecDeque::new()),
+            (_, Datum::Rule(_)) => *self = Self::Rules(VecDeque::new()),
+            (_, Datum::Figure(_)) => *self = Self::Figures(VecDeque::new()),
+            (_, Datum::Tuple(_)) => *self = Self::Tuples(VecDeque::new()),
+        }
+    }
+}
+
+/// Adds one at a place. There are many rows of one, and in a row of millions half might lie idle: so there is room for one,
+/// then for some, then for a quarter more than there are.
 #[inline]
-fn make_room<T>(row: &mut VecDeque<T>) {
-    if row.len() == row.capacity() {
-        row.reserve_exact(4 + row.len() / 4);
+fn add<T>(rows: &mut VecDeque<T>, at: usize, one: T) {
+    if rows.len() == rows.capacity() {
+        rows.reserve_exact(if rows.is_empty() { 1 } else { 3 + rows.len() / 4 });
+    }
+    if at == rows.len() {
+        rows.push_back(one);
+    } else {
+        rows.insert(at, one);
     }
 }
 
 #[inline]
-fn add<T>(row: &mut VecDeque<T>, one: T) {
-    make_room(row);
-    row.push_back(one);
+fn halves(whole: u64) -> [u32; 2] {
+    [whole as u32, (whole >> 32) as u32]
+}
+
+#[inline]
+fn whole([low, high]: [u32; 2]) -> u64 {
+    u64::from(low) | u64::from(high) << 32
 }
 
 /// A place as its distance from `base`, in the bits that it has.
@@ -193,68 +269,34 @@ fn unpack(rest: u64, base: Place) -> Place {
     Place { input: base.input.wrapping_add_signed(input as i32), number: base.number.wrapping_add_signed(number) }
 }
 
-impl Data {
-    /// Room for more like this one: the room there is, if it fits.
-    fn of(datum: Datum, before: Self) -> Self {
-        match (datum, before) {
-            (Datum::Rule(_), before @ Self::Rules(_))
-            | (Datum::Figure(_), before @ Self::Figures(_))
-            | (Datum::Tuple(_), before @ Self::Tuples(_)) => before,
-            (Datum::Nothing, _) => Self::Nothing,
-            (Datum::Rule(_), _) => Self::Rules(VecDeque::new()),
-            (Datum::Figure(_), _) => Self::Figures(VecDeque::new()),
-            (Datum::Tuple(_), _) => Self::Tuples(VecDeque::new()),
-        }
-    }
-
-    #[inline]
-    fn get(&self, at: usize) -> Datum {
-        let datum = match self {
-            Self::Nothing => None,
-            Self::Rules(rules) => rules.get(at).copied().map(Datum::Rule),
-            Self::Figures(figures) => figures.get(at).copied().map(Datum::Figure),
-            Self::Tuples(tuples) => tuples.get(at).copied().map(Datum::Tuple),
-        };
-        datum.unwrap_or(Datum::Nothing)
-    }
-
-    #[inline]
-    fn push(&mut self, datum: Datum) {
-        match (self, datum) {
-            (Self::Rules(rules), Datum::Rule(rule)) => add(rules, rule),
-            (Self::Figures(figures), Datum::Figure(figure)) => add(figures, figure),
-            (Self::Tuples(tuples), Datum::Tuple(tuple)) => add(tuples, tuple),
-            _ => {}
-        }
-    }
-
-    fn insert(&mut self, at: usize, datum: Datum) {
-        match (self, datum) {
-            (Self::Rules(rules), Datum::Rule(rule)) => rules.insert(at, rule),
-            (Self::Figures(figures), Datum::Figure(figure)) => figures.insert(at, figure),
-            (Self::Tuples(tuples), Datum::Tuple(tuple)) => tuples.insert(at, tuple),
-            _ => {}
-        }
-    }
-
-    fn pop_front(&mut self) {
-        match self {
-            Self::Nothing => {}
-            Self::Rules(rules) => _ = rules.pop_front(),
-            Self::Figures(figures) => _ = figures.pop_front(),
-            Self::Tuples(tuples) => _ = tuples.pop_front(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     #[test]
-    fn an_event_takes_16_bytes() {
-        assert_eq!(size_of::<Kept>(), 16);
+    fn an_event_takes_at_most_32_bytes() {
+        let sizes = [size_of::<Row<()>>(), size_of::<Row<u32>>(), size_of::<Row<Figure>>(), size_of::<Row<Tuple>>()];
+        assert_eq!(sizes, [16, 20, 32, 32]);
+    }
+
+    #[test]
+    fn a_late_one_stands_where_it_belongs() {
+        let mut events = Events::default();
+        let event = |at: i64| Event {
+            time: Timestamp::from_nanos(at),
+            place: Place { input: 0, number: at as u64 },
+            datum: Datum::Figure(Figure::Int(at)),
+        };
+        [3, 5, 7].into_iter().for_each(|at| events.push(event(at)));
+        events.note_alert(1);
+        events.pop_front();
+        [(0, 4), (1, 4), (4, 8)].into_iter().for_each(|(at, time)| events.insert(at, event(time)));
+        let told: Vec<_> = events.iter().map(|event| (event.time.nanos(), event.place.number, event.datum)).collect();
+        let expected = [4, 4, 5, 7, 8].map(|at| (at, at as u64, Datum::Figure(Figure::Int(at))));
+        assert_eq!(told, expected);
+        assert_eq!((0..5).filter(|at| events.has_alerted(*at)).collect::<Vec<_>>(), [2]);
+        assert_eq!((events.oldest(), events.latest()), (Some(event(4).time), Some(event(8).time)));
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use super::index::{self, FieldIndex, Found, Room};
 use super::predicate::{Interner, Predicate, PredicateIx};
 use super::program::{self, Code, Node};
 use super::scan::{self, Mark};
-use super::ways::{MAX_RULES, Map, Ways};
+use super::ways::{Kept, MAX_RULES, Map, Ways};
 use super::witness;
 use crate::record::{Domain, Fact, Facts, Slot, Slots};
 use crate::sigma::ir::Rule;
@@ -32,6 +32,10 @@ pub struct Machine {
     /// Rules without a witness.
     always: Box<[u32]>,
     needles: usize,
+    /// The rules whose ways are kept.
+    kept: Kept,
+    /// The fields by which others are found.
+    others_by: Box<[u32]>,
 }
 
 /// Where a predicate stands in the machine.
@@ -39,9 +43,18 @@ pub struct Machine {
 struct Standing {
     /// Whether the search of its field finds every text that satisfies it.
     searched: bool,
-    /// Its part of `Machine::found`.
+    /// Its part of `Machine::found`: first the rules whose ways are not kept.
     from: u32,
+    kept: u32,
     to: u32,
+}
+
+/// Which rules are looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Those whose ways are not kept.
+    Others,
 }
 
 /// The memory of one thread for one machine: grows to what it needs, then stays. With another machine it gives wrong answers, for
@@ -89,14 +102,15 @@ impl Machine {
         rules: impl IntoIterator<Item = &'r Rule>,
         slots: &mut Slots,
     ) -> Result<Self, Vec<CompileError>> {
-        Self::compile_with(rules, slots, Slots::domain)
+        Self::compile_with(rules, slots, Slots::domain, MAX_RULES)
     }
 
-    /// Compiles with another view of the fields' domains than the schema's.
+    /// Compiles with another view of the fields' domains than the schema's, to keep the ways of at most so many rules.
     pub(super) fn compile_with<'r>(
         rules: impl IntoIterator<Item = &'r Rule>,
         slots: &mut Slots,
         domain: impl Fn(&Slots, Slot) -> Option<Domain>,
+        most: usize,
     ) -> Result<Self, Vec<CompileError>> {
         let mut interner = Interner::new(slots, &domain);
         let mut nodes = Vec::new();
@@ -111,12 +125,14 @@ impl Machine {
             return Err(errors);
         }
         let predicates = interner.all;
-        Self::assemble(&nodes, predicates, slots).map_err(|error| vec![error])
+        Self::assemble(&nodes, predicates, slots, most).map_err(|error| vec![error])
     }
 
-    fn assemble(nodes: &[Node], predicates: Vec<Predicate>, slots: &Slots) -> Result<Self, CompileError> {
+    fn assemble(nodes: &[Node], predicates: Vec<Predicate>, slots: &Slots, most: usize) -> Result<Self, CompileError> {
         let chances = witness::chances(nodes, &predicates);
+        let code = Code::new(nodes, &predicates, &chances);
         let witnesses = witness::choose(nodes, &predicates, &chances);
+        let kept = Kept::of(&likelihoods(&witnesses, &chances), &code, most);
         let mut rules_of: Vec<Vec<u32>> = vec![Vec::new(); predicates.len()];
         let mut always = Vec::new();
         for (rule, witness) in (0..).zip(&witnesses) {
@@ -148,7 +164,6 @@ impl Machine {
             index.number_needles(needles);
             needles += index.needles();
         }
-        let code = Code::new(nodes, &predicates, &chances);
         let keywords = fields.iter().position(|index| index.slot.is_none()).map(|at| fields.remove(at));
         let mut by_slot = vec![u32::MAX; slots.len()];
         for (at, index) in (0..).zip(&fields) {
@@ -156,19 +171,26 @@ impl Machine {
                 *place = at;
             }
         }
-        let mut found = Vec::new();
-        let standings = predicates.iter().zip(rules_of).map(|(predicate, rules)| {
+        let mut found: Vec<u32> = Vec::new();
+        let mut standings = Vec::with_capacity(predicates.len());
+        for (predicate, rules) in predicates.iter().zip(rules_of) {
             let indexed = match predicate.slot {
                 None => keywords.is_some(),
                 slot => fields.iter().any(|index| index.slot == slot),
             };
-            let from = found.len() as u32;
-            found.extend(rules);
             let searched = indexed && !predicate.asks.iter().any(scan::is_open);
-            Standing { searched, from, to: found.len() as u32 }
-        });
+            let (alike, others): (Vec<u32>, Vec<u32>) = rules.into_iter().partition(|rule| kept.has(*rule));
+            let from = found.len() as u32;
+            found.extend(others);
+            let kept = found.len() as u32;
+            found.extend(alike);
+            standings.push(Standing { searched, from, kept, to: found.len() as u32 });
+        }
+        let others = predicates.iter().zip(&standings).filter(|(_, standing)| standing.from < standing.kept);
+        let slots: BTreeSet<_> = others.map(|(predicate, _)| predicate.slot).collect();
+        let others_by = (0..).zip(&fields).filter(|(_, index)| slots.contains(&index.slot)).map(|(at, _)| at).collect();
         Ok(Self {
-            standings: standings.collect(),
+            standings: standings.into(),
             predicates: predicates.into(),
             code,
             fields: fields.into(),
@@ -177,6 +199,8 @@ impl Machine {
             found: found.into(),
             always: always.into(),
             needles,
+            kept,
+            others_by,
         })
     }
 
@@ -239,22 +263,63 @@ impl Machine {
     /// The rules that `record` satisfies, in ascending order.
     pub fn matches<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
         scratch.begin(self);
-        let (mut finder, room) = scratch.finder(self);
+        let (mut finder, room) = scratch.finder(self, Which::All);
         let told = record.each_fact(&mut |slot, fact| {
             if let Some(index) = self.index_of(slot) {
                 index.look_up(fact, room, &mut finder);
             }
         });
-        for index in self.fields.iter().filter(|_| !told) {
+        let fields = self.fields.iter().filter(|_| !told);
+        self.look_up(fields, record, room, &mut finder);
+        scratch.candidates.extend_from_slice(&self.always);
+        self.evaluate(record, scratch);
+        scratch.matched.sort_unstable();
+        &scratch.matched
+    }
+
+    /// The same for records that are much alike: the ways to their answers are remembered.
+    pub fn matches_alike<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
+        if self.kept.len() == 0 || scratch.ways.given_up() {
+            return self.matches(record, scratch);
+        }
+        let map = Map { code: &self.code, predicates: &self.predicates, kept: &self.kept };
+        if self.kept.len() == self.rules() {
+            return scratch.ways.walk(map, record, &mut scratch.buffers);
+        }
+        scratch.begin(self);
+        let (mut finder, room) = scratch.finder(self, Which::Others);
+        let fields = self.others_by.iter().filter_map(|at| self.fields.get(*at as usize));
+        self.look_up(fields, record, room, &mut finder);
+        scratch.candidates.extend(self.always.iter().filter(|rule| !self.kept.has(**rule)));
+        self.evaluate(record, scratch);
+        scratch.matched.extend_from_slice(scratch.ways.walk(map, record, &mut scratch.buffers));
+        scratch.matched.sort_unstable();
+        &scratch.matched
+    }
+
+    /// Looks for what the values of these fields, and of all, may satisfy.
+    #[inline]
+    fn look_up<'m, F: Facts + ?Sized>(
+        &'m self,
+        fields: impl Iterator<Item = &'m FieldIndex>,
+        record: &F,
+        room: &mut Room,
+        finder: &mut Finder<'_>,
+    ) {
+        for index in fields {
             if let Some(slot) = index.slot {
-                index.look_up(record.fact(slot), room, &mut finder);
+                index.look_up(record.fact(slot), room, finder);
             }
         }
         if let Some(index) = &self.keywords {
-            record.each_value(&mut |fact| index.look_up(fact, room, &mut finder));
+            record.each_value(&mut |fact| index.look_up(fact, room, finder));
         }
+    }
+
+    /// Which candidates the record satisfies.
+    #[inline]
+    fn evaluate<F: Facts + ?Sized>(&self, record: &F, scratch: &mut Scratch) {
         let Scratch { epoch, answers, candidates, matched, buffers, room, evaluated, .. } = scratch;
-        candidates.extend_from_slice(&self.always);
         *evaluated += candidates.len() as u64;
         let mut memo = Memo { epoch: *epoch, answers, buffers, familiar: &mut room.familiar };
         for rule in candidates {
@@ -262,17 +327,6 @@ impl Machine {
                 matched.push(RuleIx(*rule));
             }
         }
-        matched.sort_unstable();
-        matched
-    }
-
-    /// The same for records that are much alike: the ways to their answers are remembered.
-    pub fn matches_alike<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
-        if self.rules() > MAX_RULES || scratch.ways.given_up() {
-            return self.matches(record, scratch);
-        }
-        let map = Map { code: &self.code, predicates: &self.predicates };
-        scratch.ways.walk(map, record, &mut scratch.buffers)
     }
 
     #[inline]
@@ -340,15 +394,22 @@ impl Scratch {
         self.epoch += 1;
     }
 
-    fn finder<'s>(&'s mut self, machine: &'s Machine) -> (Finder<'s>, &'s mut Room) {
+    fn finder<'s>(&'s mut self, machine: &'s Machine, which: Which) -> (Finder<'s>, &'s mut Room) {
         let Self { epoch, answers, stamps, candidates, room, .. } = self;
-        (Finder { machine, epoch: *epoch, answers, stamps, candidates }, room)
+        (Finder { machine, which, epoch: *epoch, answers, stamps, candidates }, room)
     }
+}
+
+/// How likely the index takes each rule for a candidate.
+fn likelihoods(witnesses: &[Option<Vec<PredicateIx>>], chances: &[f64]) -> Vec<f64> {
+    let sum = |witness: &Vec<PredicateIx>| witness.iter().filter_map(|ix| chances.get(*ix as usize)).sum();
+    witnesses.iter().map(|witness| witness.as_ref().map_or(1.0, sum)).collect()
 }
 
 /// Makes candidates of the rules whose witnesses are found.
 struct Finder<'s> {
     machine: &'s Machine,
+    which: Which,
     epoch: u32,
     answers: &'s mut [Answer],
     stamps: &'s mut [u32],
@@ -371,7 +432,8 @@ impl Found for Finder<'_> {
         if !fresh {
             return;
         }
-        for rule in self.machine.found.get(standing.from as usize..standing.to as usize).unwrap_or_default() {
+        let to = if self.which == Which::All { standing.to } else { standing.kept };
+        for rule in self.machine.found.get(standing.from as usize..to as usize).unwrap_or_default() {
             if let Some(stamp) = self.stamps.get_mut(*rule as usize)
                 && *stamp != self.epoch
             {
@@ -441,6 +503,22 @@ mod tests {
         let (found, evaluated) = run(&rules, &facts(3, 250, 100));
         assert!(found.is_empty());
         assert!(evaluated < 50, "{evaluated}");
+    }
+
+    #[test]
+    fn of_many_rules_those_often_looked_at_go_their_ways() {
+        let denies = not(field("a", text("x")));
+        let (machine, slots) = compile(&[plant(600), vec![denies]].concat());
+        assert_eq!(machine.kept.len(), 1);
+        let mut scratch = Scratch::new();
+        let facts =
+            [("u8", Fact::Int(8)), ("unit", Fact::Int(3)), ("u16", Fact::Int(250)), ("word", Fact::Word(&COLOURS, 1))];
+        let address = Fact::Addr("10.3.3.9".parse().unwrap());
+        let record = FakeRecord::new(&slots, &[&facts[..], &[("addr", address)]].concat());
+        for _ in 0..2 {
+            assert_eq!(machine.matches_alike(&record, &mut scratch), [RuleIx(3), RuleIx(600)]);
+        }
+        assert!(scratch.evaluated() < 10, "{}", scratch.evaluated());
     }
 
     #[test]

@@ -137,6 +137,16 @@ impl Question {
         self.grows
     }
 
+    /// Whether only the number of events counts.
+    pub(super) const fn counts_events(&self) -> bool {
+        matches!(self.blank, Tally::Events(_))
+    }
+
+    /// It does not hold of fewer events.
+    pub(super) fn fewest(&self) -> usize {
+        self.least.unwrap_or(1)
+    }
+
     /// A tally of no events by which [`may_hold`](Self::may_hold) tells: their order is left out.
     pub(super) fn unordered(&self) -> Tally {
         match &self.blank {

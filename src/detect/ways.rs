@@ -14,7 +14,8 @@
 //! one class from one bound of any predicate to the next. Values of endless kinds (texts, lists, fractions) have no
 //! class: their predicates are asked one by one, each a fork with two ways.
 //!
-//! The tree is bounded. Traffic that makes it grow again and again is not alike, and is left to the index.
+//! Of many rules only those are led through the tree that the index would often have to look at: the others would make it
+//! grow and seldom matter. The tree is bounded. Traffic that makes it grow again and again is not alike, and is left to the index.
 
 use super::RuleIx;
 use super::ask::Buffers;
@@ -23,11 +24,14 @@ use super::program::{Code, Stand};
 use crate::record::{Fact, Facts, List, Slot, Vocabulary};
 use hashbrown::HashMap;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// Rules for which ways are kept; of more, the index finds those that matter.
+/// Rules for which ways are kept; of more, the index finds those that matter to a record.
 pub(super) const MAX_RULES: usize = 512;
+/// How likely the index takes a rule for a candidate, for its ways to be kept even among so many.
+const OFTEN: f64 = 0.02;
 /// Forks of the tree.
 const MAX_FORKS: usize = 1 << 13;
 /// How often the tree may be begun anew.
@@ -57,11 +61,49 @@ const ROOT: u32 = 0;
 pub(super) struct Map<'m> {
     pub(super) code: &'m Code,
     pub(super) predicates: &'m [Predicate],
+    pub(super) kept: &'m Kept,
+}
+
+/// The rules whose ways are kept, and the predicates that they ask, both in ascending order.
+#[derive(Debug)]
+pub(super) struct Kept {
+    rules: Box<[u32]>,
+    predicates: Box<[PredicateIx]>,
+}
+
+impl Kept {
+    /// At most so many rules: all of them, or else those that the index would often have to look at, if these are few
+    /// enough. `chances` tell how often.
+    pub(super) fn of(chances: &[f64], code: &Code, most: usize) -> Self {
+        let all = chances.len() <= most;
+        let often = (0..).zip(chances).filter(|(_, chance)| all || **chance >= OFTEN);
+        let rules: Box<[u32]> = often.map(|(rule, _)| rule).collect();
+        if rules.len() > most {
+            return Self { rules: Box::default(), predicates: Box::default() };
+        }
+        let predicates: BTreeSet<_> = rules.iter().flat_map(|rule| code.predicates(*rule)).collect();
+        Self { rules, predicates: predicates.into_iter().collect() }
+    }
+
+    /// How many rules.
+    pub(super) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether the ways of a rule are kept.
+    pub(super) fn has(&self, rule: u32) -> bool {
+        self.rules.binary_search(&rule).is_ok()
+    }
 }
 
 impl<'m> Map<'m> {
     fn predicate(self, ix: PredicateIx) -> Option<&'m Predicate> {
         self.predicates.get(ix as usize)
+    }
+
+    /// The predicates that are asked.
+    fn asked(self) -> impl Iterator<Item = (PredicateIx, &'m Predicate)> {
+        self.kept.predicates.iter().filter_map(move |ix| Some((*ix, self.predicate(*ix)?)))
     }
 }
 
@@ -259,21 +301,22 @@ impl Ways {
         if self.classes.is_empty() {
             self.sort(map);
         }
-        let live: Vec<(u32, u32)> = (0..map.code.rules() as u32).map(|rule| (rule, map.code.start(rule))).collect();
+        let live: Vec<(u32, u32)> = map.kept.rules.iter().map(|rule| (*rule, map.code.start(*rule))).collect();
         self.put(&live, Vec::new(), Vec::new(), map);
     }
 
     /// Sorts the predicates by the fields that they ask about.
     fn sort(&mut self, map: Map<'_>) {
-        let highest = map.predicates.iter().filter_map(|predicate| predicate.slot).max();
+        let highest = map.asked().filter_map(|(_, predicate)| predicate.slot).max();
         self.classes.resize_with(highest.map_or(0, |slot| usize::from(slot.0)) + 1, Classes::default);
-        for (ix, predicate) in (0..).zip(map.predicates) {
+        self.places.resize(map.predicates.len(), 0);
+        for (ix, predicate) in map.asked() {
             let slot = predicate.slot.filter(|_| !predicate.relative);
             let classes = slot.and_then(|slot| self.classes.get_mut(usize::from(slot.0)));
-            self.places.push(classes.map_or(0, |classes| {
+            if let (Some(classes), Some(place)) = (classes, self.places.get_mut(ix as usize)) {
+                *place = classes.predicates.len() as u32;
                 classes.predicates.push(ix);
-                classes.predicates.len() as u32 - 1
-            }));
+            }
         }
         self.classes.iter_mut().for_each(|classes| classes.bound(map));
     }
@@ -383,11 +426,11 @@ impl Kin {
     /// The kin of a record, with what all of it answers.
     fn of<F: Facts + ?Sized>(map: Map<'_>, record: &F, buffers: &mut Buffers) -> Self {
         let [mut asked, mut held] = [bits(map.predicates.len()), bits(map.predicates.len())];
-        for (ix, predicate) in map.predicates.iter().enumerate() {
+        for (ix, predicate) in map.asked() {
             if !predicate.relative && predicate.slot.is_some_and(|slot| record.shares(slot)) {
-                set(&mut asked, ix);
+                set(&mut asked, ix as usize);
                 if predicate.is_met(false, record, buffers) {
-                    set(&mut held, ix);
+                    set(&mut held, ix as usize);
                 }
             }
         }

@@ -24,10 +24,11 @@ use crate::time::{Span, Timestamp};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     events: Events,
-    /// Of the events from `left` to before `right`.
-    tally: Tally,
-    left: usize,
-    right: usize,
+    /// Of the events from `left` to before `right`; none as long as they are too few for the condition to hold, or where
+    /// only their number counts.
+    tally: Option<Box<Tally>>,
+    left: u32,
+    right: u32,
     /// While late events come, all events, whatever their order.
     crowd: Option<Box<Crowd>>,
 }
@@ -63,7 +64,7 @@ impl Window {
 
     /// Bytes that its tally takes beside those of events.
     pub(super) fn bytes(&self) -> usize {
-        self.tally.bytes()
+        self.tally.as_ref().map_or(0, |tally| tally.bytes())
     }
 
     /// Forgets events before `limit`, many at a time, and the oldest if it is full; returns how many were forgotten for
@@ -89,12 +90,12 @@ impl Window {
     }
 
     fn forget_oldest(&mut self) {
+        if self.left == 0 && self.right > 0 {
+            self.leave();
+        }
         if let Some(oldest) = self.events.pop_front() {
             if let Some(crowd) = &mut self.crowd {
                 crowd.tally.remove(&oldest);
-            }
-            if self.left == 0 && self.right > 0 {
-                self.tally.remove(&oldest);
             }
             self.left = self.left.saturating_sub(1);
             self.right = self.right.saturating_sub(1);
@@ -104,11 +105,11 @@ impl Window {
     /// Adds an event and tells the windows for which an alert is due: one at most unless the event is late.
     pub(super) fn add(&mut self, event: Event, span: Span, question: &Question, mut tell: impl FnMut(Measured)) {
         if self.events.is_empty() {
-            self.reset(0, question);
+            self.reset(0);
             self.crowd = None;
         }
         let late = self.latest().is_some_and(|latest| latest > event.time);
-        if late || self.crowd.is_some() || self.right != self.events.len() {
+        if late || self.crowd.is_some() || self.right() != self.events.len() {
             return self.add_anywhere(event, late, span, question).into_iter().for_each(tell);
         }
         self.events.push(event);
@@ -123,9 +124,9 @@ impl Window {
         self.gather(&event, grows, question);
         let hopeless = grows && self.crowd.as_ref().is_some_and(|crowd| !question.may_hold(&crowd.tally));
         if hopeless {
-            self.make_place(at, &event, question);
+            self.make_place(at, &event);
         } else {
-            self.lead(at, event.time.minus(span), question);
+            self.lead(at, event.time.minus(span));
         }
         self.events.insert(at, event);
         if hopeless {
@@ -134,18 +135,18 @@ impl Window {
         let mut edges = Vec::new();
         let end = event.time.plus(span);
         loop {
-            while self.time(self.right).is_some_and(|time| time <= end) {
-                if grows && self.right > at && self.is_held(self.right) {
+            while self.time(self.right()).is_some_and(|time| time <= end) {
+                if grows && self.right() > at && self.is_held(self.right()) {
                     break;
                 }
                 edges.extend(self.step(span, question));
             }
             // Windows at which it holds already stay so.
-            let rest = self.right..self.events.len();
+            let rest = self.right()..self.events.len();
             let due = |at: &usize| self.time(*at).is_some_and(|time| time <= end);
             let Some(next) = rest.take_while(due).find(|at| !self.is_held(*at)) else { break };
             let from = self.time(next).unwrap_or(end).minus(span);
-            self.lead(next, from, question);
+            self.lead(next, from);
         }
         edges.retain(|edge| !self.has_alerted(edge.last));
         edges.into_iter().map(|edge| self.alert(edge)).collect()
@@ -167,18 +168,20 @@ impl Window {
     }
 
     /// Keeps the tally right for an event that is to stand at `at`, wherever it stays.
-    fn make_place(&mut self, at: usize, event: &Event, question: &Question) {
-        if at >= self.right {
+    fn make_place(&mut self, at: usize, event: &Event) {
+        if at >= self.right() {
             return;
         }
-        if at <= self.left {
+        if at <= self.left() {
             self.left += 1;
             self.right += 1;
-        } else if self.tally.is_reversible() {
-            self.tally.add(event);
+        } else if self.is_reversible() {
+            if let Some(tally) = &mut self.tally {
+                tally.add(event);
+            }
             self.right += 1;
         } else {
-            self.reset(at, question);
+            self.reset(at);
         }
     }
 
@@ -189,85 +192,121 @@ impl Window {
 
     /// Leads the tally on by one event; tells if that is an edge.
     fn step(&mut self, span: Span, question: &Question) -> Option<Edge> {
-        let last = self.right;
+        let last = self.right();
         let from = self.time(last)?.minus(span);
         // Where more events never make it false, what does not hold of too many does not hold of fewer: then those that
         // are too old may stay.
-        let holds_of_more = !question.grows() || question.holds(&self.tally, from);
+        let holds_of_more = !question.grows() || self.holds(question, from);
         if holds_of_more {
             self.slide(last, from);
         }
-        let held_before = holds_of_more && question.holds(&self.tally, from);
+        let held_before = holds_of_more && self.holds(question, from);
         self.enter();
-        let mut holds = question.holds(&self.tally, from);
+        let mut holds = self.holds(question, from);
         if holds && !holds_of_more {
             self.slide(last, from);
-            holds = question.holds(&self.tally, from);
+            holds = self.holds(question, from);
         }
         let held_till_then = held_before && last.checked_sub(1).is_some_and(|before| self.events.held(before).1);
         self.events.hold(last, (held_before, holds));
         if !holds || held_till_then {
             return None;
         }
-        let figure = question.answer(&self.tally, from)?;
-        Some(Edge { first: self.left, last, figure })
+        let figure = self.tell(question, |tally| question.answer(tally, from))?;
+        Some(Edge { first: self.left(), last, figure })
+    }
+
+    /// Whether the condition holds of the events that are in the window, which begins at `from`.
+    #[inline]
+    fn holds(&mut self, question: &Question, from: Timestamp) -> bool {
+        (self.right - self.left) as usize >= question.fewest()
+            && self.tell(question, |tally| question.holds(tally, from))
+    }
+
+    /// Tells of the events that are in the window.
+    #[inline]
+    fn tell<T>(&mut self, question: &Question, of: impl FnOnce(&Tally) -> T) -> T {
+        if question.counts_events() {
+            return of(&Tally::Events((self.right - self.left) as usize));
+        }
+        let (events, inside) = (&self.events, self.left()..self.right());
+        of(self.tally.get_or_insert_with(|| {
+            let mut tally = question.blank();
+            inside.filter_map(|at| events.get(at)).for_each(|event| tally.add(&event));
+            Box::new(tally)
+        }))
     }
 
     /// Lets the events go that came before `from`.
     fn slide(&mut self, last: usize, from: Timestamp) {
-        while self.left < last && self.time(self.left).is_some_and(|time| time < from) {
+        while self.left() < last && self.time(self.left()).is_some_and(|time| time < from) {
             self.leave();
         }
     }
 
     /// Leads the tally to the window just before the event that is to stand at `at`, which begins at `from`.
-    fn lead(&mut self, at: usize, from: Timestamp, question: &Question) {
+    fn lead(&mut self, at: usize, from: Timestamp) {
         let lacks_none = |left: usize| left.checked_sub(1).and_then(|at| self.time(at)).is_none_or(|time| time < from);
-        if at == self.right && lacks_none(self.left) {
+        if at == self.right() && lacks_none(self.left()) {
             return;
         }
         let left = self.events.before(|time| time < from).min(at);
-        let back = at < self.right || left < self.left;
-        if at <= self.left || left >= self.right || (back && !self.tally.is_reversible()) {
-            self.reset(left, question);
+        let back = at < self.right() || left < self.left();
+        if at <= self.left() || left >= self.right() || (back && !self.is_reversible()) {
+            self.reset(left);
         }
-        while self.right > at {
+        while self.right() > at {
             self.right -= 1;
-            if let Some(event) = self.event(self.right) {
-                self.tally.remove(&event);
-            }
+            self.change(self.right(), Tally::remove);
         }
-        while self.left > left {
+        while self.left() > left {
             self.left -= 1;
-            if let Some(event) = self.event(self.left) {
-                self.tally.add(&event);
-            }
+            self.change(self.left(), Tally::add);
         }
-        while self.right < at {
+        while self.right() < at {
             self.enter();
         }
-        while self.left < left {
+        while self.left() < left {
             self.leave();
         }
     }
 
-    fn reset(&mut self, at: usize, question: &Question) {
-        self.tally = question.blank();
-        (self.left, self.right) = (at, at);
+    /// Begins anew with no events inside.
+    fn reset(&mut self, at: usize) {
+        self.tally = None;
+        (self.left, self.right) = (at as u32, at as u32);
     }
 
     fn enter(&mut self) {
-        if let Some(event) = self.event(self.right) {
-            self.tally.add(&event);
-        }
+        self.change(self.right(), Tally::add);
         self.right += 1;
     }
 
     fn leave(&mut self) {
-        if let Some(event) = self.event(self.left) {
-            self.tally.remove(&event);
-        }
+        self.change(self.left(), Tally::remove);
         self.left += 1;
+    }
+
+    /// Changes the tally, if there is one, by an event.
+    #[inline]
+    fn change(&mut self, at: usize, change: impl FnOnce(&mut Tally, &Event)) {
+        if let Some(tally) = &mut self.tally
+            && let Some(event) = self.events.get(at)
+        {
+            change(tally, &event);
+        }
+    }
+
+    fn is_reversible(&self) -> bool {
+        self.tally.as_ref().is_none_or(|tally| tally.is_reversible())
+    }
+
+    fn left(&self) -> usize {
+        self.left as usize
+    }
+
+    fn right(&self) -> usize {
+        self.right as usize
     }
 
     fn time(&self, at: usize) -> Option<Timestamp> {

@@ -150,7 +150,7 @@ impl Run<'_> {
         joiner.remember(engine.lend_past());
         let mut problems = Problems::default();
         let mut lines = Lines::new(reader);
-        let ran = spread(&mut lines, workers, Deal::InTurn, &mut |_, evidence| {
+        let ran = spread(&mut lines, workers, Deal::ToOne, &mut |_, evidence| {
             for evidence in evidence {
                 problems.merge(&evidence.problems);
                 hand_over(input, evidence, &mut joiner, &mut problems, engine, sink)?;

@@ -31,6 +31,7 @@ mod spread;
 mod summary;
 mod telling;
 mod usual;
+mod yard;
 
 pub use captures::{Filter, Run};
 pub use cases::{Case, Coverage, Found, Given, Test, TestError, looks_like_tests, read_tests};

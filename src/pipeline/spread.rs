@@ -1,13 +1,9 @@
-//! Batches through workers and back into one order: inline for one worker, a thread each for several.
+//! Batches through workers and back into one order: inline for one worker; several threads share the work.
 
 use super::RunError;
 use super::evidence::Evidence;
-use crossbeam_channel::{Receiver, Sender, bounded};
-use std::sync::Arc;
+use super::yard::Yard;
 use std::thread;
-
-/// How many batches are under way at once.
-const UNDER_WAY: usize = 4;
 
 /// Where batches come from.
 pub(super) trait Feed<B>: Send {
@@ -32,8 +28,8 @@ pub(super) trait Work: Send {
 pub(super) enum Deal {
     /// All of them; each has its own part of the traffic.
     ToAll,
-    /// One after the other.
-    InTurn,
+    /// One of them, whichever.
+    ToOne,
 }
 
 /// Whether the ordered side wants more.
@@ -48,7 +44,7 @@ pub(super) enum Go {
 /// What the ordered side does with a batch and the evidence of the workers that saw it.
 pub(super) type Ordered<'a, B> = dyn FnMut(&B, &[Evidence]) -> Result<Go, RunError> + 'a;
 
-/// Runs all batches of `feed` through `workers`; `ordered` gets them in the order of the feed.
+/// Runs all batches of `feed` through `workers`, a thread for each; `ordered` gets them in the order of the feed.
 ///
 /// Answers with the workers, which still hold what is open. When the feed fails, everything before was handed over
 /// and the error comes beside the workers.
@@ -65,36 +61,17 @@ pub(super) fn spread<W: Work, F: Feed<W::Batch>>(
         let read = inline(feed, worker, ordered)?;
         return Ok((workers, read));
     }
-    thread::scope(|scope| {
-        let (to_order, from_feed) = bounded(UNDER_WAY);
-        let (give_back, spare) = bounded(2 * UNDER_WAY);
-        let mut benches = Vec::new();
-        let mut desks = Vec::new();
-        for worker in workers.drain(..) {
-            let (to_worker, batches) = bounded(UNDER_WAY);
-            let (to_merge, done) = bounded(UNDER_WAY);
-            let (empty_back, empty) = bounded(2 * UNDER_WAY);
-            let handle = scope.spawn(move || work(worker, &batches, &empty, &to_merge));
-            benches.push(Bench { handle, done, empty_back });
-            desks.push(to_worker);
-        }
-        let feeder = scope.spawn(move || hand_out(feed, deal, &spare, &desks, &to_order));
-        let outcome = collect(&from_feed, &benches, deal, &give_back, ordered);
-        // Without receivers the feeder and the workers stop, whatever they are waiting for.
-        drop(from_feed);
-        let handles: Vec<_> = benches.into_iter().map(|bench| bench.handle).collect();
-        let joined = handles.into_iter().map(|handle| handle.join().ok()).collect::<Option<Vec<W>>>();
-        let read = feeder.join().map_err(|_| RunError::Worker)?;
-        outcome?;
-        Ok((joined.ok_or(RunError::Worker)?, read))
-    })
-}
-
-/// One worker's thread as the ordered side sees it.
-struct Bench<'scope, W> {
-    handle: thread::ScopedJoinHandle<'scope, W>,
-    done: Receiver<Evidence>,
-    empty_back: Sender<Evidence>,
+    let count = workers.len();
+    let yard = Yard::new(feed, workers, deal);
+    let outcome = thread::scope(|scope| {
+        let helpers: Vec<_> = (1..count).map(|_| scope.spawn(|| yard.help())).collect();
+        let outcome = yard.lead(ordered);
+        // What one that panicked did not bring back is missed later.
+        helpers.into_iter().for_each(|helper| _ = helper.join());
+        outcome
+    });
+    outcome?;
+    yard.close()
 }
 
 fn inline<W: Work>(
@@ -118,74 +95,103 @@ fn inline<W: Work>(
     }
 }
 
-fn work<W: Work>(
-    mut worker: W,
-    batches: &Receiver<Arc<W::Batch>>,
-    empty: &Receiver<Evidence>,
-    done: &Sender<Evidence>,
-) -> W {
-    for batch in batches {
-        let mut evidence = empty.try_recv().unwrap_or_default();
-        evidence.clear();
-        worker.run(&batch, &mut evidence);
-        drop(batch);
-        if done.send(evidence).is_err() {
-            break;
-        }
-    }
-    worker
-}
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::{Order, Phase};
+    use super::*;
 
-fn hand_out<B: Default>(
-    feed: &mut impl Feed<B>,
-    deal: Deal,
-    spare: &Receiver<Arc<B>>,
-    desks: &[Sender<Arc<B>>],
-    to_order: &Sender<Arc<B>>,
-) -> Result<(), RunError> {
-    for turn in 0.. {
-        let mut shared = spare.try_recv().unwrap_or_default();
-        let mut fresh = Arc::default();
-        if Arc::get_mut(&mut shared).is_none() {
-            std::mem::swap(&mut shared, &mut fresh);
-        }
-        let Some(batch) = Arc::get_mut(&mut shared) else { break };
-        if !feed.next(batch)? {
-            break;
-        }
-        let mut seen_by =
-            desks.iter().enumerate().filter(|(desk, _)| deal == Deal::ToAll || turn % desks.len() == *desk);
-        let sent = seen_by.all(|(_, desk)| desk.send(Arc::clone(&shared)).is_ok());
-        if !sent || to_order.send(shared).is_err() {
-            break;
-        }
+    /// So many batches, then perhaps an error.
+    struct Numbers {
+        next: u64,
+        end: u64,
+        breaks: bool,
     }
-    Ok(())
-}
 
-fn collect<W, B>(
-    from_feed: &Receiver<Arc<B>>,
-    benches: &[Bench<'_, W>],
-    deal: Deal,
-    give_back: &Sender<Arc<B>>,
-    ordered: &mut Ordered<'_, B>,
-) -> Result<(), RunError> {
-    let mut evidence = Vec::with_capacity(benches.len());
-    for (turn, batch) in from_feed.iter().enumerate() {
-        let seen_by: Vec<_> =
-            (0..benches.len()).filter(|bench| deal == Deal::ToAll || turn % benches.len() == *bench).collect();
-        for bench in seen_by.iter().filter_map(|bench| benches.get(*bench)) {
-            evidence.push(bench.done.recv().map_err(|_| RunError::Worker)?);
-        }
-        let go = ordered(&batch, &evidence)?;
-        for (bench, used) in seen_by.iter().filter_map(|bench| benches.get(*bench)).zip(evidence.drain(..)) {
-            // A full or closed channel only means that the memory is not used again.
-            let _ = bench.empty_back.try_send(used);
-        }
-        let _ = give_back.try_send(batch);
-        if go == Go::Stop {
-            break;
+    impl Feed<u64> for Numbers {
+        fn next(&mut self, batch: &mut u64) -> Result<bool, RunError> {
+            *batch = self.next;
+            self.next += 1;
+            if self.next > self.end && self.breaks {
+                return Err(RunError::Filter("broken".to_owned()));
+            }
+            Ok(self.next <= self.end)
         }
     }
-    Ok(())
+
+    /// Notes each batch under its own number, and how many it saw before.
+    struct Clerk {
+        shard: u8,
+        seen: u64,
+        dies_at: u64,
+    }
+
+    impl Work for Clerk {
+        type Batch = u64;
+
+        fn run(&mut self, batch: &u64, evidence: &mut Evidence) {
+            assert_ne!(*batch, self.dies_at, "a worker that dies");
+            evidence.begin(Order { number: *batch, phase: Phase::Frame, shard: self.shard }, None, self.seen);
+            self.seen += 1;
+        }
+    }
+
+    fn clerks(count: u8, dies_at: u64) -> Vec<Clerk> {
+        (0..count).map(|shard| Clerk { shard, seen: 0, dies_at }).collect()
+    }
+
+    type Outcome = Result<(Vec<Clerk>, Result<(), RunError>), RunError>;
+
+    /// A batch, and by worker what it noted and had seen before.
+    type Told = (u64, Vec<(u64, u64)>);
+
+    /// What came to the ordered side, and how it ended.
+    fn run(clerks: Vec<Clerk>, breaks: bool, deal: Deal, stop_at: u64) -> (Vec<Told>, Outcome) {
+        let mut told = Vec::new();
+        let mut feed = Numbers { next: 0, end: 200, breaks };
+        let outcome = spread(&mut feed, clerks, deal, &mut |batch, evidence| {
+            let noted = evidence.iter().flat_map(Evidence::entries).map(|entry| (entry.order.number, entry.number));
+            told.push((*batch, noted.collect()));
+            Ok(if *batch == stop_at { Go::Stop } else { Go::On })
+        });
+        (told, outcome)
+    }
+
+    #[test]
+    fn each_worker_sees_all_batches_in_order_and_so_does_the_ordered_side() {
+        for count in 1..5 {
+            let (told, outcome) = run(clerks(count, u64::MAX), false, Deal::ToAll, u64::MAX);
+            let expected = (0..200).map(|batch| (batch, vec![(batch, batch); usize::from(count)]));
+            assert_eq!(told, expected.collect::<Vec<_>>());
+            let (clerks, read) = outcome.unwrap();
+            assert!(read.is_ok());
+            assert_eq!(clerks.iter().map(|clerk| clerk.seen).collect::<Vec<_>>(), vec![200; usize::from(count)]);
+        }
+    }
+
+    #[test]
+    fn where_one_is_enough_one_worker_sees_a_batch() {
+        let (told, outcome) = run(clerks(3, u64::MAX), false, Deal::ToOne, u64::MAX);
+        assert!(told.iter().zip(0..200).all(|((batch, noted), at)| *batch == at && noted.len() == 1));
+        assert_eq!(outcome.unwrap().0.iter().map(|clerk| clerk.seen).sum::<u64>(), 200);
+    }
+
+    #[test]
+    fn what_came_before_an_error_is_handed_over() {
+        let (told, outcome) = run(clerks(2, u64::MAX), true, Deal::ToAll, u64::MAX);
+        assert_eq!(told.len(), 200);
+        assert!(matches!(outcome.unwrap().1, Err(RunError::Filter(_))));
+    }
+
+    #[test]
+    fn nothing_comes_after_a_stop() {
+        let (told, outcome) = run(clerks(2, u64::MAX), false, Deal::ToAll, 17);
+        assert_eq!((told.len(), outcome.unwrap().0.len()), (18, 2));
+    }
+
+    #[test]
+    fn a_worker_that_dies_ends_the_run() {
+        let outcome = std::panic::catch_unwind(|| run(clerks(2, 100), false, Deal::ToAll, u64::MAX).1);
+        // On the caller's own thread it is the caller's panic, as it is with one worker.
+        assert!(outcome.is_err() || matches!(outcome, Ok(Err(RunError::Worker))));
+    }
 }
