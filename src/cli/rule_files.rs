@@ -60,20 +60,24 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
         found.extend(below);
     }
     // Of several errors the first is told, whichever was met first.
-    let files: Vec<Result<SourceText, Failure>> = found.par_iter().map(|path| read_file(path)).collect();
+    let files: Vec<Result<SourceText, Failure>> =
+        found.par_iter().map_init(Vec::new, |room, path| read_file(path, room)).collect();
     files.into_iter().collect()
 }
 
-fn read_file(path: &Path) -> Result<SourceText, Failure> {
+/// Reads a file; `bytes` is room to read into, which keeps what it grew to.
+fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<SourceText, Failure> {
     let unreadable = |error| unreadable(path, &error);
     // One byte more than a rule file may have is enough to refuse it.
     let limit = sigma::MAX_FILE_BYTES as u64 + 1;
     let file = File::open(path).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
-    // With room for the end, one call reads it all.
-    let mut bytes = Vec::with_capacity(size.min(limit) as usize + 1);
-    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(SourceText::new(path.display().to_string(), bytes).of_size(size))
+    bytes.clear();
+    (&file).take(limit).read_to_end(bytes).map_err(unreadable)?;
+    let source = SourceText::new(path.display().to_string(), bytes.as_slice());
+    if bytes.len() > sigma::MAX_FILE_BYTES {
+        return Ok(source.of_size(file.metadata().map_err(unreadable)?.len()));
+    }
+    Ok(source)
 }
 
 /// A file, or the `.yml` and `.yaml` files of a directory and of those in it, by name.

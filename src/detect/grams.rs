@@ -140,15 +140,15 @@ fn grams(piece: &[u8], width: usize) -> impl Iterator<Item = u32> {
 /// The rarest gram of each of the members; those whose rarest is no more rare are left.
 fn choose(pieces: &[Box<[u8]>], members: &[usize], width: usize, left: &mut Vec<usize>) -> Vec<Entry> {
     // Each gram has a number, so that it is looked up once and then counted in lists.
-    let mut numbers: FxHashMap<u32, usize> = FxHashMap::default();
-    let mut uses: Vec<usize> = Vec::new();
-    let mut met: Vec<(u32, usize)> = Vec::new();
+    let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
+    let mut uses: Vec<u32> = Vec::new();
+    let mut met: Vec<(u32, u32)> = Vec::new();
     for gram in members.iter().flat_map(|at| grams(&pieces[*at], width)) {
-        let number = *numbers.entry(gram).or_insert(uses.len());
-        if number == uses.len() {
+        let number = *numbers.entry(gram).or_insert(uses.len() as u32);
+        if number as usize == uses.len() {
             uses.push(0);
         }
-        uses[number] += 1;
+        uses[number as usize] += 1;
         met.push((gram, number));
     }
     let mut chosen = vec![0; uses.len()];
@@ -157,12 +157,13 @@ fn choose(pieces: &[Box<[u8]>], members: &[usize], width: usize, left: &mut Vec<
     for piece in members {
         let (own, others) = met.split_at(pieces[*piece].len() + 1 - width);
         met = others;
-        let key = |number: usize| (chosen[number] >= MOST_ALIKE, uses[number]);
+        let key = |number: u32| (chosen[number as usize] >= MOST_ALIKE, uses[number as usize]);
         let Some(((gram, number), before)) = own.iter().zip(0..).min_by_key(|((_, number), _)| key(*number)) else {
             continue;
         };
-        if chosen[*number] < MOST_ALIKE {
-            chosen[*number] += 1;
+        let alike = &mut chosen[*number as usize];
+        if *alike < MOST_ALIKE {
+            *alike += 1;
             entries.push(Entry { hash: hash(*gram), piece: *piece as u32, before });
         } else {
             left.push(*piece);

@@ -41,6 +41,9 @@ pub(super) struct LateFinder(OnceLock<Box<Finder<'static>>>);
 impl LateFinder {
     /// Whether `text` holds `wanted`, which is always the same.
     fn is_in(&self, wanted: &str, text: &str) -> bool {
+        if text.len() < wanted.len() {
+            return false;
+        }
         let finder = self.0.get_or_init(|| Box::new(Finder::new(wanted.as_bytes()).into_owned()));
         finder.find(text.as_bytes()).is_some()
     }

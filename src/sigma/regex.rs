@@ -105,10 +105,9 @@ impl Checker {
             let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
             return Err(fault(message));
         }
-        let hir = parse(regex).map_err(|error| {
+        let hir = parse(regex).inspect_err(|_| {
             // Parsing costs time in proportion to the text, large classes more.
             budget.take_regex(regex.pattern.len());
-            explain(&regex.pattern, &error.to_string())
         })?;
         let bytes = self.size(&hir).saturating_add(BARE);
         let message = if bytes > MAX_REGEX_SIZE {
@@ -173,12 +172,12 @@ fn built(hir: &Hir) -> usize {
     compiler.build_from_hir(hir).map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage())
 }
 
-fn parse(regex: &Regex) -> Result<Hir, impl std::error::Error + use<>> {
+fn parse(regex: &Regex) -> Result<Hir, Fault> {
     let config = syntax::Config::new()
         .case_insensitive(regex.ignore_case)
         .multi_line(regex.multi_line)
         .dot_matches_new_line(regex.dot_all);
-    syntax::parse_with(&regex.pattern, &config)
+    syntax::parse_with(&regex.pattern, &config).map_err(|error| explain(&regex.pattern, &error.to_string()))
 }
 
 /// Takes a message of `regex-syntax` apart: pattern and carets, indented by four, then `error: MESSAGE`.

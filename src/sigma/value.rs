@@ -725,7 +725,7 @@ mod tests {
         F|re: 'a(?=b)'  =>  bad-regex: invalid regular expression: look-around, including look-ahead and look-behind, is not supported AT (?= (write a second item, or exclude it with a negated selection)
         F|re: '(a)\1'  =>  bad-regex: invalid regular expression: backreferences are not supported AT \1 (back-references need unbounded time and are in no Sigma dialect)
         F|re: 'a[b'  =>  bad-regex: invalid regular expression: unclosed character class AT [
-        F|re: '(\w{100}){1000}'  =>  bad-regex: this regular expression needs 1826048536 bytes, and 2097152 are the most AT '(\w{100}){1000}' (classes such as `\w` and `\pL` and `i` cost most: write [a-z0-9], and lower the counts in `{n,m}`)
+        F|re: '(\w{100}){1000}'  =>  bad-regex: this regular expression needs 1760048724 bytes, and 2097152 are the most AT '(\w{100}){1000}' (classes such as `\w` and `\pL` and `i` cost most: write [a-z0-9], and lower the counts in `{n,m}`)
         ");
     }
 
