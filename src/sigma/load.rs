@@ -24,7 +24,7 @@ use std::sync::Arc;
 #[must_use]
 pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) -> Loaded {
     let sources: Vec<SourceText> = sources.into_iter().collect();
-    let checker = Checker::default();
+    let checker = Checker::new();
     let files: Vec<FileRules> = sources.par_iter().map(|source| read(source, options, &checker)).collect();
     let mut diagnostics = Vec::with_capacity(files.len());
     let mut ruleset = Ruleset::default();

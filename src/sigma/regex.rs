@@ -88,13 +88,24 @@ const BARE: usize = 700;
 const MAX_KNOWN: usize = 1_000;
 
 /// Checks regular expressions. One serves all files.
-#[derive(Debug, Default)]
-pub(super) struct Checker {
-    /// What classes of more than ASCII take.
-    known: Mutex<BTreeMap<Box<[ClassUnicodeRange]>, usize>>,
+#[derive(Debug)]
+pub(super) struct Checker(Mutex<Classes>);
+
+/// What classes of more than ASCII take, measured: what is reckoned would be far too much.
+#[derive(Debug)]
+struct Classes {
+    /// Its tables take longer to set up than a class to build.
+    compiler: Compiler,
+    known: BTreeMap<Box<[ClassUnicodeRange]>, usize>,
 }
 
 impl Checker {
+    pub(super) fn new() -> Self {
+        let mut compiler = Compiler::new();
+        compiler.configure(Config::new().which_captures(WhichCaptures::Implicit));
+        Self(Mutex::new(Classes { compiler, known: BTreeMap::new() }))
+    }
+
     /// Checks syntax and size.
     pub(super) fn check(&self, regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
         let fault = |message| Fault { message, part: None, hint: None };
@@ -148,28 +159,30 @@ impl Checker {
         if class.is_ascii() {
             return STATE + class.ranges().len() * WAY;
         }
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(size) = known().get(class.ranges()) {
-            return *size;
-        }
-        let alone = built(&Hir::class(Class::Unicode(class.clone())));
-        // An automaton for nothing has a state in its place.
-        let size = (alone + STATE).saturating_sub(built(&Hir::empty()));
-        let mut known = known();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(class.ranges().into(), size);
-        size
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).size(class)
     }
 }
 
-/// Bytes of the automaton of `hir`, from building it.
-fn built(hir: &Hir) -> usize {
-    let mut compiler = Compiler::new();
-    compiler.configure(Config::new().which_captures(WhichCaptures::Implicit));
-    // Without a bound on its size nothing is refused but more states than 32 bits can number.
-    compiler.build_from_hir(hir).map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage())
+impl Classes {
+    fn size(&mut self, class: &ClassUnicode) -> usize {
+        if let Some(size) = self.known.get(class.ranges()) {
+            return *size;
+        }
+        let alone = self.built(&Hir::class(Class::Unicode(class.clone())));
+        // An automaton for nothing has a state in its place.
+        let size = (alone + STATE).saturating_sub(self.built(&Hir::empty()));
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(class.ranges().into(), size);
+        size
+    }
+
+    /// Bytes of the automaton of `hir`, from building it.
+    fn built(&self, hir: &Hir) -> usize {
+        // Without a bound on its size nothing is refused but more states than 32 bits can number.
+        self.compiler.build_from_hir(hir).map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage())
+    }
 }
 
 fn parse(regex: &Regex) -> Result<Hir, Fault> {
@@ -211,7 +224,7 @@ mod tests {
     fn faults(pattern: &str) -> Option<Fault> {
         let regex =
             Regex { pattern: pattern.into(), ignore_case: false, multi_line: false, dot_all: false, measured: false };
-        Checker::default().check(&regex, &mut Budget::new()).err()
+        Checker::new().check(&regex, &mut Budget::new()).err()
     }
 
     #[test]
@@ -253,7 +266,9 @@ mod tests {
     /// What is reckoned, and what an automaton takes.
     fn sizes(regex: &Regex) -> Option<(usize, usize)> {
         let hir = parse(regex).ok()?;
-        Some((Checker::default().size(&hir) + BARE, built(&hir)))
+        let checker = Checker::new();
+        let taken = checker.0.lock().unwrap().built(&hir);
+        Some((checker.size(&hir) + BARE, taken))
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn when(
     options: &Options,
     problems: &mut Problems,
 ) -> Option<Expr> {
-    let checker = Checker::default();
+    let checker = Checker::new();
     let mut context = Context::new(name, text, options, Some(&checker));
     // Fields are known where `options` says which there are.
     context.own = true;

@@ -28,7 +28,7 @@ pub fn read_mapping(source: &SourceText) -> Result<Mapping, Vec<Diagnostic>> {
     let Ok(text) = std::str::from_utf8(&source.bytes) else {
         return refused(Problem::error("not-utf8", Span::default(), "the file is not UTF-8"), "");
     };
-    let (options, checker) = (Options::default(), Checker::default());
+    let (options, checker) = (Options::default(), Checker::new());
     let mut context = Context::new(&source.name, text, &options, Some(&checker));
     let documents = yaml::parse(text, &mut context.problems);
     let mapping = match documents.as_slice() {
