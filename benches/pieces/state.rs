@@ -54,12 +54,15 @@ impl Facts for Deed {
     fn each_value(&self, _: &mut dyn FnMut(Fact<'_>)) {}
 }
 
-/// Fifty correlations of all kinds over one rule, for windows of different lengths.
-fn correlations() -> String {
-    let mut text =
-        "title: Write\nname: write\nlogsource: {product: modbus}\ndetection:\n  a:\n    modbus.function: 6\n  \
-                    condition: a\n"
-            .to_owned();
+/// Fifty correlations of all kinds, for windows of different lengths: over as many rules in turn.
+fn correlations(rules: u32) -> String {
+    let mut text = String::new();
+    for rule in 0..rules {
+        text += &format!(
+            "---\ntitle: Write {rule}\nname: write_{rule}\nlogsource: {{product: modbus}}\ndetection:\n  a:\n    \
+             modbus.function: 6\n    modbus.unit_id: {rule}\n  condition: a\n"
+        );
+    }
     for number in 0..50 {
         let (kind, condition) = match number % 5 {
             0 | 1 => ("event_count", "{gte: 50}"),
@@ -68,56 +71,62 @@ fn correlations() -> String {
             _ => ("value_count", "{field: modbus.address, gte: 20}"),
         };
         text += &format!(
-            "---\ntitle: Correlation {number}\ncorrelation:\n  type: {kind}\n  rules: [write]\n  group-by: [modbus.client]\n  \
-             timespan: {}s\n  condition: {condition}\n",
+            "---\ntitle: Correlation {number}\ncorrelation:\n  type: {kind}\n  rules: [write_{}]\n  \
+             group-by: [modbus.client]\n  timespan: {}s\n  condition: {condition}\n",
+            number % rules,
             10 + number
         );
     }
     text
 }
 
-/// Findings through all of this at once: fifty correlations and three boards, over 100,000 entities, and over a few.
+/// Findings of one rule through all of this at once: fifty correlations and three boards, over 100,000 entities, and over
+/// a few; and findings of fifty rules, each through its own correlation and the boards.
 pub fn all_state(criterion: &mut Criterion) {
-    let source = SourceText::new("correlations.yml".to_owned(), correlations().into_bytes());
-    let ruleset = sigma::load(vec![source], &Options::default()).ruleset;
-    let (mut slots, mut carry) = (Slots::new(), Carry::new(1));
-    let lateness = Span::from_secs(60);
-    let correlator = Correlator::compile(&ruleset.correlations, 1, lateness, &mut slots, &mut carry);
-    let correlator = correlator.expect("fifty correlations");
-    assert_eq!(ruleset.correlations.len(), 50, "all of them are understood");
-    let named = ["modbus.client", "modbus.server", "modbus.address"].map(|name| slots.want(name).expect("a field"));
-    let board = Scoreboard { entities: 100_000, ..Scoreboard::default() };
     let mut group = criterion.benchmark_group("state");
-    group.throughput(Throughput::Elements(FINDINGS)).sample_size(10);
-    for entities in [100, 100_000] {
-        let deeds: Vec<Vec<u8>> = (0..FINDINGS as u32)
-            .map(|number| {
-                let host = |number: u32| Fact::Addr(IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + number)));
-                let address = Fact::Int(i64::from(number % 977));
-                let deed = Deed { slots: named, values: [host(number % entities), host(number % 31), address] };
-                let mut values = Vec::new();
-                carry.extract(RuleIx(0), &deed, &mut values);
-                values
-            })
-            .collect();
-        group.bench_function(format!("finding through 50 correlations and 3 boards, {entities} entities"), |bencher| {
-            bencher.iter_batched_ref(
-                || (correlator.clone(), [(); 3].map(|()| Board::new(board.clone()))),
-                |(correlator, boards)| {
-                    let mut out = Vec::new();
-                    for (number, values) in (0..).zip(&deeds) {
-                        let time = Timestamp::from_nanos(number as i64 * 1_000_000);
-                        let place = Place { input: 0, number };
-                        correlator.observe(&Hit { rule: RuleIx(0), time, place, values }, &mut out);
-                        out.clear();
-                        let entity = (number % u64::from(entities)).to_be_bytes();
-                        let scored = Scored { time, number, input: 0, rule: 0, points: 5 };
-                        boards.iter_mut().for_each(|board| _ = black_box(board.add(&entity, scored)));
-                    }
-                },
-                BatchSize::LargeInput,
-            );
-        });
+    group.sample_size(10);
+    for (rules, findings, through) in [(1, FINDINGS, "50 correlations"), (50, 4 * FINDINGS, "one of 50 correlations")] {
+        group.throughput(Throughput::Elements(findings));
+        let source = SourceText::new("correlations.yml".to_owned(), correlations(rules).into_bytes());
+        let ruleset = sigma::load(vec![source], &Options::default()).ruleset;
+        assert_eq!(ruleset.correlations.len(), 50, "all of them are understood");
+        let (mut slots, mut carry) = (Slots::new(), Carry::new(rules as usize));
+        let lateness = Span::from_secs(60);
+        let all = &ruleset.correlations;
+        let correlator = Correlator::compile(all, rules as usize, lateness, &mut slots, &mut carry);
+        let correlator = correlator.expect("fifty correlations");
+        let named = ["modbus.client", "modbus.server", "modbus.address"].map(|name| slots.want(name).expect("a field"));
+        let board = Scoreboard { entities: 100_000, ..Scoreboard::default() };
+        for entities in [100, 100_000] {
+            let deeds: Vec<(RuleIx, Vec<u8>)> = (0..findings as u32)
+                .map(|number| {
+                    let host = |number: u32| Fact::Addr(IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + number)));
+                    let address = Fact::Int(i64::from(number % 977));
+                    let deed = Deed { slots: named, values: [host(number % entities), host(number % 31), address] };
+                    let (rule, mut values) = (RuleIx(number % rules), Vec::new());
+                    carry.extract(rule, &deed, &mut values);
+                    (rule, values)
+                })
+                .collect();
+            group.bench_function(format!("finding through {through} and 3 boards, {entities} entities"), |bencher| {
+                bencher.iter_batched_ref(
+                    || (correlator.clone(), [(); 3].map(|()| Board::new(board.clone()))),
+                    |(correlator, boards)| {
+                        let mut out = Vec::new();
+                        for (number, (rule, values)) in (0..).zip(&deeds) {
+                            let time = Timestamp::from_nanos(number as i64 * 1_000_000);
+                            let place = Place { input: 0, number };
+                            correlator.observe(&Hit { rule: *rule, time, place, values }, &mut out);
+                            out.clear();
+                            let entity = (number % u64::from(entities)).to_be_bytes();
+                            let scored = Scored { time, number, input: 0, rule: rule.0, points: 5 };
+                            boards.iter_mut().for_each(|board| _ = black_box(board.add(&entity, scored)));
+                        }
+                    },
+                    BatchSize::LargeInput,
+                );
+            });
+        }
     }
     group.finish();
 }

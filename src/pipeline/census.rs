@@ -3,13 +3,13 @@
 //! A shard knows all about a pair of hosts, but not all pairs of a host. So it says "perhaps", and here is decided. What
 //! is said does not depend on how shards are spread over threads, as it hangs on the order of the input alone.
 
+use super::event::Event;
 use super::evidence::{Evidence, Order};
 use super::judge::Judge;
 use super::plan::Plan;
 use super::summary::{Room, Summary};
-use crate::modbus::{Body, Flags, Framing, Kind, MACS_PER_END, Mbap, Message, Status};
-use crate::net::{Carrier, Direction, Flow};
-use crate::time::Timestamp;
+use crate::modbus::{MACS_PER_END, Message, Status};
+use crate::net::Direction;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -20,42 +20,13 @@ const HOSTS: usize = 65_536;
 
 /// What a shard says "perhaps" to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sighting {
-    flow: Flow,
-    carrier: Carrier,
-    time: Timestamp,
-    direction: Direction,
-    framing: Framing,
-    status: Status,
-}
+pub(super) struct Sighting(Event);
 
 impl Sighting {
     /// The sighting that a message is, if it is one.
     pub(super) fn of(message: &Message<'_>) -> Option<Self> {
-        let status = message.status.filter(|status| status.is_perhaps())?;
-        let Message { flow, carrier, time, direction, framing, .. } = *message;
-        Some(Self { flow: *flow, carrier: *carrier, time, direction, framing, status })
-    }
-
-    /// The message to be judged once it is certain.
-    fn message(&self, status: Status) -> Message<'_> {
-        Message {
-            flow: &self.flow,
-            carrier: &self.carrier,
-            time: self.time,
-            index: 0,
-            direction: self.direction,
-            framing: self.framing,
-            kind: Kind::Status,
-            status: Some(status),
-            reason: None,
-            mbap: Mbap { trans_id: 0, prot_id: 0, length: 0, unit_id: 0 },
-            function_code: 0,
-            body: Body::Empty,
-            data: &[],
-            flags: Flags::NONE,
-            request: None,
-        }
+        let perhaps = message.status.is_some_and(Status::is_perhaps);
+        if perhaps { Event::of(message).map(Self) } else { None }
     }
 }
 
@@ -136,14 +107,16 @@ impl Census {
     /// Takes the next sighting; gives what it comes to.
     pub(super) fn take(&mut self, sighting: &Sighting, order: Order) -> &Evidence {
         self.evidence.clear();
-        let ip = match sighting.direction {
-            Direction::ToServer => sighting.flow.client.ip,
-            Direction::ToClient => sighting.flow.server.ip,
+        let Sighting(event) = sighting;
+        let (flow, carrier) = (event.flow(), event.carrier());
+        let ip = match event.direction() {
+            Direction::ToServer => flow.client.ip,
+            Direction::ToClient => flow.server.ip,
         };
-        let host = self.hosts.meet((ip, sighting.carrier.outer_vlan()));
-        let news = host.see(sighting.status, sighting.carrier.mac.map(|mac| mac.src));
+        let host = self.hosts.meet((ip, carrier.outer_vlan()));
+        let news = host.see(event.status(), carrier.mac.map(|mac| mac.src));
         for status in news.into_iter().flatten() {
-            self.judge.message(&sighting.message(status), order, &mut self.evidence);
+            self.judge.message(&event.with(status).message(), order, &mut self.evidence);
         }
         &self.evidence
     }

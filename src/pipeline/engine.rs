@@ -1,5 +1,6 @@
 //! The ordered side: hits in, findings, threats and alerts out. Pure: what it says depends on what it was given.
 
+use super::event::{Event, Scribe};
 use super::evidence::{self, Entry, Evidence};
 use super::plan::Plan;
 use super::policies::Judged;
@@ -9,6 +10,7 @@ use super::telling::{Fate, Outcome, Telling};
 use super::usual::{Learned, Past};
 use crate::alert::{Act, Alert, Incident, ScoreLine};
 use crate::detect::{self, Catalogue, Correlated, Correlator, Ending, Finding, Input, Place};
+use crate::record::Mask;
 use crate::record::baseline::{Baseline, Seen, Watcher};
 use crate::sigma::ir::{Level, RuleRef};
 use crate::sink::{Routed, Sink};
@@ -47,6 +49,16 @@ pub struct Engine {
     clock: Clock,
     /// The time of the last record that told one, for those that do not.
     last: Timestamp,
+    scribe: Scribe,
+    /// Room for a record that is asked for.
+    page: Vec<u8>,
+}
+
+/// The record of an entry, which may be written when it is first asked for.
+struct Shown<'a> {
+    written: &'a [u8],
+    event: Option<(&'a Event, Mask)>,
+    page: Vec<u8>,
 }
 
 /// A finding with the values that the record's hit carried.
@@ -72,6 +84,8 @@ impl Engine {
             learned: None,
             clock: Clock::default(),
             last: Timestamp::default(),
+            scribe: Scribe::default(),
+            page: Vec::new(),
             plan: Arc::clone(plan),
         }
     }
@@ -137,16 +151,29 @@ impl Engine {
             }
         }
         let (time, place) = (self.last, Place { input: entry.input.unwrap_or(input), number: entry.number });
+        let page = std::mem::take(&mut self.page);
+        let mut shown = Shown { written: evidence.object_of(entry), event: evidence.event_of(entry), page };
         for evidence::Hit { rule, values } in evidence.hits_of(entry) {
             let hit = detect::Hit { rule, time, place, values };
             if !self.plan.is_silent(rule) {
-                self.speak(&self.said(&hit, evidence.object_of(entry)), sink)?;
+                let record = self.show(&mut shown);
+                self.speak(&self.said(&hit, record), sink)?;
             }
             if self.correlator.listens(rule) {
-                self.correlate(&hit, evidence.object_of(entry), sink)?;
+                self.correlate(&hit, &mut shown, sink)?;
             }
         }
+        self.page = shown.page;
+        self.page.clear();
         Ok(())
+    }
+
+    /// The JSON object of a record.
+    fn show<'s>(&mut self, shown: &'s mut Shown<'_>) -> &'s [u8] {
+        if let Some(event) = shown.event.take() {
+            self.scribe.write(&self.plan, event, &mut shown.page);
+        }
+        if shown.page.is_empty() { shown.written } else { &shown.page }
     }
 
     /// What a hit says of its record.
@@ -193,12 +220,13 @@ impl Engine {
     }
 
     /// Lets a hit count for the correlations that refer to its rule.
-    fn correlate(&mut self, hit: &detect::Hit<'_>, record: &[u8], sink: &mut dyn Sink) -> io::Result<()> {
+    fn correlate(&mut self, hit: &detect::Hit<'_>, shown: &mut Shown<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         let mut all: Vec<Correlated> = Vec::new();
         self.correlator.observe(hit, &mut all);
         if all.is_empty() {
             return Ok(());
         }
+        let record = self.show(shown);
         self.tell(&all, Some(&self.said(hit, record)), sink)
     }
 

@@ -1,8 +1,10 @@
 //! What the stateless side hands to the ordered side: which records satisfied which rules.
 
 use super::census::Sighting;
+use super::event::Event;
 use crate::detect::RuleIx;
 use crate::modbus::Message;
+use crate::record::Mask;
 use crate::record::baseline::{Baseline, Thing, Watcher};
 use crate::time::Timestamp;
 use std::ops::Range;
@@ -40,6 +42,7 @@ pub(super) struct Evidence {
     lines: Vec<u8>,
     bytes: Vec<u8>,
     sightings: Vec<Sighting>,
+    events: Vec<(Event, Mask)>,
     /// The latest time of its records, also of those that no rule found.
     pub(super) reached: Option<Timestamp>,
     news: Vec<Thing>,
@@ -67,6 +70,8 @@ pub(super) struct Entry {
     pub(super) to_join: bool,
     /// Of a host that is new, perhaps.
     sighting: Option<usize>,
+    /// What the object will be written of, if somebody asks for it.
+    event: Option<usize>,
     news: Range<usize>,
 }
 
@@ -133,6 +138,7 @@ impl Evidence {
         self.lines.clear();
         self.bytes.clear();
         self.sightings.clear();
+        self.events.clear();
         self.reached = None;
         self.news.clear();
         self.learned = None;
@@ -158,6 +164,7 @@ impl Evidence {
             hits,
             to_join: false,
             sighting: None,
+            event: None,
             news: self.news.len()..self.news.len(),
         });
     }
@@ -228,6 +235,14 @@ impl Evidence {
         }
     }
 
+    /// Leaves the current entry's object to be written when somebody asks for it.
+    pub(super) fn event(&mut self, event: Event, mask: Mask) {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.event = Some(self.events.len());
+            self.events.push((event, mask));
+        }
+    }
+
     /// Leaves the current entry to be joined: `raw` is its log line.
     pub(super) fn leave_to_join(&mut self, raw: &[u8]) {
         self.object(|out| out.extend_from_slice(raw));
@@ -257,10 +272,17 @@ impl Evidence {
         &self.lines[lines]
     }
 
-    /// An entry's JSON object; empty when nobody needs it.
+    /// An entry's JSON object; empty when nobody needs it, or when it is still to be written.
     #[must_use]
     pub(super) fn object_of(&self, entry: &Entry) -> &[u8] {
         &self.bytes[entry.object.clone()]
+    }
+
+    /// What an entry's object is still to be written of, and what must not be seen of it.
+    #[must_use]
+    pub(super) fn event_of(&self, entry: &Entry) -> Option<(&Event, Mask)> {
+        let (event, mask) = self.events.get(entry.event?)?;
+        Some((event, *mask))
     }
 
     /// An entry's hits, by ascending rule.

@@ -1,5 +1,6 @@
 //! A message or log line becomes a record, the record meets the rules, what matters is noted as evidence.
 
+use super::event::Event;
 use super::evidence::{Evidence, Order};
 use super::plan::{Naming, Plan};
 use super::summary::{Records, Room, Summary};
@@ -89,8 +90,9 @@ impl Judge {
         let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
         let parties = lookup.as_mut().map(|lookup| lookup.of(message));
         let record = Record::new(message, &plan.slots, arena).between(parties.as_ref());
-        let mut bench = Bench { plan, scratch, lines, records, order, evidence };
         let Past { memory, watcher } = past;
+        let alone = parties.is_none() && memory.is_none() && watcher.is_none();
+        let mut bench = Bench { plan, scratch, lines, records, order, evidence, alone };
         if let (None, None) = (&memory, &watcher) {
             return bench.judge(&record, &[]);
         }
@@ -197,7 +199,7 @@ impl Judge {
         let Self { plan, scratch, arena, lines, records, past, lookup, .. } = self;
         if let Some(memory) = &past.memory {
             let parties = parties_of(lookup.as_mut(), told);
-            let mut bench = Bench { plan, scratch, lines, records, order, evidence };
+            let mut bench = Bench { plan, scratch, lines, records, order, evidence, alone: false };
             bench.judge_changes(message, parties.as_ref(), memory, arena);
         }
         Ok(())
@@ -290,6 +292,8 @@ struct Bench<'a> {
     records: &'a mut Records,
     order: Order,
     evidence: &'a mut Evidence,
+    /// Whether a record says no more than its message.
+    alone: bool,
 }
 
 impl Bench<'_> {
@@ -330,8 +334,12 @@ impl Bench<'_> {
         let rules = rules.iter().copied().filter(|rule| plan.is_for_modbus(*rule));
         note_hits(plan, record, rules.clone(), evidence);
         if rules.clone().any(|rule| plan.shows_record(rule)) {
-            let mask = plan.mask(rules).within(record);
-            evidence.object(|out| lines.write_nested(record, mask, out));
+            let mask = plan.mask(rules);
+            // Many connections are opened before a correlation that counts them is shown.
+            match if self.alone { Event::of(message) } else { None } {
+                Some(event) => evidence.event(event, mask),
+                None => evidence.object(|out| lines.write_nested(record, mask.within(record), out)),
+            }
         }
     }
 }

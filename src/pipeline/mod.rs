@@ -13,6 +13,7 @@ mod cases;
 mod census;
 mod documents;
 mod engine;
+mod event;
 mod evidence;
 mod given;
 mod input;

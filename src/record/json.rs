@@ -65,10 +65,12 @@ impl Mask {
     /// What it masks of a record: without any, the record is written as every other.
     #[must_use]
     pub fn within(self, record: &Record<'_>) -> Self {
-        if self == Self::NONE {
-            return self;
-        }
-        let hidden = schema::all().map(|field| field.native).filter(|native| self.hides(*native));
+        let mut left = self.0;
+        let hidden = std::iter::from_fn(|| {
+            let native = schema::at(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(native)
+        });
         let there = hidden.filter(|native| record.native(*native) != Fact::Absent);
         there.fold(Self::NONE, Self::with)
     }

@@ -55,7 +55,7 @@ pub struct Threat {
 #[derive(Debug)]
 pub struct Board {
     rule: Scoreboard,
-    entities: HashMap<Box<[u8]>, Entity, foldhash::fast::RandomState>,
+    entities: HashMap<Vec<u8>, Entity, foldhash::fast::RandomState>,
     evicted: u64,
     let_go: u64,
     late: u64,
@@ -99,11 +99,10 @@ impl Board {
     ///
     /// A finding older than the window of the entity's latest one is counted as late and adds nothing.
     pub fn add(&mut self, entity: &[u8], finding: Scored) -> Option<Change> {
-        if !self.entities.contains_key(entity) {
+        if self.is_full() && !self.entities.contains_key(entity) {
             self.make_room();
-            self.entities.insert(entity.into(), Entity::default());
         }
-        let state = self.entities.get_mut(entity)?;
+        let state = self.entities.entry_ref(entity).or_default();
         state.leap(finding.time, self.rule.window);
         let window = &mut state.window;
         let latest = window.latest.map_or(finding.time, |latest| latest.max(finding.time));
@@ -151,11 +150,12 @@ impl Board {
         all
     }
 
-    /// When the board is full, forgets the quarter of the entities that scored longest ago.
+    fn is_full(&self) -> bool {
+        self.entities.len() >= self.rule.entities
+    }
+
+    /// Forgets the quarter of the entities that scored longest ago.
     fn make_room(&mut self) {
-        if self.entities.len() < self.rule.entities {
-            return;
-        }
         let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.window.latest, key.clone())).collect();
         // Equal times are told apart by the key, so that the choice does not depend on hash order.
         ages.sort_unstable();

@@ -83,6 +83,11 @@ pub fn all() -> impl Iterator<Item = Field> {
     TABLE.iter().map(|row| Field { native: row.native, guard: None })
 }
 
+/// The field of this number.
+pub(super) fn at(number: usize) -> Option<Native> {
+    TABLE.get(number).map(|row| row.native)
+}
+
 /// Every NXLog name with the field it stands for.
 pub fn nxlog_names() -> impl Iterator<Item = (&'static str, Field)> {
     INDEX.nxlog.iter().copied()
