@@ -11,6 +11,7 @@ use crate::sigma::{
     self, Diagnostic, FieldCheck, Loaded, MappedFields, Mappings, Options, SchemaFields, Severity, SourceText,
 };
 use include_dir::{Dir, DirEntry, include_dir};
+use rayon::prelude::*;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -50,23 +51,33 @@ fn is_rule_file(path: &Path) -> bool {
 /// # Errors
 /// When something cannot be read, or a directory holds no rule file.
 pub fn read(paths: &[PathBuf]) -> Result<Vec<SourceText>, Failure> {
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     for path in paths {
-        let found = find(path)?;
-        if found.is_empty() {
+        let below = find(path)?;
+        if below.is_empty() {
             return Err(Failure::failed(format!("{}: no rule files (.yml, .yaml) in it", path.display())));
         }
-        for path in found {
-            // One byte more than a rule file may have is enough to refuse it.
-            let limit = sigma::MAX_FILE_BYTES as u64 + 1;
-            let mut bytes = Vec::new();
-            let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
-            let size = file.metadata().map_err(|error| unreadable(&path, &error))?.len();
-            file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&path, &error))?;
-            files.push(SourceText::new(path.display().to_string(), bytes).of_size(size));
-        }
+        found.extend(below);
     }
-    Ok(files)
+    // Of several errors the first is told, whichever was met first.
+    let files: Vec<Result<SourceText, Failure>> =
+        found.par_iter().map_init(Vec::new, |room, path| read_file(path, room)).collect();
+    files.into_iter().collect()
+}
+
+/// Reads a file; `bytes` is room to read into, which keeps what it grew to.
+fn read_file(path: &Path, bytes: &mut Vec<u8>) -> Result<SourceText, Failure> {
+    let unreadable = |error| unreadable(path, &error);
+    // One byte more than a rule file may have is enough to refuse it.
+    let limit = sigma::MAX_FILE_BYTES as u64 + 1;
+    let file = File::open(path).map_err(unreadable)?;
+    bytes.clear();
+    (&file).take(limit).read_to_end(bytes).map_err(unreadable)?;
+    let source = SourceText::new(path.display().to_string(), bytes.as_slice());
+    if bytes.len() > sigma::MAX_FILE_BYTES {
+        return Ok(source.of_size(file.metadata().map_err(unreadable)?.len()));
+    }
+    Ok(source)
 }
 
 /// A file, or the `.yml` and `.yaml` files of a directory and of those in it, by name.
@@ -179,14 +190,12 @@ pub fn load(args: &RuleArgs, config: &Config) -> Result<Ruleset, Failure> {
 ///
 /// # Errors
 /// When there are such rules and they may not be skipped.
-pub fn compile(mut ruleset: Ruleset, wanted: Wanted, args: &RuleArgs) -> Result<Plan, Failure> {
-    if !args.skip_bad_rules {
-        return Plan::compile(ruleset, wanted).map_err(Failure::rules);
-    }
-    match Plan::compile(ruleset.clone(), wanted.clone()) {
-        Err(PlanError::Rules(refused)) => {
+pub fn compile(ruleset: Ruleset, wanted: Wanted, args: &RuleArgs) -> Result<Plan, Failure> {
+    let mut ruleset = Arc::new(ruleset);
+    match Plan::compile(Arc::clone(&ruleset), wanted.clone()) {
+        Err(PlanError::Rules(refused)) if args.skip_bad_rules => {
             refused.iter().for_each(|refused| super::note(&format!("sigmabus: {refused}")));
-            pipeline::silence(&mut ruleset, &refused);
+            pipeline::silence(Arc::make_mut(&mut ruleset), &refused);
             Plan::compile(ruleset, wanted).map_err(Failure::rules)
         }
         other => other.map_err(Failure::rules),

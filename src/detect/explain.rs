@@ -127,7 +127,7 @@ fn want_fields(expr: &Expr, slots: &mut Slots) -> Result<(), Problem> {
     }
 }
 
-fn node<'r>(expr: &'r Expr, slots: &Slots, interner: &mut Interner<'_>) -> Result<Node<'r>, Problem> {
+fn node<'r>(expr: &'r Expr, slots: &Slots, interner: &mut Interner<'_, 'r>) -> Result<Node<'r>, Problem> {
     let (inner, leaf) = match expr {
         Expr::All(parts) | Expr::Any(parts) => (parts.as_slice(), None),
         Expr::Not(part) => (std::slice::from_ref(&**part), None),

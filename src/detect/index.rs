@@ -72,13 +72,11 @@ pub(super) struct FieldIndex {
 }
 
 impl FieldIndex {
-    /// An index of `witnesses`, all of one field; texts are searched for `all` predicates of the field. `needles` is how many
-    /// needles other searches have.
+    /// An index of `witnesses`, all of one field; texts are searched for `all` predicates of the field.
     pub(super) fn new(
         slot: Option<Slot>,
         witnesses: &[(PredicateIx, &Predicate)],
         all: &[(PredicateIx, &Predicate)],
-        needles: usize,
     ) -> Result<Self, BuildError> {
         let of = |holds: &dyn Fn(&Predicate) -> bool| -> Vec<PredicateIx> {
             witnesses.iter().filter(|(_, predicate)| holds(predicate)).map(|(ix, _)| *ix).collect()
@@ -110,7 +108,7 @@ impl FieldIndex {
             null: of(&|predicate| predicate.bare.null),
             present: of(&|predicate| predicate.bare.present),
             joint: of(&Predicate::is_joint),
-            scan: Scan::new(all.iter().copied(), needles)?,
+            scan: Scan::new(all.iter().copied())?,
             open: of(&|predicate| predicate.asks.iter().any(any_text)),
             reads_numbers: has(|ask| matches!(ask, Ask::Compare(..))),
             reads_addresses: has(|ask| matches!(ask, Ask::Cidr(_))),
@@ -120,6 +118,13 @@ impl FieldIndex {
     /// How many needles its search has.
     pub(super) fn needles(&self) -> usize {
         self.scan.as_ref().map_or(0, Scan::needles)
+    }
+
+    /// Numbers them among those of all fields, from `first` on.
+    pub(super) fn number_needles(&mut self, first: usize) {
+        if let Some(scan) = &mut self.scan {
+            scan.number_needles(first);
+        }
     }
 
     /// Tells the witnesses that `fact` may satisfy.

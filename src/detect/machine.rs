@@ -13,6 +13,7 @@ use super::ways::{Kept, MAX_RULES, Map, Ways};
 use super::witness;
 use crate::record::{Domain, Fact, Facts, Slot, Slots};
 use crate::sigma::ir::Rule;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All rules, compiled: immutable, shared by threads.
@@ -97,19 +98,22 @@ impl Machine {
     /// # Errors
     ///
     /// Every rule that is too large, with the reason. Without those the others compile.
-    pub fn compile(rules: &[Rule], slots: &mut Slots) -> Result<Self, Vec<CompileError>> {
+    pub fn compile<'r>(
+        rules: impl IntoIterator<Item = &'r Rule>,
+        slots: &mut Slots,
+    ) -> Result<Self, Vec<CompileError>> {
         Self::compile_with(rules, slots, Slots::domain, MAX_RULES)
     }
 
     /// Compiles with another view of the fields' domains than the schema's, to keep the ways of at most so many rules.
-    pub(super) fn compile_with(
-        rules: &[Rule],
+    pub(super) fn compile_with<'r>(
+        rules: impl IntoIterator<Item = &'r Rule>,
         slots: &mut Slots,
         domain: impl Fn(&Slots, Slot) -> Option<Domain>,
         most: usize,
     ) -> Result<Self, Vec<CompileError>> {
         let mut interner = Interner::new(slots, &domain);
-        let mut nodes = Vec::with_capacity(rules.len());
+        let mut nodes = Vec::new();
         let mut errors = Vec::new();
         for (ix, rule) in (0..).zip(rules) {
             match program::check(&rule.condition).and_then(|()| program::lower(&rule.condition, &mut interner)) {
@@ -141,18 +145,24 @@ impl Machine {
         for (ix, predicate) in (0..).zip(&predicates) {
             by_slot.entry(predicate.slot).or_default().push(ix);
         }
-        let mut fields = Vec::new();
-        let mut needles = 0;
-        for (slot, members) in by_slot {
+        let index = |slot: Option<Slot>, members: &[PredicateIx]| {
             let all: Vec<_> = members.iter().map(|ix| (*ix, &predicates[*ix as usize])).collect();
             let found: Vec<_> = all.iter().filter(|(ix, _)| !rules_of[*ix as usize].is_empty()).copied().collect();
-            let Some(first) = found.first() else { continue };
-            let index = FieldIndex::new(slot, &found, &all, needles).map_err(|_| CompileError {
+            let first = found.first()?;
+            Some(FieldIndex::new(slot, &found, &all).map_err(|_| CompileError {
                 rule: RuleIx(rules_of[first.0 as usize].first().copied().unwrap_or_default()),
                 problem: Problem::Automaton { field: slot.map_or("*", |slot| slots.name(slot)).to_owned() },
-            })?;
+            }))
+        };
+        let by_slot: Vec<_> = by_slot.into_iter().collect();
+        // Some fields take a hundred times as long as others.
+        let indices: Vec<_> =
+            by_slot.par_iter().with_max_len(1).filter_map(|(slot, members)| index(*slot, members)).collect();
+        let mut fields = indices.into_iter().collect::<Result<Vec<FieldIndex>, _>>()?;
+        let mut needles = 0;
+        for index in &mut fields {
+            index.number_needles(needles);
             needles += index.needles();
-            fields.push(index);
         }
         let keywords = fields.iter().position(|index| index.slot.is_none()).map(|at| fields.remove(at));
         let mut by_slot = vec![u32::MAX; slots.len()];

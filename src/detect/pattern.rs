@@ -3,6 +3,7 @@
 use super::fold::folded;
 use crate::sigma::ir::{Pattern, Piece};
 use memchr::memmem::Finder;
+use std::sync::OnceLock;
 
 /// The characters that `windash` takes for one another.
 const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
@@ -26,11 +27,26 @@ pub(super) enum Shape {
     /// It ends so.
     End(Box<str>),
     /// It holds this.
-    Contains(Box<str>, Box<Finder<'static>>),
+    Contains(Box<str>, LateFinder),
     /// Any text.
     Anything,
     /// Anything else.
     Glob(Glob),
+}
+
+/// A search, made ready when it is first asked: most literals are only ever searched for together with all others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateFinder(OnceLock<Box<Finder<'static>>>);
+
+impl LateFinder {
+    /// Whether `text` holds `wanted`, which is always the same.
+    fn is_in(&self, wanted: &str, text: &str) -> bool {
+        if text.len() < wanted.len() {
+            return false;
+        }
+        let finder = self.0.get_or_init(|| Box::new(Finder::new(wanted.as_bytes()).into_owned()));
+        finder.find(text.as_bytes()).is_some()
+    }
 }
 
 /// Segments without `*`, in order. The first is held to the start of the text, the last to its end.
@@ -52,9 +68,7 @@ impl Matcher {
             [Piece::Literal(literal), Piece::Many] => Shape::Start(text(literal)),
             [Piece::Many, Piece::Literal(literal)] => Shape::End(text(literal)),
             [Piece::Many, Piece::Literal(literal), Piece::Many] => {
-                let literal = text(literal);
-                let finder = Box::new(Finder::new(literal.as_bytes()).into_owned());
-                Shape::Contains(literal, finder)
+                Shape::Contains(text(literal), LateFinder::default())
             }
             pieces => {
                 let segment = |pieces: &[Piece]| -> Segment {
@@ -79,7 +93,7 @@ impl Matcher {
             Shape::Exact(wanted) => text == &**wanted,
             Shape::Start(wanted) => text.starts_with(&**wanted),
             Shape::End(wanted) => text.ends_with(&**wanted),
-            Shape::Contains(_, finder) => finder.find(text.as_bytes()).is_some(),
+            Shape::Contains(wanted, finder) => finder.is_in(wanted, text),
             Shape::Anything => true,
             Shape::Glob(glob) => glob.matches(text),
         }

@@ -17,7 +17,7 @@ use crate::sigma::ir::{Number, Order, Target, Test};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use ipnet::IpNet;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many predicates may have a string test tried on all values of a 16-bit field; further ones are asked when a
@@ -210,56 +210,71 @@ impl Predicate {
 pub(super) type DomainOf<'a> = &'a dyn Fn(&Slots, Slot) -> Option<Domain>;
 
 /// What tells a predicate from others.
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Question {
+#[derive(Debug, PartialEq, Eq)]
+enum Question<'r> {
     /// Any of these tests holds.
-    Any(Target, Vec<Test>),
+    Any(&'r Target, Vec<&'r Test>),
     /// One value compares so with all of these bounds.
-    Within(Target, Vec<(Order, Number)>),
+    Within(&'r Target, Vec<(Order, Number)>),
+}
+
+/// A question and its hash: to reckon one takes a walk through all its texts.
+#[derive(Debug, PartialEq, Eq)]
+struct Hashed<'r> {
+    hash: u64,
+    question: Question<'r>,
+}
+
+impl Hash for Hashed<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// Gives each predicate its number.
-pub(super) struct Interner<'a> {
+pub(super) struct Interner<'a, 'r> {
     /// In the order of their numbers.
     pub(super) all: Vec<Predicate>,
-    by_question: HashMap<Question, PredicateIx, RandomState>,
+    known: HashMap<Hashed<'r>, PredicateIx, RandomState>,
     trials: u32,
     slots: &'a mut Slots,
     domain: DomainOf<'a>,
 }
 
-impl<'a> Interner<'a> {
+impl<'a, 'r> Interner<'a, 'r> {
     /// No predicates yet. Their fields become wanted.
     pub(super) fn new(slots: &'a mut Slots, domain: DomainOf<'a>) -> Self {
-        Self { all: Vec::new(), by_question: HashMap::default(), trials: 0, slots, domain }
+        Self { all: Vec::new(), known: HashMap::default(), trials: 0, slots, domain }
     }
 
     /// The predicate that holds if any of `tests` holds of `target`.
-    pub(super) fn any(&mut self, target: &Target, tests: &[&Test]) -> Result<PredicateIx, Problem> {
+    pub(super) fn any(&mut self, target: &'r Target, tests: &[&'r Test]) -> Result<PredicateIx, Problem> {
+        let hasher = self.known.hasher();
         // In an order of their own, so that lists of the same are one.
-        let mut sorted: Vec<(u64, &Test)> =
-            tests.iter().map(|test| (self.by_question.hasher().hash_one(test), *test)).collect();
+        let mut sorted: Vec<(u64, &Test)> = tests.iter().map(|test| (hasher.hash_one(test), *test)).collect();
         sorted.sort_by_key(|(hash, _)| *hash);
         sorted.dedup_by(|a, b| a.1 == b.1);
-        let sorted = sorted.into_iter().map(|(_, test)| test.clone()).collect();
-        self.intern(target, Question::Any(target.clone(), sorted), |slots| {
+        let (hashes, sorted): (Vec<u64>, Vec<&Test>) = sorted.into_iter().unzip();
+        let hash = hasher.hash_one((target, hashes));
+        self.intern(target, Hashed { hash, question: Question::Any(target, sorted) }, |slots| {
             tests.iter().map(|test| Ask::new(test, slots)).collect()
         })
     }
 
     /// The predicate that holds if one value of `target` compares so with all of these bounds.
-    pub(super) fn within(&mut self, target: &Target, bounds: &[(Order, Number)]) -> Result<PredicateIx, Problem> {
-        let question = Question::Within(target.clone(), bounds.to_vec());
-        self.intern(target, question, |_| Ok(vec![Ask::Compare(bounds.into())]))
+    pub(super) fn within(&mut self, target: &'r Target, bounds: &[(Order, Number)]) -> Result<PredicateIx, Problem> {
+        let hash = self.known.hasher().hash_one((target, bounds));
+        let question = Question::Within(target, bounds.to_vec());
+        self.intern(target, Hashed { hash, question }, |_| Ok(vec![Ask::Compare(bounds.into())]))
     }
 
     fn intern(
         &mut self,
         target: &Target,
-        question: Question,
+        question: Hashed<'r>,
         asks: impl FnOnce(&mut Slots) -> Result<Vec<Ask>, Problem>,
     ) -> Result<PredicateIx, Problem> {
-        if let Some(known) = self.by_question.get(&question) {
+        if let Some(known) = self.known.get(&question) {
             return Ok(*known);
         }
         let slot = match target {
@@ -272,7 +287,7 @@ impl<'a> Interner<'a> {
         let domain = slot.and_then(|slot| (self.domain)(self.slots, slot));
         let ix = self.all.len() as PredicateIx;
         self.all.push(Predicate::new(slot, domain, asks, &mut self.trials));
-        self.by_question.insert(question, ix);
+        self.known.insert(question, ix);
         Ok(ix)
     }
 }

@@ -58,11 +58,11 @@ pub(super) fn check(condition: &Expr) -> Result<(), Problem> {
 }
 
 /// Lowers a condition. Tests of one target under one `Any` become one predicate.
-pub(super) fn lower(condition: &Expr, interner: &mut Interner<'_>) -> Result<Node, Problem> {
+pub(super) fn lower<'r>(condition: &'r Expr, interner: &mut Interner<'_, 'r>) -> Result<Node, Problem> {
     node(condition, false, interner)
 }
 
-fn node(expr: &Expr, negated: bool, interner: &mut Interner<'_>) -> Result<Node, Problem> {
+fn node<'r>(expr: &'r Expr, negated: bool, interner: &mut Interner<'_, 'r>) -> Result<Node, Problem> {
     match expr {
         Expr::Not(part) => node(part, !negated, interner),
         Expr::Test(predicate) => Ok(leaf(interner.any(&predicate.target, &[&predicate.test])?, negated)),
@@ -91,7 +91,7 @@ fn node(expr: &Expr, negated: bool, interner: &mut Interner<'_>) -> Result<Node,
 }
 
 /// `address >= 10` and `address < 20` say little each, but much together.
-fn ranges(parts: &[Expr], interner: &mut Interner<'_>) -> Result<Vec<PredicateIx>, Problem> {
+fn ranges<'r>(parts: &'r [Expr], interner: &mut Interner<'_, 'r>) -> Result<Vec<PredicateIx>, Problem> {
     let mut bounds: Vec<(&Target, Vec<(Order, Number)>)> = Vec::new();
     for part in parts {
         if let Expr::Test(Predicate { target: target @ Target::Field(_), test: Test::Compare(order, bound) }) =

@@ -80,7 +80,6 @@ impl Scan {
     /// A search for the predicates of one field; `None` if it could find none of them.
     pub(super) fn new<'p>(
         predicates: impl Iterator<Item = (PredicateIx, &'p Predicate)>,
-        base: usize,
     ) -> Result<Option<Self>, BuildError> {
         let mut exact: HashMap<Box<str>, Vec<Mark>, RandomState> = HashMap::default();
         let [mut starts, mut ends, mut inner] = [const { Needles::new() }; 3];
@@ -124,12 +123,17 @@ impl Scan {
             Edges::new(numbered.collect())
         };
         let (starts, ends) = (edges(starts), edges(ends));
-        Ok(Some(Self { exact, starts, ends, grams, crowd, needles, anywhere, base }))
+        Ok(Some(Self { exact, starts, ends, grams, crowd, needles, anywhere, base: 0 }))
     }
 
     /// How many needles it has that are told once for each text.
     pub(super) const fn needles(&self) -> usize {
         self.anywhere
+    }
+
+    /// Numbers them among those of all fields, from `first` on.
+    pub(super) const fn number_needles(&mut self, first: usize) {
+        self.base = first;
     }
 
     /// Tells every mark of a text, some perhaps more than once.

@@ -66,9 +66,9 @@ impl Ints {
     pub(super) fn new(ranges: Vec<(i64, i64)>) -> Self {
         let all = Ranges::new(ranges);
         let mut low = [0; 4];
-        for (word, bits) in (0..).zip(&mut low) {
-            for bit in 0..64 {
-                *bits |= u64::from(all.contains(word * 64 + bit)) << bit;
+        for (first, last) in all.runs() {
+            for value in (*first).max(0)..=(*last).min(255) {
+                low[value as usize / 64] |= 1 << (value % 64);
             }
         }
         Self { low, all }

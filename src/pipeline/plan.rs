@@ -197,17 +197,17 @@ impl Plan {
     ///
     /// # Errors
     /// When rules ask for more than the engine's bounds allow.
-    pub fn compile(mut ruleset: Ruleset, wanted: Wanted) -> Result<Self, PlanError> {
+    pub fn compile(ruleset: impl Into<Arc<Ruleset>>, wanted: Wanted) -> Result<Self, PlanError> {
+        let ruleset = ruleset.into();
         let mut slots = Slots::with_tags(wanted.maps.tags());
         // These come first, so that they stand at the same places for every rule.
         let mut common = Common::new(&wanted, &mut slots)?;
         let policies = Policies::compile(&wanted.alerting, &ruleset, &mut common, &mut slots)?;
         let mut carry = Carry::with_common(ruleset.rules.len(), &common.slots);
-        let routes = RecordRoutes::add(&wanted.routes, &mut ruleset.rules);
-        let machine =
-            Machine::compile(&ruleset.rules, &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
-        let keywords = ruleset.rules.iter().any(|rule| rule.condition.asks_for_keywords());
-        routes.remove(&mut ruleset.rules);
+        let (routes, asked) = RecordRoutes::new(&wanted.routes, ruleset.rules.len());
+        let asked = || ruleset.rules.iter().chain(&asked);
+        let machine = Machine::compile(asked(), &mut slots).map_err(|errors| refused_rules(&errors, &ruleset))?;
+        let keywords = asked().any(|rule| rule.condition.asks_for_keywords());
         let correlator =
             Correlator::compile(&ruleset.correlations, ruleset.rules.len(), LATENESS, &mut slots, &mut carry)
                 .map_err(|refusals| refused_correlations(&refusals, &ruleset))?;
@@ -259,7 +259,7 @@ impl Plan {
             remembered,
             watch,
             log: LogPlan::with_times(&slots, keywords, &wanted.times),
-            ruleset: Arc::new(ruleset),
+            ruleset,
             machine,
             slots,
             carry,

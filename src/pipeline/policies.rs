@@ -9,6 +9,7 @@ use crate::detect::{Finding, Machine, Named, RuleIx, Scratch, Values};
 use crate::record::{LogPlan, LogRecord, Slots};
 use crate::sigma::ir::{Expr, Meta, Rule, Ruleset, Target, Test};
 use bumpalo::Bump;
+use rayon::prelude::*;
 use std::sync::Arc;
 
 /// The policies of a run, compiled. Immutable.
@@ -107,11 +108,10 @@ impl Policies {
         };
         let mut policies =
             Self { all: compiled, machine, log: LogPlan::new(&own, keywords), rules: Vec::new(), incidents };
-        let metas = ruleset.rules.iter().map(|rule| &rule.meta);
-        let metas = metas.chain(ruleset.correlations.iter().map(|correlation| &correlation.meta));
+        let metas = ruleset.rules.par_iter().map(|rule| &rule.meta);
+        let metas = metas.chain(ruleset.correlations.par_iter().map(|correlation| &correlation.meta));
         let asks: Vec<bool> = rules.iter().map(|rule| asks_for_record(&rule.condition)).collect();
-        let mut asker = Asker::default();
-        policies.rules = metas.map(|meta| policies.kept(meta, &asks, &mut asker)).collect();
+        policies.rules = metas.map_init(Asker::default, |asker, meta| policies.kept(meta, &asks, asker)).collect();
         Ok(policies)
     }
 

@@ -12,16 +12,11 @@ pub(super) struct RecordRoutes {
 }
 
 impl RecordRoutes {
-    /// Puts the routes behind the rules, for the machine to compile.
-    pub(super) fn add(conditions: &[Expr], rules: &mut Vec<Rule>) -> Self {
-        let first = rules.len() as u32;
-        rules.extend(conditions.iter().map(|condition| Rule::asking("route", condition.clone())));
-        Self { first, end: rules.len() as u32 }
-    }
-
-    /// Takes them out again: nobody else knows of them.
-    pub(super) fn remove(&self, rules: &mut Vec<Rule>) {
-        rules.truncate(self.first as usize);
+    /// Routes that the machine gets behind `rules` rules, and what it gets; nobody else knows of them.
+    pub(super) fn new(conditions: &[Expr], rules: usize) -> (Self, Vec<Rule>) {
+        let first = rules as u32;
+        let routes = conditions.iter().map(|condition| Rule::asking("route", condition.clone()));
+        (Self { first, end: first + conditions.len() as u32 }, routes.collect())
     }
 
     /// Whether a rule is a route.

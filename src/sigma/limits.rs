@@ -40,10 +40,9 @@ pub const MAX_EXPANSIONS: usize = 1_000;
 pub const MAX_ENCODED_DASHES: usize = 3;
 /// Bytes of one regular expression.
 pub const MAX_REGEX_BYTES: usize = 4 << 10;
-/// Bytes of one compiled regular expression (its NFA). The matcher compiles with the same limit.
+/// Bytes of one compiled regular expression (its NFA), as they are reckoned: perhaps some too many.
 pub const MAX_REGEX_SIZE: usize = 2 << 20;
-/// Bytes of all compiled regular expressions of one file. Compiling takes some 10 ns for each, and the matcher compiles
-/// them once more.
+/// Bytes of all compiled regular expressions of one file. Compiling takes some 10 ns for each.
 pub const MAX_FILE_REGEX_SIZE: usize = 4 << 20;
 /// What the rules of one file may weigh together: see [`Budget`].
 pub const MAX_FILE_WEIGHT: usize = 50_000;

@@ -24,8 +24,8 @@ use std::sync::Arc;
 #[must_use]
 pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) -> Loaded {
     let sources: Vec<SourceText> = sources.into_iter().collect();
-    let files: Vec<FileRules> =
-        sources.par_iter().map_init(Checker::new, |checker, source| read(source, options, checker)).collect();
+    let checker = Checker::new();
+    let files: Vec<FileRules> = sources.par_iter().map(|source| read(source, options, &checker)).collect();
     let mut diagnostics = Vec::with_capacity(files.len());
     let mut ruleset = Ruleset::default();
     let mut waiting = Vec::new();
@@ -51,7 +51,6 @@ pub fn load(sources: impl IntoIterator<Item = SourceText>, options: &Options) ->
         diagnostics.push(found);
     }
     broken.iter().for_each(|name| index.add_broken(name));
-    let checker = Checker::new();
     let given = filter::Given { options, sources: &sources, checker: &checker, changes: &changes };
     let mut refusals = filter::apply(&filters, &mut ruleset.rules, &index, &given);
     let (correlations, others) = references::resolve(waiting, &ruleset.rules, &changes, &index, options);

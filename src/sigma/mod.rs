@@ -1,10 +1,10 @@
 //! Here is YAML: what does it mean?
 //!
 //! ```text
-//! bytes -> yaml (tree with spans) -> collection -> ast (documents) -> lower, filter, correlation -> references -> ir
-//!                                                                     |  mapping (shape to shape)
-//!                                                                     |  modifiers, value, pattern, encoding, regex
-//!                                                                     |  condition, criteria
+//! bytes -> block, yaml (tree with spans) -> collection -> ast (documents) -> lower, filter, correlation -> references -> ir
+//!                                                                            |  mapping (shape to shape)
+//!                                                                            |  modifiers, value, pattern, encoding, regex
+//!                                                                            |  condition, criteria
 //! ```
 //!
 //! [`load`] takes files and gives a [`Ruleset`] and [`Diagnostic`]s. Every problem points at its place and says what
@@ -17,6 +17,7 @@
 mod absence;
 mod ast;
 pub mod attack;
+mod block;
 pub mod codes;
 mod collection;
 mod condition;

@@ -28,26 +28,29 @@ pub(super) fn parse(text: &str) -> Vec<Part> {
         return parts;
     }
     let mut parts = Vec::new();
-    let mut literal = String::new();
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        let wildcard = match character {
-            '*' => Part::Many,
-            '?' => Part::One,
-            '\\' => {
-                literal.push(characters.next_if(|next| matches!(next, '*' | '?' | '\\')).unwrap_or('\\'));
-                continue;
-            }
+    let mut literal = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr3(b'*', b'?', b'\\', rest.as_bytes()) {
+        let (before, special) = rest.split_at(at);
+        literal.push_str(before);
+        let mut characters = special.chars();
+        let wildcard = match characters.next() {
+            Some('*') => Part::Many,
+            Some('?') => Part::One,
             _ => {
-                literal.push(character);
+                let escaped = characters.as_str().chars().next().filter(|next| matches!(next, '*' | '?' | '\\'));
+                literal.push(escaped.unwrap_or('\\'));
+                rest = if escaped.is_some() { special.get(2..).unwrap_or("") } else { characters.as_str() };
                 continue;
             }
         };
+        rest = characters.as_str();
         if !literal.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut literal)));
         }
         parts.push(wildcard);
     }
+    literal.push_str(rest);
     if !literal.is_empty() {
         parts.push(Part::Text(literal));
     }

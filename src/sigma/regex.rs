@@ -2,9 +2,12 @@
 
 use super::ir::Regex;
 use super::limits::{Budget, MAX_FILE_REGEX_SIZE, MAX_REGEX_BYTES, MAX_REGEX_SIZE};
-use regex_automata::nfa::thompson::{Compiler, Config, WhichCaptures};
+use regex_automata::nfa::thompson::{Compiler, Config, State, Transition, WhichCaptures};
 use regex_automata::util::syntax;
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// Why a regular expression is refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,19 +79,34 @@ fn posix_class(rest: &str) -> &str {
     rest.get(..name.len() + 3).filter(|class| class.ends_with(":]")).unwrap_or("")
 }
 
-/// Checks regular expressions. One serves many files: its tables take longer to set up than a short pattern to check.
+/// Bytes of a state of an automaton, and of one more way out of it.
+const STATE: usize = size_of::<State>();
+const WAY: usize = size_of::<Transition>();
+/// Bytes of an automaton for nothing at all, some more than there are.
+const BARE: usize = 700;
+/// Classes whose sizes are remembered; a rule set has few.
+const MAX_KNOWN: usize = 1_000;
+
+/// Checks regular expressions. One serves all files.
 #[derive(Debug)]
-pub(super) struct Checker(Compiler);
+pub(super) struct Checker(Mutex<Classes>);
+
+/// What classes of more than ASCII take, measured: what is reckoned would be far too much.
+#[derive(Debug)]
+struct Classes {
+    /// Its tables take longer to set up than a class to build.
+    compiler: Compiler,
+    known: BTreeMap<Box<[ClassUnicodeRange]>, usize>,
+}
 
 impl Checker {
     pub(super) fn new() -> Self {
-        let config = Config::new().which_captures(WhichCaptures::Implicit).nfa_size_limit(Some(MAX_REGEX_SIZE));
         let mut compiler = Compiler::new();
-        compiler.configure(config);
-        Self(compiler)
+        compiler.configure(Config::new().which_captures(WhichCaptures::Implicit));
+        Self(Mutex::new(Classes { compiler, known: BTreeMap::new() }))
     }
 
-    /// Checks syntax and compiled size.
+    /// Checks syntax and size.
     pub(super) fn check(&self, regex: &Regex, budget: &mut Budget) -> Result<(), Fault> {
         let fault = |message| Fault { message, part: None, hint: None };
         if regex.pattern.len() > MAX_REGEX_BYTES {
@@ -98,31 +116,81 @@ impl Checker {
             let message = format!("the regular expressions of this file need more than {MAX_FILE_REGEX_SIZE} bytes");
             return Err(fault(message));
         }
-        let config = syntax::Config::new()
-            .case_insensitive(regex.ignore_case)
-            .multi_line(regex.multi_line)
-            .dot_matches_new_line(regex.dot_all);
-        let hir = syntax::parse_with(&regex.pattern, &config).map_err(|error| {
+        let hir = parse(regex).inspect_err(|_| {
             // Parsing costs time in proportion to the text, large classes more.
             budget.take_regex(regex.pattern.len());
-            explain(&regex.pattern, &error.to_string())
         })?;
-        let hint =
-            Some("classes such as `\\w` and `\\pL` and `i` cost most: write [a-z0-9], and lower the counts in `{n,m}`");
-        let Ok(nfa) = self.0.build_from_hir(&hir) else {
+        let bytes = self.size(&hir).saturating_add(BARE);
+        let message = if bytes > MAX_REGEX_SIZE {
             budget.take_regex(MAX_REGEX_SIZE);
-            let message = format!("this regular expression needs more than {MAX_REGEX_SIZE} bytes");
-            return Err(Fault { hint, ..fault(message) });
-        };
-        let bytes = nfa.memory_usage();
-        if budget.take_regex(bytes) {
+            format!("this regular expression needs {bytes} bytes, and {MAX_REGEX_SIZE} are the most")
+        } else if budget.take_regex(bytes) {
             return Ok(());
-        }
-        let message = format!(
-            "with the {bytes} bytes of this regular expression, those of this file need more than {MAX_FILE_REGEX_SIZE}"
-        );
-        Err(Fault { hint, ..fault(message) })
+        } else {
+            format!(
+                "with the {bytes} bytes of this regular expression, those of this file need more than {MAX_FILE_REGEX_SIZE}"
+            )
+        };
+        let hint =
+            "classes such as `\\w` and `\\pL` and `i` cost most: write [a-z0-9], and lower the counts in `{n,m}`";
+        Err(Fault { hint: Some(hint), ..fault(message) })
     }
+
+    /// Bytes that the automaton (NFA) of a regular expression takes at most: reckoned, since building it takes far longer.
+    fn size(&self, hir: &Hir) -> usize {
+        let all = |parts: &[Hir]| parts.iter().fold(0, |sum: usize, part| sum.saturating_add(self.size(part)));
+        match hir.kind() {
+            HirKind::Empty => 0,
+            HirKind::Look(_) => STATE,
+            HirKind::Literal(literal) => literal.0.len() * (STATE + WAY),
+            HirKind::Class(Class::Unicode(class)) => self.size_of_class(class),
+            HirKind::Class(Class::Bytes(class)) => STATE + class.ranges().len() * WAY,
+            HirKind::Capture(capture) => self.size(&capture.sub),
+            HirKind::Concat(parts) => all(parts),
+            HirKind::Alternation(parts) => all(parts).saturating_add((1 + 2 * parts.len()) * (STATE + WAY)),
+            HirKind::Repetition(repetition) => {
+                let copies = repetition.max.unwrap_or(0).max(repetition.min).max(1) as usize;
+                self.size(&repetition.sub).saturating_add(STATE).saturating_mul(copies).saturating_add(STATE)
+            }
+        }
+    }
+
+    fn size_of_class(&self, class: &ClassUnicode) -> usize {
+        if class.is_ascii() {
+            return STATE + class.ranges().len() * WAY;
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).size(class)
+    }
+}
+
+impl Classes {
+    fn size(&mut self, class: &ClassUnicode) -> usize {
+        if let Some(size) = self.known.get(class.ranges()) {
+            return *size;
+        }
+        let alone = self.built(&Hir::class(Class::Unicode(class.clone())));
+        // An automaton for nothing has a state in its place.
+        let size = (alone + STATE).saturating_sub(self.built(&Hir::empty()));
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(class.ranges().into(), size);
+        size
+    }
+
+    /// Bytes of the automaton of `hir`, from building it.
+    fn built(&self, hir: &Hir) -> usize {
+        // Without a bound on its size nothing is refused but more states than 32 bits can number.
+        self.compiler.build_from_hir(hir).map_or(MAX_REGEX_SIZE, |nfa| nfa.memory_usage())
+    }
+}
+
+fn parse(regex: &Regex) -> Result<Hir, Fault> {
+    let config = syntax::Config::new()
+        .case_insensitive(regex.ignore_case)
+        .multi_line(regex.multi_line)
+        .dot_matches_new_line(regex.dot_all);
+    syntax::parse_with(&regex.pattern, &config).map_err(|error| explain(&regex.pattern, &error.to_string()))
 }
 
 /// Takes a message of `regex-syntax` apart: pattern and carets, indented by four, then `error: MESSAGE`.
@@ -148,6 +216,10 @@ fn explain(pattern: &str, printed: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sigma::ir::{Expr, Predicate, Test};
+    use crate::sigma::testing::corpus;
+    use crate::sigma::{Options, load};
+    use proptest::prelude::*;
 
     fn faults(pattern: &str) -> Option<Fault> {
         let regex =
@@ -187,7 +259,53 @@ mod tests {
 
     #[test]
     fn a_regex_that_would_become_huge_is_refused() {
-        assert!(faults(r"(\w{100}){1000}").unwrap().message.contains("more than"));
+        assert!(faults(r"(\w{100}){1000}").unwrap().message.contains("bytes, and 2097152 are the most"));
         assert!(faults(&"a".repeat(MAX_REGEX_BYTES + 1)).unwrap().message.contains("more than"));
+    }
+
+    /// What is reckoned, and what an automaton takes.
+    fn sizes(regex: &Regex) -> Option<(usize, usize)> {
+        let hir = parse(regex).ok()?;
+        let checker = Checker::new();
+        let taken = checker.0.lock().unwrap().built(&hir);
+        Some((checker.size(&hir) + BARE, taken))
+    }
+
+    #[test]
+    fn sizes_of_public_rules_are_reckoned_well() {
+        let loaded = load(corpus(), &Options::default());
+        let mut expressions: Vec<&Expr> = loaded.ruleset.rules.iter().map(|rule| &rule.condition).collect();
+        while let Some(expression) = expressions.pop() {
+            match expression {
+                Expr::All(parts) | Expr::Any(parts) => expressions.extend(parts),
+                Expr::Not(inner) => expressions.push(inner),
+                Expr::Test(Predicate { test: Test::Regex(regex), .. }) => {
+                    let (reckoned, taken) = sizes(regex).unwrap();
+                    assert!((taken..=2 * taken).contains(&reckoned), "{}: {reckoned} for {taken}", regex.pattern);
+                }
+                Expr::Test(_) => {}
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_automaton_takes_more_than_reckoned(
+            pattern in prop::collection::vec(
+                prop::sample::select(vec![
+                    "a", "bc", "é", "漢", "k", ".", "\\w", "\\d", "\\s", "\\b", "^", "$", "[a-z0-9]", "[^x]", "[à-ÿ]", "\\pL", "\\PL",
+                    "(", "(?:", "(?i:", ")", ")", "|", "*", "+", "?", "{2}", "{3,}", "{0,4}", "{2,5}", "abc|abd|xyz", "[[:^alpha:]]",
+                ]),
+                0..12,
+            ),
+            ignore_case: bool,
+            dot_all: bool,
+        ) {
+            let pattern = pattern.concat().into();
+            let regex = Regex { pattern, ignore_case, multi_line: false, dot_all, measured: false };
+            if let Some((reckoned, taken)) = sizes(&regex) {
+                prop_assert!(reckoned >= taken, "{reckoned} for {taken}: {}", regex.pattern);
+            }
+        }
     }
 }

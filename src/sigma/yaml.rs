@@ -1,8 +1,9 @@
 //! YAML text to a tree in which every node knows its bytes.
 //!
-//! `granit-parser` gives events; this file composes them under budgets. A document that cannot be read is reported
-//! and skipped, the next one is still read.
+//! What is written as most rules are, is read by [`block`]. Of all else `granit-parser` gives events, and this file composes
+//! them under budgets. A document that cannot be read is reported and skipped, the next one is still read.
 
+use super::block;
 use super::diagnostic::{Problem, Problems, Refusal, Span, short};
 use super::limits::{MAX_ALIASES, MAX_COPIED_BYTES, MAX_COPIED_NODES, MAX_NODES, MAX_YAML_DEPTH};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
@@ -69,7 +70,9 @@ pub(crate) fn part_of(source: &str, span: Span, text: &str, part: Range<usize>) 
 /// The byte at which the text of a scalar begins; `None` where escapes or folding moved its characters.
 pub(super) fn start_of(source: &str, span: Span, text: &str) -> Option<usize> {
     let raw = source.get(span.start..span.end)?;
-    raw.find(text).filter(|_| !text.is_empty()).map(|at| span.start + at)
+    // Nearly always nothing stands before it.
+    let at = if raw.starts_with(text) { Some(0) } else { raw.find(text) };
+    at.filter(|_| !text.is_empty()).map(|at| span.start + at)
 }
 
 /// Reads all documents of `text`; unreadable ones become problems.
@@ -79,6 +82,11 @@ pub(crate) fn parse<'a>(text: &'a str, problems: &mut Problems) -> Vec<Node<'a>>
 
 /// The same of a text that may have so many nodes.
 pub(crate) fn parse_up_to<'a>(most: usize, text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
+    block::read(text, most).unwrap_or_else(|| parse_all(most, text, problems))
+}
+
+/// The same by the parser of all of YAML.
+pub(super) fn parse_all<'a>(most: usize, text: &'a str, problems: &mut Problems) -> Vec<Node<'a>> {
     let mut composer = Composer::new(text, most);
     let mut documents = Vec::new();
     while !problems.is_full() {
@@ -326,7 +334,7 @@ fn too_deep(span: Span) -> Refusal {
 }
 
 /// The first key that a map holds twice, if any. By sorting: the keys of a large map may be chosen to collide.
-fn refuse_duplicates(entries: &[Entry<'_>]) -> Result<(), Refusal> {
+pub(super) fn refuse_duplicates(entries: &[Entry<'_>]) -> Result<(), Refusal> {
     const FEW: usize = 8;
     let twice = if entries.len() <= FEW {
         let mut seen = entries.iter().enumerate();
