@@ -3,7 +3,10 @@
 use super::Kind;
 use crate::detect::Named;
 use crate::time::Timestamp;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
 use std::fmt;
 
 /// 128 bits that tell alerts apart, and incidents.
@@ -22,27 +25,50 @@ impl fmt::Display for AlertId {
     }
 }
 
-/// Tells alerts apart that have the same subject, time and entity: two equal messages in one frame.
+/// Tells alerts apart that have the same subject, time and entity: two equal messages in one frame, or one that comes again
+/// after others.
 #[derive(Debug, Default)]
 pub struct Numbering {
-    time: Timestamp,
-    seen: Vec<[u8; 16]>,
+    seen: HashMap<[u8; 16], Seen>,
+    /// The last ones.
+    order: VecDeque<[u8; 16]>,
 }
 
-/// How many alerts of one nanosecond are told apart by number; the time of a capture seldom stands still longer.
-const SAME_TIME: usize = 4_096;
+/// What is known of equal alerts.
+#[derive(Debug, Default)]
+struct Seen {
+    /// How many of the last ones they are.
+    recent: usize,
+    /// The number of the next.
+    next: u64,
+}
+
+/// Equal alerts are told apart by number as long as one of the last so many is among them.
+const RECENT: usize = 4_096;
 
 impl Numbering {
     /// The id of the next alert about `subject` (a rule id or a scoreboard's name).
     pub fn id(&mut self, kind: Kind, subject: &str, time: Timestamp, entity: &[Named]) -> AlertId {
-        if time != self.time || self.seen.len() >= SAME_TIME {
-            self.time = time;
-            self.seen.clear();
-        }
         let base = digest(kind.word(), subject, time, entity, 0);
-        let number = self.seen.iter().filter(|seen| **seen == base).count() as u64;
-        self.seen.push(base);
+        let seen = self.seen.entry(base).or_default();
+        let number = seen.next;
+        seen.next += 1;
+        seen.recent += 1;
+        self.order.push_back(base);
+        if self.order.len() > RECENT {
+            self.forget_oldest();
+        }
         AlertId(if number == 0 { base } else { digest(kind.word(), subject, time, entity, number) })
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(Entry::Occupied(mut oldest)) = self.order.pop_front().map(|base| self.seen.entry(base)) else {
+            return;
+        };
+        oldest.get_mut().recent -= 1;
+        if oldest.get().recent == 0 {
+            oldest.remove();
+        }
     }
 }
 
@@ -90,5 +116,15 @@ mod tests {
         assert!(first != second && second != third && first != third);
         assert_eq!(run(), [first.clone(), second, third]);
         assert_eq!(first.len(), 32);
+    }
+
+    #[test]
+    fn an_equal_alert_after_others_has_an_id_of_its_own() {
+        let mut numbering = Numbering::default();
+        let mut at = |nanos| numbering.id(Kind::Rule, "r1", Timestamp::from_nanos(nanos), &[]);
+        let ids = [5, 4, 5].map(&mut at);
+        assert_ne!(ids[0], ids[2]);
+        (0..RECENT as i64).for_each(|time| _ = at(100 + time));
+        assert_eq!(at(5), ids[0], "only the last ones are remembered");
     }
 }

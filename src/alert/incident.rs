@@ -339,12 +339,20 @@ mod tests {
     /// Second, entity, rule, level, and whether it is an alert or only counted for one.
     type Happening = (i64, u8, u8, Level, bool);
 
-    fn run(incidents: &mut Incidents, (second, entity, rule, level, is_alert): Happening) -> Vec<Incident> {
+    fn run(incidents: &mut Incidents, happening: Happening) -> Vec<Incident> {
+        run_numbered(incidents, &mut Numbering::default(), happening)
+    }
+
+    fn run_numbered(
+        incidents: &mut Incidents,
+        numbering: &mut Numbering,
+        (second, entity, rule, level, is_alert): Happening,
+    ) -> Vec<Incident> {
         let mut told = Vec::new();
         let time = Timestamp::from_parts(second, 0);
         let titles = [Arc::from("r0"), Arc::from("r1"), Arc::from("r2")];
         let named = [Named { name: "modbus.client".into(), json: format!("\"10.0.0.{entity}\"").into() }];
-        let id = Numbering::default().id(Kind::Rule, &titles[usize::from(rule)], time, &named);
+        let id = numbering.id(Kind::Rule, &titles[usize::from(rule)], time, &named);
         let alert = is_alert.then_some(id);
         let rule = (None, &titles[usize::from(rule)]);
         let joining = Joining { alert, time, level, rule, techniques: &[], score: Score::Points(10) };
@@ -523,14 +531,14 @@ mod tests {
             let window = 30;
             let reopen = Span::from_secs(3 * window);
             let grouping = Grouping { window: Span::from_secs(window), by: Vec::new(), reopen: Some(reopen) };
-            let mut incidents = Incidents::new(grouping);
+            let (mut incidents, mut numbering) = (Incidents::new(grouping), Numbering::default());
             let (mut told, mut newest) = (Vec::new(), 0);
             for (happening, tick) in happenings.iter().zip(ticks) {
                 newest = newest.max(happening.0);
                 if tick {
                     incidents.expire(Timestamp::from_parts(newest, 0), &mut told);
                 }
-                told.extend(run(&mut incidents, *happening));
+                told.extend(run_numbered(&mut incidents, &mut numbering, *happening));
             }
             incidents.finish(&mut told);
             let entity = |it: &Incident| it.entity[0].json.trim_matches('"').rsplit('.').next().unwrap().parse().unwrap();
