@@ -1,9 +1,9 @@
 //! Who calls whom?
 //!
 //! The stateless side ([`lane`], [`lines`], both through [`judge`]) turns batches of frames or lines into
-//! [`evidence`]; [`spread`] runs it on one thread or on several and brings the evidence back into the one order of
-//! the input; the ordered side ([`engine`]) correlates, scores and raises. [`plan`] holds what was decided before
-//! the first record. What was seen of devices before ([`Memory`](crate::record::Memory)) belongs to the engine, which
+//! [`evidence`]; [`spread`] runs it on one thread, or on several that share all there is to do ([`yard`]), and brings the
+//! evidence back into the one order of the input; the ordered side ([`engine`]) correlates, scores and raises. [`plan`]
+//! holds what was decided before the first record. What was seen of devices before ([`Memory`](crate::record::Memory)) belongs to the engine, which
 //! lends it to the one judge that sees all messages of an input in their order; then one lane runs all shards. It is the
 //! same with a baseline that is being learned ([`usual`]); one that is frozen needs no order.
 //! [`cases`] runs all of it on what a test of rules gives it.
