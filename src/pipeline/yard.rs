@@ -14,8 +14,8 @@ use super::spread::{Deal, Feed, Go, Ordered, Work};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How many batches are under way at once.
-const UNDER_WAY: usize = 4;
+/// How many batches for each thread are under way at once: one that it works on, and one to go on with.
+const UNDER_WAY: usize = 2;
 
 /// Where threads meet.
 pub(super) struct Yard<'f, W: Work, F> {
@@ -197,7 +197,7 @@ impl<'f, W: Work, F: Feed<W::Batch>> Agenda<'f, W, F> {
 
     /// The next batch, if there is room for it.
     fn reading(&mut self) -> Option<Task<'f, W, F>> {
-        if self.read.is_some() || self.rounds.len() >= UNDER_WAY {
+        if self.read.is_some() || self.rounds.len() >= UNDER_WAY * self.workers.len() {
             return None;
         }
         let feed = self.feed.take()?;
