@@ -290,7 +290,7 @@ impl Machine {
         let (mut finder, room) = scratch.finder(self, Which::Others);
         let fields = self.others_by.iter().filter_map(|at| self.fields.get(*at as usize));
         self.look_up(fields, record, room, &mut finder);
-        scratch.candidates.extend(self.always.iter().filter(|rule| !self.kept.has(**rule)));
+        // Rules without a witness are all among those whose ways are kept.
         self.evaluate(record, scratch);
         scratch.matched.extend_from_slice(scratch.ways.walk(map, record, &mut scratch.buffers));
         scratch.matched.sort_unstable();

@@ -3,7 +3,6 @@
 
 use super::fold::fold;
 use crate::sigma::ir::Regex;
-use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Shorter texts are nearly everywhere.
@@ -13,12 +12,8 @@ const MOST_ALIKE: usize = 4;
 
 /// The longest such text that the pattern shows, folded; `None` if there is none worth a search.
 pub(super) fn text(regex: &Regex) -> Option<Box<str>> {
-    let config = syntax::Config::new()
-        .case_insensitive(regex.ignore_case)
-        .multi_line(regex.multi_line)
-        .dot_matches_new_line(regex.dot_all);
     let mut texts = Texts::default();
-    texts.walk(&syntax::parse_with(&regex.pattern, &config).ok()?);
+    texts.walk(&regex.parse().ok()?);
     texts.end();
     (texts.longest.len() >= SHORTEST).then(|| texts.longest.into())
 }

@@ -4,6 +4,8 @@
 //! `Not`: an [`Expr`] has only Boolean structure and leaves that ask one thing of one field.
 
 use crate::time::Span;
+use regex_automata::util::syntax;
+use regex_syntax::hir::Hir;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -359,8 +361,22 @@ pub struct Regex {
     pub multi_line: bool,
     /// `s`: `.` also matches a line break.
     pub dot_all: bool,
-    /// Whether its automaton was built and found small enough, so that it may be built again at any time.
+    /// Whether its automaton was reckoned to be small enough, so that it may be built at any time.
     pub measured: bool,
+}
+
+impl Regex {
+    /// What the pattern is made of, by its flags.
+    ///
+    /// # Errors
+    /// Where it is no regular expression, what is wrong with it.
+    pub(crate) fn parse(&self) -> Result<Hir, Box<regex_syntax::Error>> {
+        let config = syntax::Config::new()
+            .case_insensitive(self.ignore_case)
+            .multi_line(self.multi_line)
+            .dot_matches_new_line(self.dot_all);
+        syntax::parse_with(&self.pattern, &config).map_err(Box::new)
+    }
 }
 
 /// A correlation rule.

@@ -3,7 +3,6 @@
 use super::ir::Regex;
 use super::limits::{Budget, MAX_FILE_REGEX_SIZE, MAX_REGEX_BYTES, MAX_REGEX_SIZE};
 use regex_automata::nfa::thompson::{Compiler, Config, State, Transition, WhichCaptures};
-use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -186,11 +185,7 @@ impl Classes {
 }
 
 fn parse(regex: &Regex) -> Result<Hir, Fault> {
-    let config = syntax::Config::new()
-        .case_insensitive(regex.ignore_case)
-        .multi_line(regex.multi_line)
-        .dot_matches_new_line(regex.dot_all);
-    syntax::parse_with(&regex.pattern, &config).map_err(|error| explain(&regex.pattern, &error.to_string()))
+    regex.parse().map_err(|error| explain(&regex.pattern, &error.to_string()))
 }
 
 /// Takes a message of `regex-syntax` apart: pattern and carets, indented by four, then `error: MESSAGE`.
