@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(see(&mut familiar, 1, "CMD.exe", 0), None);
         (0..20_000).for_each(|n| _ = see(&mut familiar, 1, &format!("{n}"), 1));
         assert_eq!(see(&mut familiar, 1, "cmd.exe", 2), Some(2), "what comes once drives nothing out");
-        for n in 0..20_000 {
+        for n in 20_000..40_000 {
             see(&mut familiar, 1, &format!("{n}"), 1);
             assert_eq!(see_again(&mut familiar, 2, &format!("{n}"), 1), None);
         }
