@@ -19,6 +19,8 @@ const MANY: usize = 4_096;
 const PAIRS: usize = 1_024;
 /// Of so many pieces, four bytes of some are in most texts.
 const CROWDED: usize = 2_048;
+/// In a text of fewer bytes one is found before vector instructions are set up.
+const SHORT: usize = 64;
 /// So many beginnings of lists of entries, as their power of two.
 const MOST_STARTS: u32 = 17;
 /// So many counters of grams, as their power of two: 512 KiB while rules are loaded.
@@ -96,8 +98,8 @@ impl Grams {
                 _ => pass.search(text, |gram| pair_hash(u16::from_le_bytes(gram).into()), &mut tell),
             }
         }
-        let held = self.bytes.iter().filter(|(byte, _)| memchr(*byte, text).is_some());
-        held.for_each(|(_, piece)| found(*piece));
+        let holds = |byte| if text.len() < SHORT { text.contains(&byte) } else { memchr(byte, text).is_some() };
+        self.bytes.iter().filter(|(byte, _)| holds(*byte)).for_each(|(_, piece)| found(*piece));
     }
 }
 
