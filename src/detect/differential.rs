@@ -1,8 +1,8 @@
 //! Random rules on random records: the machine says what the truth says.
 
-use super::fixture::{COLOURS, FakeRecord, domain, field, pattern, rule};
+use super::fixture::{COLOURS, FakeRecord, domain, each, field, pattern, rule};
 use super::{Explainer, Machine, RuleIx, Scratch, naive};
-use crate::record::{Fact, Facts, List, Slot, Slots};
+use crate::record::{Fact, Facts, List, Slot, Slots, Whose};
 use crate::sigma::ir::{Expr, Number, Order, Place, Predicate, Regex, Rule, Target, Test, TimePart};
 use crate::time::Timestamp;
 use proptest::prelude::*;
@@ -262,12 +262,15 @@ impl Facts for Sparse<'_> {
         self.0.fact(slot)
     }
 
-    fn each_fact(&self, visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
-        (0..)
-            .map(Slot)
-            .zip(&self.0.0)
-            .filter(|(_, fact)| **fact != Fact::Absent)
-            .for_each(|(slot, fact)| visit(slot, *fact));
+    fn each_fact(&self, visit: &mut dyn FnMut(Whose, Fact<'_>)) -> bool {
+        for (slot, fact) in (0..).map(Slot).zip(&self.0.0).filter(|(_, fact)| **fact != Fact::Absent) {
+            if slot.0 % 2 == 0 && !matches!(fact, Fact::List(_)) {
+                visit(Whose::Both(slot), *fact);
+            } else {
+                visit(Whose::Field(slot), *fact);
+                each(*fact, &mut |fact| visit(Whose::Value, fact));
+            }
+        }
         true
     }
 

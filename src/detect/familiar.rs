@@ -5,9 +5,9 @@
 
 use super::predicate::PredicateIx;
 use super::scan::Mark;
+use crate::record::Slot;
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
-use std::ops::Range;
 
 /// How many texts each thread remembers; with what is below, they take 36 MB at most, and mostly one.
 const PLACES: usize = 4_096;
@@ -15,10 +15,28 @@ const PLACES: usize = 4_096;
 const LONGEST: usize = 512;
 /// What may have been found in it, and what may have been answered of it.
 const MOST_MARKS: usize = 512;
-/// In how many fields it is known.
-const MOST_FIELDS: usize = 16;
 
-/// Texts, each in the one place that its hash gives it.
+/// In which field a text is, and what is looked for there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Field {
+    /// `None` is every value.
+    pub(super) slot: Option<Slot>,
+    pub(super) role: Role,
+}
+
+/// What a text in a field is looked up as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The value of the field.
+    #[default]
+    Value,
+    /// The value of the field, and one of those that keywords search.
+    Both,
+    /// The text form of a value.
+    Form,
+}
+
+/// Texts with their fields, each in the one place that its hash gives it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Familiar {
     hasher: RandomState,
@@ -39,14 +57,13 @@ struct Signs {
     record: u32,
 }
 
-/// A text, and what was found in it.
+/// A text in a field, and what was found in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     text: String,
+    field: Field,
     is_kept: bool,
     marks: Vec<Mark>,
-    /// Which of the marks are of which field.
-    fields: Vec<(u32, Range<usize>)>,
     /// Which predicates that no search finds were asked of it, and what they said.
     answers: Vec<(PredicateIx, bool)>,
 }
@@ -68,7 +85,7 @@ impl Familiar {
     }
 
     /// What is known of `text` in a field.
-    pub(super) fn recall(&mut self, field: u32, text: &str) -> Known<'_> {
+    pub(super) fn recall(&mut self, field: Field, text: &str) -> Known<'_> {
         if text.len() > LONGEST {
             return Known::Strange;
         }
@@ -76,17 +93,13 @@ impl Familiar {
             self.places.resize(PLACES, Place::default());
             self.signs.resize(PLACES, Signs::default());
         }
-        let hash = self.hasher.hash_one(text);
+        let hash = self.hasher.hash_one((field.slot, text));
         let (at, sign) = (hash as usize % PLACES, (hash >> 32) as u32);
         let (Some(place), Some(signs)) = (self.places.get_mut(at), self.signs.get_mut(at)) else {
             return Known::Strange;
         };
-        if signs.kept == sign && place.is(text) {
-            return match place.fields.iter().find(|(known, _)| *known == field) {
-                Some((_, marks)) => Known::Marks(place.marks.get(marks.clone()).unwrap_or_default()),
-                None if place.fields.len() < MOST_FIELDS => Known::Welcome(place),
-                None => Known::Strange,
-            };
+        if signs.kept == sign && place.is(field.slot, text) {
+            return if place.field == field { Known::Marks(&place.marks) } else { Known::Strange };
         }
         if signs.missed != sign {
             (signs.missed, signs.record) = (sign, self.record);
@@ -96,14 +109,20 @@ impl Familiar {
             return Known::Strange;
         }
         signs.kept = sign;
-        place.become_that_of(text);
+        place.become_that_of(field, text);
         Known::Welcome(place)
     }
 
     /// What a predicate says of a text, asked only if that is not remembered.
-    pub(super) fn answer(&mut self, text: &str, predicate: PredicateIx, ask: impl FnOnce() -> bool) -> bool {
-        let at = self.hasher.hash_one(text) as usize % PLACES;
-        let Some(place) = self.places.get_mut(at).filter(|place| place.is(text)) else { return ask() };
+    pub(super) fn answer(
+        &mut self,
+        slot: Option<Slot>,
+        text: &str,
+        predicate: PredicateIx,
+        ask: impl FnOnce() -> bool,
+    ) -> bool {
+        let at = self.hasher.hash_one((slot, text)) as usize % PLACES;
+        let Some(place) = self.places.get_mut(at).filter(|place| place.is(slot, text)) else { return ask() };
         if let Some((_, answer)) = place.answers.iter().find(|(known, _)| *known == predicate) {
             return *answer;
         }
@@ -116,35 +135,23 @@ impl Familiar {
 }
 
 impl Place {
-    fn is(&self, text: &str) -> bool {
-        self.is_kept && self.text == text
+    fn is(&self, slot: Option<Slot>, text: &str) -> bool {
+        self.is_kept && self.field.slot == slot && self.text == text
     }
 
-    fn become_that_of(&mut self, text: &str) {
+    fn become_that_of(&mut self, field: Field, text: &str) {
         self.text.clear();
         self.text.push_str(text);
+        self.field = field;
         self.is_kept = true;
         self.marks.clear();
-        self.fields.clear();
         self.answers.clear();
     }
 
-    /// How many marks it has: those that are added are behind them.
-    pub(super) const fn marks(&self) -> usize {
-        self.marks.len()
-    }
-
-    /// Notes a mark of the text.
+    /// Notes a mark of the text. If there are too many, the text is not kept.
     pub(super) fn add(&mut self, mark: Mark) {
-        if self.marks.len() <= MOST_MARKS {
+        if self.marks.len() < MOST_MARKS {
             self.marks.push(mark);
-        }
-    }
-
-    /// The marks from there on are all those of the text in a field. If there are too many, the text is not kept.
-    pub(super) fn keep(&mut self, field: u32, from: usize) {
-        if self.marks.len() <= MOST_MARKS {
-            self.fields.push((field, from..self.marks.len()));
         } else {
             self.is_kept = false;
         }
@@ -155,20 +162,22 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn see(familiar: &mut Familiar, field: u32, text: &str, marks: u32) -> Option<usize> {
+    fn field(slot: u16) -> Field {
+        Field { slot: Some(Slot(slot)), role: Role::Value }
+    }
+
+    fn see(familiar: &mut Familiar, field: Field, text: &str, marks: u32) -> Option<usize> {
         familiar.next_record();
         see_again(familiar, field, text, marks)
     }
 
     /// In the same record.
-    fn see_again(familiar: &mut Familiar, field: u32, text: &str, marks: u32) -> Option<usize> {
+    fn see_again(familiar: &mut Familiar, field: Field, text: &str, marks: u32) -> Option<usize> {
         match familiar.recall(field, text) {
             Known::Marks(marks) => return Some(marks.len()),
             Known::Strange => {}
             Known::Welcome(place) => {
-                let from = place.marks();
                 (0..marks).for_each(|predicate| place.add(Mark { predicate, certain: true }));
-                place.keep(field, from);
             }
         }
         None
@@ -176,41 +185,46 @@ mod tests {
 
     #[test]
     fn a_text_is_known_from_the_third_record_on_each_field_by_itself() {
-        let mut familiar = Familiar::default();
-        let known: Vec<_> = (0..4).map(|_| see(&mut familiar, 1, "cmd.exe", 2)).collect();
+        let (mut familiar, one, two) = (Familiar::default(), field(1), field(2));
+        let known: Vec<_> = (0..4).map(|_| see(&mut familiar, one, "cmd.exe", 2)).collect();
         assert_eq!(known, [None, None, Some(2), Some(2)]);
-        assert_eq!(see(&mut familiar, 2, "cmd.exe", 3), None);
-        assert_eq!(see(&mut familiar, 2, "cmd.exe", 3), Some(3));
-        assert_eq!(see(&mut familiar, 1, "CMD.exe", 0), None);
-        (0..20_000).for_each(|n| _ = see(&mut familiar, 1, &format!("{n}"), 1));
-        assert_eq!(see(&mut familiar, 1, "cmd.exe", 2), Some(2), "what comes once drives nothing out");
+        let known: Vec<_> = (0..3).map(|_| see(&mut familiar, two, "cmd.exe", 3)).collect();
+        assert_eq!(known, [None, None, Some(3)]);
+        let form = Field { role: Role::Form, ..one };
+        assert!((0..3).all(|_| see(&mut familiar, form, "cmd.exe", 3).is_none()), "the place is another's");
+        assert_eq!(see(&mut familiar, one, "cmd.exe", 2), Some(2));
+        assert_eq!(see(&mut familiar, one, "CMD.exe", 0), None);
+        (0..20_000).for_each(|n| _ = see(&mut familiar, one, &format!("{n}"), 1));
+        assert_eq!(see(&mut familiar, one, "cmd.exe", 2), Some(2), "what comes once drives nothing out");
         for n in 20_000..40_000 {
-            see(&mut familiar, 1, &format!("{n}"), 1);
-            assert_eq!(see_again(&mut familiar, 2, &format!("{n}"), 1), None);
+            see(&mut familiar, one, &format!("{n}"), 1);
+            assert_eq!(see_again(&mut familiar, one, &format!("{n}"), 1), None);
         }
-        assert_eq!(see(&mut familiar, 1, "cmd.exe", 2), Some(2), "nor what one record has twice");
+        assert_eq!(see(&mut familiar, one, "cmd.exe", 2), Some(2), "nor what one record has twice");
     }
 
     #[test]
     fn an_answer_is_remembered_with_its_text() {
-        let mut familiar = Familiar::default();
-        (0..2).for_each(|_| _ = see(&mut familiar, 1, "cmd.exe", 0));
-        assert!(familiar.answer("cmd.exe", 7, || true));
-        assert!(familiar.answer("cmd.exe", 7, || unreachable!("it is known")));
-        assert!(!familiar.answer("cmd.exe", 8, || false));
-        assert!(!familiar.answer("strange", 7, || false));
-        let place = familiar.places.iter_mut().find(|place| place.is("cmd.exe")).unwrap();
-        place.become_that_of("cmd.exe");
-        assert!(!familiar.answer("cmd.exe", 7, || false), "forgotten with what was there before");
+        let (mut familiar, one) = (Familiar::default(), field(1));
+        let slot = one.slot;
+        (0..2).for_each(|_| _ = see(&mut familiar, one, "cmd.exe", 0));
+        assert!(familiar.answer(slot, "cmd.exe", 7, || true));
+        assert!(familiar.answer(slot, "cmd.exe", 7, || unreachable!("it is known")));
+        assert!(!familiar.answer(slot, "cmd.exe", 8, || false));
+        assert!(!familiar.answer(slot, "strange", 7, || false));
+        assert!(!familiar.answer(field(2).slot, "cmd.exe", 7, || false));
+        let place = familiar.places.iter_mut().find(|place| place.is(slot, "cmd.exe")).unwrap();
+        place.become_that_of(one, "cmd.exe");
+        assert!(!familiar.answer(slot, "cmd.exe", 7, || false), "forgotten with what was there before");
     }
 
     #[test]
     fn what_is_too_long_is_not_kept() {
-        let mut familiar = Familiar::default();
+        let (mut familiar, one) = (Familiar::default(), field(1));
         let long = "x".repeat(LONGEST + 1);
-        assert!((0..4).all(|_| see(&mut familiar, 1, &long, 1).is_none()));
-        assert!((0..4).all(|_| see(&mut familiar, 1, "short", MOST_MARKS as u32 + 1).is_none()));
+        assert!((0..4).all(|_| see(&mut familiar, one, &long, 1).is_none()));
+        assert!((0..4).all(|_| see(&mut familiar, one, "short", MOST_MARKS as u32 + 1).is_none()));
         assert_eq!(familiar.places.len(), PLACES);
-        assert!(familiar.places.iter().all(|place| place.marks.len() <= MOST_MARKS + 1));
+        assert!(familiar.places.iter().all(|place| place.marks.len() <= MOST_MARKS));
     }
 }

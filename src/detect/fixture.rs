@@ -137,7 +137,8 @@ impl Facts for FakeRecord<'_> {
     }
 }
 
-fn each(fact: Fact<'_>, visit: &mut dyn FnMut(Fact<'_>)) {
+/// Each of a fact's values.
+pub(super) fn each(fact: Fact<'_>, visit: &mut dyn FnMut(Fact<'_>)) {
     match fact {
         Fact::Absent => {}
         Fact::List(List::Facts(facts)) => facts.iter().for_each(|fact| each(*fact, visit)),

@@ -2,9 +2,11 @@
 //!
 //! Of each piece the rarest window of bytes is kept, its gram: where a text has the gram, the whole piece is compared. Grams
 //! are looked for in a bitmap that stays in the nearest cache, so that a place without one costs less than a nanosecond,
-//! however many pieces there are. Rare is what few other pieces have; what many rules look for is common in logs, too. Grams
-//! are as wide as the piece allows: of four letters many are in any text, of eight few.
+//! however many pieces there are. Rare is what is made of rare bytes, and what few other pieces have: what many rules look for
+//! is common in logs, too. Four rare bytes are seldom found by chance, so that one look at each place serves all pieces that
+//! have four; of thousands of pieces the long ones are looked for by eight.
 
+use memchr::memchr;
 use rustc_hash::FxHashMap;
 
 /// How many pieces may share a gram: so many are compared where it stands. Further ones are given back.
@@ -13,6 +15,12 @@ const MOST_ALIKE: usize = 16;
 const FEW: usize = 512;
 /// Words of a bitmap for more, 32 KiB.
 const MANY: usize = 4_096;
+/// Words of a bitmap with a bit for each pair of bytes, 8 KiB.
+const PAIRS: usize = 1_024;
+/// Of so many pieces, four bytes of some are in most texts.
+const CROWDED: usize = 2_048;
+/// In a text of fewer bytes one is found before vector instructions are set up.
+const SHORT: usize = 64;
 /// So many beginnings of lists of entries, as their power of two.
 const MOST_STARTS: u32 = 17;
 /// So many counters of grams, as their power of two: 512 KiB while rules are loaded.
@@ -44,6 +52,7 @@ struct Pass {
 /// A bit for each hash of a gram. Its size is known when this is compiled, so that a look takes few instructions.
 #[derive(Debug)]
 enum Filter {
+    Pairs(Box<[u64; PAIRS]>),
     Few(Box<[u64; FEW]>),
     Many(Box<[u64; MANY]>),
 }
@@ -63,7 +72,8 @@ impl Grams {
     pub(super) fn new(pieces: &[Box<[u8]>]) -> (Self, Vec<usize>) {
         let mut left = Vec::new();
         let mut passes = Vec::new();
-        for (width, lengths) in [(8, 8..=usize::MAX), (4, 4..=7), (2, 2..=3)] {
+        let long = if pieces.len() < CROWDED { usize::MAX } else { 8 };
+        for (width, lengths) in [(8, long..usize::MAX), (4, 4..long), (2, 2..4)] {
             let members: Vec<usize> = (0..pieces.len()).filter(|at| lengths.contains(&pieces[*at].len())).collect();
             let entries = choose(pieces, &members, width, &mut left);
             if !entries.is_empty() {
@@ -83,26 +93,22 @@ impl Grams {
         for pass in &self.passes {
             let mut tell = |hash, at| pass.compare(hash, at, text, &self.texts, &mut found);
             match pass.width {
-                8 => pass.search(text, u64::from_le_bytes, &mut tell),
-                4 => pass.search(text, |gram| u32::from_le_bytes(gram).into(), &mut tell),
-                _ => pass.search(text, |gram| u16::from_le_bytes(gram).into(), &mut tell),
+                8 => pass.search(text, |gram| hash(u64::from_le_bytes(gram)), &mut tell),
+                4 => pass.search(text, |gram| hash(u32::from_le_bytes(gram).into()), &mut tell),
+                _ => pass.search(text, |gram| pair_hash(u16::from_le_bytes(gram).into()), &mut tell),
             }
         }
-        if !self.bytes.is_empty() {
-            let mut there = [false; 256];
-            text.iter().for_each(|byte| there[usize::from(*byte)] = true);
-            let held = self.bytes.iter().filter(|(byte, _)| there[usize::from(*byte)]);
-            held.for_each(|(_, piece)| found(*piece));
-        }
+        let holds = |byte| if text.len() < SHORT { text.contains(&byte) } else { memchr(byte, text).is_some() };
+        self.bytes.iter().filter(|(byte, _)| holds(*byte)).for_each(|(_, piece)| found(*piece));
     }
 }
 
 impl Pass {
     fn new(width: usize, mut entries: Vec<Entry>) -> Self {
-        let filter = if entries.len() <= FEW {
-            Filter::Few(Box::new(bitmap(&entries)))
-        } else {
-            Filter::Many(Box::new(bitmap(&entries)))
+        let filter = match width {
+            2 => Filter::Pairs(Box::new(bitmap(&entries))),
+            _ if entries.len() <= FEW => Filter::Few(Box::new(bitmap(&entries))),
+            _ => Filter::Many(Box::new(bitmap(&entries))),
         };
         entries.sort_unstable_by_key(|entry| (entry.hash, entry.piece));
         let starts_shift = 32 - entries.len().next_power_of_two().trailing_zeros().clamp(1, MOST_STARTS);
@@ -116,12 +122,13 @@ impl Pass {
     fn search<const WIDTH: usize>(
         &self,
         text: &[u8],
-        gram: impl Fn([u8; WIDTH]) -> u64,
+        hash: impl Fn([u8; WIDTH]) -> u32,
         tell: &mut impl FnMut(u32, usize),
     ) {
         match &self.filter {
-            Filter::Few(bits) => places(bits, text, gram, tell),
-            Filter::Many(bits) => places(bits, text, gram, tell),
+            Filter::Pairs(bits) => places(bits, text, hash, tell),
+            Filter::Few(bits) => places(bits, text, hash, tell),
+            Filter::Many(bits) => places(bits, text, hash, tell),
         }
     }
 
@@ -157,11 +164,11 @@ fn bitmap<const WORDS: usize>(entries: &[Entry]) -> [u64; WORDS] {
 fn places<const WORDS: usize, const WIDTH: usize>(
     bits: &[u64; WORDS],
     text: &[u8],
-    gram: impl Fn([u8; WIDTH]) -> u64,
+    hash: impl Fn([u8; WIDTH]) -> u32,
     tell: &mut impl FnMut(u32, usize),
 ) {
     for (at, window) in text.array_windows().enumerate() {
-        let hash = hash(gram(*window));
+        let hash = hash(*window);
         let (word, bit) = place::<WORDS>(hash);
         if bits[word] & bit != 0 {
             tell(hash, at);
@@ -180,8 +187,42 @@ fn hash(gram: u64) -> u32 {
     (gram.wrapping_mul(SPREAD) >> 32) as u32
 }
 
-fn grams(piece: &[u8], width: usize) -> impl Iterator<Item = u64> {
-    piece.windows(width).map(|window| window.iter().rev().fold(0, |gram, byte| gram << 8 | u64::from(*byte)))
+/// Of each pair of bytes another, as many as [`PAIRS`] has bits.
+const fn pair_hash(gram: u64) -> u32 {
+    (gram as u32) << 16
+}
+
+/// [`commonness`] of each byte.
+const COMMON: [u32; 256] = {
+    let mut all = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        all[byte] = commonness(byte as u8);
+        byte += 1;
+    }
+    all
+};
+
+/// How common a byte is in the paths, command lines and messages of logs.
+const fn commonness(byte: u8) -> u32 {
+    match byte {
+        b' ' | b'\\' | b'a' | b'c' | b'd' | b'e' | b'i' | b'l' | b'n' | b'o' | b'r' | b's' | b't' => 4,
+        b'-' | b'.' | b':' | b'0'..=b'9' | b'g' | b'h' | b'm' | b'p' | b'u' | b'w' => 3,
+        b'a'..=b'z' => 2,
+        _ => 1,
+    }
+}
+
+/// The grams of a piece, each with how common its bytes are.
+fn grams(piece: &[u8], width: usize) -> impl Iterator<Item = (u64, u32)> {
+    let (mut gram, mut common) = (0, 0);
+    let left = std::iter::repeat_n(0, width).chain(piece.iter().map(|byte| COMMON[usize::from(*byte)]));
+    let bytes = piece.iter().zip(left).map(move |(byte, left)| {
+        gram = gram >> 8 | u64::from(*byte) << (8 * (width - 1));
+        common = common + COMMON[usize::from(*byte)] - left;
+        (gram, common)
+    });
+    bytes.skip(width - 1)
 }
 
 /// The rarest gram of each of the members; those whose rarest is no more rare are left.
@@ -191,19 +232,24 @@ fn choose(pieces: &[Box<[u8]>], members: &[usize], width: usize, left: &mut Vec<
     let shift = 32 - (2 * count).next_power_of_two().trailing_zeros().clamp(1, MOST_COUNTED);
     let mut uses = vec![0_u32; 1 << (32 - shift)];
     let counter = |gram: u64| (hash(gram) >> shift) as usize;
-    members.iter().flat_map(|at| grams(&pieces[*at], width)).for_each(|gram| uses[counter(gram)] += 1);
+    members.iter().flat_map(|at| grams(&pieces[*at], width)).for_each(|(gram, _)| uses[counter(gram)] += 1);
+    // Twice the uses weigh as much as one byte that is more common.
+    let weight = |gram: u64, common: u32| common + uses[counter(gram)].ilog2();
     let mut chosen: FxHashMap<u64, usize> = FxHashMap::default();
     let mut entries = Vec::with_capacity(members.len());
     for piece in members {
-        let numbered = || grams(&pieces[*piece], width).zip(0..);
-        let rarest = numbered().min_by_key(|(gram, _)| uses[counter(*gram)]);
+        let weighed = || {
+            grams(&pieces[*piece], width).zip(0..).map(|((gram, common), before)| (weight(gram, common), gram, before))
+        };
         let is_full = |gram: &u64| chosen.get(gram).is_some_and(|alike| *alike >= MOST_ALIKE);
+        let rarest = weighed().min_by_key(|(weight, ..)| *weight);
         let rarest = rarest
-            .filter(|(gram, _)| !is_full(gram))
-            .or_else(|| numbered().filter(|(gram, _)| !is_full(gram)).min_by_key(|(gram, _)| uses[counter(*gram)]));
-        if let Some((gram, before)) = rarest {
+            .filter(|(_, gram, _)| !is_full(gram))
+            .or_else(|| weighed().filter(|(_, gram, _)| !is_full(gram)).min_by_key(|(weight, ..)| *weight));
+        if let Some((_, gram, before)) = rarest {
             *chosen.entry(gram).or_default() += 1;
-            entries.push(Entry { hash: hash(gram), piece: *piece as u32, before });
+            let hash = if width == 2 { pair_hash(gram) } else { hash(gram) };
+            entries.push(Entry { hash, piece: *piece as u32, before });
         } else {
             left.push(*piece);
         }

@@ -1,7 +1,7 @@
 //! Which witnesses may hold, given the value of a field? One look-up by the value's type, whatever the number of rules.
 
 use super::ask::{Ask, address};
-use super::familiar::{Familiar, Known};
+use super::familiar::{Familiar, Field, Known, Role};
 use super::fold;
 use super::form;
 use super::number;
@@ -178,10 +178,10 @@ impl FieldIndex {
                     false
                 });
             }
-            Fact::Text(text) => self.text(text, room, found),
+            Fact::Text(text) => self.text(None, text, room, found),
             Fact::Word(vocabulary, word) => {
                 if let Some(text) = vocabulary.words.get(usize::from(word)) {
-                    self.text(text, room, found);
+                    self.text(None, text, room, found);
                 }
             }
             _ => self.form(fact, room, found),
@@ -194,49 +194,75 @@ impl FieldIndex {
         self.open.iter().for_each(|predicate| found.mark(may(*predicate)));
         let Some(scan) = &self.scan else { return };
         let mut form = std::mem::take(&mut room.form);
+        let field = Field { slot: self.slot, role: Role::Form };
+        // Only texts are certain: the number 1 and the Boolean true do not equal their forms for every test.
+        let mut search = |text: &str| {
+            room.recall_or(field, text, found, |folded, seen, tell| {
+                scan.search(folded, seen, |mark| tell(may(mark.predicate)));
+            });
+        };
         if let Some(text) = form::text(fact, &mut form) {
-            // Only texts are certain: the number 1 and the Boolean true do not equal their forms for every test.
-            self.search(scan, text, room, |mark| found.mark(may(mark.predicate)));
+            search(text);
         }
         if let Some(text) = form::with_point(fact, &mut form) {
-            self.search(scan, text, room, |mark| found.mark(may(mark.predicate)));
+            search(text);
         }
         room.form = form;
     }
 
-    /// Tells what is found in a text, and remembers it.
-    fn search(&self, scan: &Scan, text: &str, room: &mut Room, mut found: impl FnMut(Mark)) {
-        let Room { folded, seen, familiar, .. } = room;
-        let field = number_of(self.slot);
-        let known = familiar.recall(field, text);
-        if let Known::Marks(marks) = known {
-            return marks.iter().for_each(|mark| found(*mark));
-        }
-        fold::fold_into(text, folded);
-        let Known::Welcome(place) = known else { return scan.search(folded, seen, found) };
-        let from = place.marks();
-        scan.search(folded, seen, |mark| {
-            place.add(mark);
-            found(mark);
+    /// Tells the witnesses that a text may satisfy, and those of `keywords` if it is one of the values that these search.
+    pub(super) fn text<M: Found>(&self, keywords: Option<&Self>, text: &str, room: &mut Room, found: &mut M) {
+        let role = if keywords.is_some() { Role::Both } else { Role::Value };
+        room.recall_or(Field { slot: self.slot, role }, text, found, |folded, seen, tell| {
+            for index in [Some(self), keywords].into_iter().flatten() {
+                index.search(text, folded, seen, tell);
+            }
         });
-        place.keep(field, from);
     }
 
-    fn text<M: Found>(&self, text: &str, room: &mut Room, found: &mut M) {
-        self.open.iter().for_each(|predicate| found.mark(may(*predicate)));
+    /// Tells what is found in a text, given as it is and folded.
+    fn search(&self, text: &str, folded: &str, seen: &mut Seen, tell: &mut dyn FnMut(Mark)) {
+        self.open.iter().for_each(|predicate| tell(may(*predicate)));
         if let Some(scan) = &self.scan {
-            self.search(scan, text, room, |mark| found.mark(mark));
+            scan.search(folded, seen, &mut *tell);
         }
         if self.reads_numbers
             && let Some(key) = number::read(text).and_then(number::key)
         {
-            self.numbers.ranges.at(key, |predicate| found.mark(may(predicate)));
+            self.numbers.ranges.at(key, |predicate| tell(may(predicate)));
         }
         if self.reads_addresses {
             match address(Some(text)) {
-                Some(IpAddr::V4(address)) => self.v4.at(address.to_bits(), |predicate| found.mark(may(predicate))),
-                Some(IpAddr::V6(address)) => self.v6.at(address.to_bits(), |predicate| found.mark(may(predicate))),
+                Some(IpAddr::V4(address)) => self.v4.at(address.to_bits(), |predicate| tell(may(predicate))),
+                Some(IpAddr::V6(address)) => self.v6.at(address.to_bits(), |predicate| tell(may(predicate))),
                 None => {}
+            }
+        }
+    }
+}
+
+impl Room {
+    /// Tells what was found in a text before, or else searches it, folded, and remembers what is found.
+    fn recall_or<M: Found>(
+        &mut self,
+        field: Field,
+        text: &str,
+        found: &mut M,
+        search: impl FnOnce(&str, &mut Seen, &mut dyn FnMut(Mark)),
+    ) {
+        let Self { folded, seen, familiar, .. } = self;
+        match familiar.recall(field, text) {
+            Known::Marks(marks) => marks.iter().for_each(|mark| found.mark(*mark)),
+            Known::Strange => {
+                fold::fold_into(text, folded);
+                search(folded, seen, &mut |mark| found.mark(mark));
+            }
+            Known::Welcome(place) => {
+                fold::fold_into(text, folded);
+                search(folded, seen, &mut |mark| {
+                    place.add(mark);
+                    found.mark(mark);
+                });
             }
         }
     }
@@ -255,11 +281,6 @@ impl Line {
         let direct = usize::try_from(value).ok().and_then(|value| self.direct.get(value)).copied();
         self.ranges.owners(direct.unwrap_or_else(|| self.ranges.leaf(number::int_key(value))), found);
     }
-}
-
-/// A field by number, for what is remembered of its texts.
-fn number_of(slot: Option<Slot>) -> u32 {
-    slot.map_or(u32::MAX, |slot| slot.0.into())
 }
 
 fn may(predicate: PredicateIx) -> Mark {

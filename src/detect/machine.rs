@@ -11,7 +11,7 @@ use super::program::{self, Code, Node};
 use super::scan::{self, Mark};
 use super::ways::{Kept, MAX_RULES, Map, Ways};
 use super::witness;
-use crate::record::{Domain, Fact, Facts, Slot, Slots};
+use crate::record::{Domain, Fact, Facts, Slot, Slots, Whose};
 use crate::sigma::ir::Rule;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,13 +264,9 @@ impl Machine {
     pub fn matches<'s, F: Facts + ?Sized>(&self, record: &F, scratch: &'s mut Scratch) -> &'s [RuleIx] {
         scratch.begin(self);
         let (mut finder, room) = scratch.finder(self, Which::All);
-        let told = record.each_fact(&mut |slot, fact| {
-            if let Some(index) = self.index_of(slot) {
-                index.look_up(fact, room, &mut finder);
-            }
-        });
-        let fields = self.fields.iter().filter(|_| !told);
-        self.look_up(fields, record, room, &mut finder);
+        if !record.each_fact(&mut |whose, fact| self.look_up_one(whose, fact, room, &mut finder)) {
+            self.look_up(self.fields.iter(), record, room, &mut finder);
+        }
         scratch.candidates.extend_from_slice(&self.always);
         self.evaluate(record, scratch);
         scratch.matched.sort_unstable();
@@ -295,6 +291,26 @@ impl Machine {
         scratch.matched.extend_from_slice(scratch.ways.walk(map, record, &mut scratch.buffers));
         scratch.matched.sort_unstable();
         &scratch.matched
+    }
+
+    /// Looks for what one fact may satisfy.
+    fn look_up_one(&self, whose: Whose, fact: Fact<'_>, room: &mut Room, finder: &mut Finder<'_>) {
+        let index = match whose {
+            Whose::Field(slot) | Whose::Both(slot) => self.index_of(slot),
+            Whose::Value => None,
+        };
+        let keywords = if matches!(whose, Whose::Field(_)) { None } else { self.keywords.as_ref() };
+        if let (Some(index), Some(_), Fact::Text(text)) = (index, keywords, fact) {
+            return index.text(keywords, text, room, finder);
+        }
+        if let Some(index) = index {
+            index.look_up(fact, room, finder);
+        }
+        match (keywords, fact) {
+            (None, _) => {}
+            (Some(keywords), Fact::List(_)) => fact.each(&mut |fact| keywords.look_up(fact, room, finder)),
+            (Some(keywords), fact) => keywords.look_up(fact, room, finder),
+        }
     }
 
     /// Looks for what the values of these fields, and of all, may satisfy.
@@ -344,7 +360,7 @@ impl Machine {
         let missed = !known && standing.searched;
         let holds = match predicate.slot.filter(|_| predicate.dear).map(|slot| record.fact(slot)) {
             Some(fact @ Fact::Text(text)) if !missed => {
-                memo.familiar.answer(text, ix, || predicate.holds(fact, false, record, memo.buffers))
+                memo.familiar.answer(predicate.slot, text, ix, || predicate.holds(fact, false, record, memo.buffers))
             }
             _ => predicate.is_met(missed, record, memo.buffers),
         };

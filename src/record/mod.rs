@@ -89,14 +89,26 @@ pub struct Vocabulary {
     pub words: &'static [&'static str],
 }
 
+/// What a fact belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A field; what is not of the record itself is none of its values.
+    Field(Slot),
+    /// The values of the record.
+    Value,
+    /// A field, and the values.
+    Both(Slot),
+}
+
 /// What can be asked for its facts.
 pub trait Facts {
     /// What it says of the field at `slot`.
     fn fact(&self, slot: Slot) -> Fact<'_>;
 
-    /// Calls `visit` with each field that it says something of, and perhaps with others; `false` if it cannot tell them, for it has
-    /// most fields that there are.
-    fn each_fact(&self, _visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
+    /// Calls `visit` with each field that it says something of, and perhaps with others, and with all that
+    /// [`each_value`](Self::each_value) tells, lists as they are; what is both, once. `false`, and nothing is told, if it has most
+    /// fields that there are.
+    fn each_fact(&self, _visit: &mut dyn FnMut(Whose, Fact<'_>)) -> bool {
         false
     }
 

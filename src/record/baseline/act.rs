@@ -4,7 +4,7 @@
 //! address; one whose request nobody saw stands for its query, as far as it tells. Timeouts and states tell nothing.
 
 use super::super::maps::{TAG_PREFIX, Tags};
-use super::super::{Fact, Facts, List, Recall, Slot, Slots, text, vocabulary};
+use super::super::{Fact, Facts, List, Recall, Slot, Slots, Whose, text, vocabulary};
 use super::extent::Value;
 use super::{Device, Mac, New, Pair, Query, Region, Touch};
 use crate::modbus::function::EXCEPTION_BIT;
@@ -334,15 +334,17 @@ impl<F: Facts> Facts for WithNews<'_, F> {
         if !self.news.is_nothing() && self.slot == Some(slot) { self.news.fact() } else { self.facts.fact(slot) }
     }
 
-    fn each_fact(&self, visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
-        let Some(slot) = self.slot.filter(|_| !self.news.is_nothing()) else { return self.facts.each_fact(visit) };
-        let told = self.facts.each_fact(&mut |at, fact| {
-            if at != slot {
-                visit(at, fact);
-            }
+    fn each_fact(&self, visit: &mut dyn FnMut(Whose, Fact<'_>)) -> bool {
+        if self.news.is_nothing() {
+            return self.facts.each_fact(visit);
+        }
+        let told = self.facts.each_fact(&mut |whose, fact| match whose {
+            Whose::Field(slot) if self.slot == Some(slot) => {}
+            Whose::Both(slot) if self.slot == Some(slot) => visit(Whose::Value, fact),
+            whose => visit(whose, fact),
         });
         if told {
-            visit(slot, self.news.fact());
+            visit(self.slot.map_or(Whose::Value, Whose::Both), self.news.fact());
         }
         told
     }

@@ -16,12 +16,12 @@ pub use plan::LogPlan;
 pub use secrets::hide_secrets;
 
 use super::schema::{Guard, Side, Wording};
-use super::{Fact, Facts, Slot, vocabulary};
+use super::{Fact, Facts, Slot, Whose, vocabulary};
 use crate::modbus::Kind;
 use crate::time::Timestamp;
 use bumpalo::Bump;
-use plan::LeafId;
-use read::Reader;
+use plan::{ELSEWHERE, LeafId};
+use read::{Noted, Origin, Reader};
 
 /// The longest line that is read, in bytes. Lines made for it can take some sixty times their length in the arena.
 pub const LONGEST_LINE: usize = 1 << 20;
@@ -50,10 +50,10 @@ pub struct LogRecord<'a> {
     /// For each leaf of the plan, one more than its place in `found`; 0 where the line has none.
     places: &'a [u16],
     found: &'a [Fact<'a>],
-    /// The leaf of each of `found`.
-    leaves: &'a [LeafId],
+    /// Where each of `found` stood.
+    origins: &'a [Origin],
     /// With keywords, every value of the line.
-    values: &'a [Fact<'a>],
+    values: &'a [Noted<'a>],
     time: Option<Timestamp>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> LogRecord<'a> {
     }
 
     fn found(&self, leaf: LeafId) -> Fact<'a> {
-        let place = self.places.get(leaf).copied().unwrap_or_default();
+        let place = self.places.get(leaf).copied().filter(|place| *place != ELSEWHERE).unwrap_or_default();
         usize::from(place).checked_sub(1).and_then(|place| self.found.get(place)).copied().unwrap_or(Fact::Absent)
     }
 
@@ -119,9 +119,8 @@ impl<'a> LogRecord<'a> {
 impl Facts for LogRecord<'_> {
     fn fact(&self, slot: Slot) -> Fact<'_> {
         let leaf = usize::from(slot.0);
-        let fact = self.found(leaf);
-        if !matches!(fact, Fact::Absent) {
-            return fact;
+        if self.places.get(leaf) != Some(&ELSEWHERE) {
+            return self.found(leaf);
         }
         match self.plan.leaves.get(leaf).and_then(|leaf| leaf.instead) {
             Some(instead) if instead.guard.is_none() || instead.guard == self.guard() => self.found(instead.leaf),
@@ -129,22 +128,31 @@ impl Facts for LogRecord<'_> {
         }
     }
 
-    fn each_fact(&self, visit: &mut dyn FnMut(Slot, Fact<'_>)) -> bool {
-        for (leaf, fact) in self.leaves.iter().zip(self.found) {
-            if *leaf < self.plan.slots {
-                visit(Slot(*leaf as u16), *fact);
+    fn each_fact(&self, visit: &mut dyn FnMut(Whose, Fact<'_>)) -> bool {
+        let plan = self.plan;
+        for (origin, fact) in self.origins.iter().zip(self.found).filter(|(origin, _)| origin.noted.is_none()) {
+            match (origin.leaf < plan.slots, plan.keywords) {
+                (true, true) => visit(Whose::Field(Slot(origin.leaf as u16)), *fact),
+                (true, false) => visit(Whose::Both(Slot(origin.leaf as u16)), *fact),
+                (false, true) => {}
+                (false, false) => visit(Whose::Value, *fact),
             }
         }
-        for slot in &self.plan.aliases {
-            visit(*slot, self.fact(*slot));
+        for value in self.values {
+            visit(value.slot.map_or(Whose::Value, Whose::Both), value.fact);
+        }
+        for slot in &plan.aliases {
+            visit(Whose::Field(*slot), self.fact(*slot));
         }
         true
     }
 
     /// All values of the line if the plan is for keywords, else those that were wanted.
     fn each_value(&self, visit: &mut dyn FnMut(Fact<'_>)) {
-        let values = if self.plan.keywords { self.values } else { self.found };
-        values.iter().for_each(|fact| fact.each(visit));
+        match self.plan.keywords {
+            true => self.values.iter().for_each(|value| value.fact.each(visit)),
+            false => self.found.iter().for_each(|fact| fact.each(visit)),
+        }
     }
 }
 
@@ -156,6 +164,7 @@ mod tests {
     use crate::record::samples::{SAMPLES, Sample};
     use crate::record::{Domain, List, Record, Slots, schema};
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
     use std::sync::LazyLock;
 
     fn json(fact: Fact<'_>) -> String {
@@ -290,6 +299,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_field_and_a_value_is_told_once() {
+        let mut slots = Slots::new();
+        ["a", "b", "modbus.unit_id", "unit"].iter().for_each(|name| _ = slots.want(name));
+        for keywords in [false, true] {
+            let plan = LogPlan::new(&slots, keywords);
+            for line in [
+                r#"{"a":"x","b":"x","c":"x"}"#,
+                r#"{"a":"x","a":"y","b":[1,"x",{"d":null}],"c":{"a":1}}"#,
+                r#"{"a":{"b":"x"},"b":{"a":"y"},"a":null,"b":true}"#,
+                r#"{"a":[{"b":"x"}],"a":1.5,"unit_id":7,"modbus.unit_id":7}"#,
+                r#"{"modbus":{"unit_id":"7"},"ts":"2026-01-01T00:00:00Z","a":2,"a":[]}"#,
+            ] {
+                check_each_fact(line, &plan, &slots);
+            }
+        }
+    }
+
+    #[test]
     fn keywords_see_every_value() {
         let line = r#"{"a":"one","b":{"c":[2,{"d":"three"}],"ts":4},"e":null,"f":true}"#;
         let seen = |keywords| {
@@ -303,6 +330,29 @@ mod tests {
         };
         assert_eq!(seen(true), [r#""one""#, "2", r#""three""#, "4", "true"]);
         assert_eq!(seen(false), ["true"]);
+    }
+
+    /// What `each_fact` tells must be what the other two tell.
+    fn check_each_fact(line: &str, plan: &LogPlan, slots: &Slots) {
+        let arena = Bump::new();
+        let Ok(record) = LogRecord::read(line.as_bytes(), plan, &arena) else { return };
+        let (mut fields, mut told, mut values) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let is_told = record.each_fact(&mut |whose, fact| {
+            if let Whose::Field(slot) | Whose::Both(slot) = whose {
+                fields.insert(slot, json(fact));
+            }
+            if !matches!(whose, Whose::Field(_)) {
+                fact.each(&mut |fact| told.push(json(fact)));
+            }
+        });
+        record.each_value(&mut |fact| values.push(json(fact)));
+        for (slot, name) in slots.iter() {
+            let fact = Some(record.fact(slot)).filter(|fact| *fact != Fact::Absent).map(json);
+            assert_eq!(fields.get(&slot), fact.as_ref(), "{name} of {line}");
+        }
+        told.sort();
+        values.sort();
+        assert_eq!((is_told, told), (true, values), "{line}");
     }
 
     #[test]
@@ -447,6 +497,7 @@ mod tests {
             }
             for keywords in [false, true] {
                 let (plan, arena) = (LogPlan::new(&slots, keywords), Bump::new());
+                check_each_fact(&format!("{{{line}}}"), &plan, &slots);
                 for line in [line.as_bytes(), &bytes, format!("{{{line}}}").as_bytes()] {
                     if let Ok(record) = LogRecord::read(line, &plan, &arena) {
                         slots.iter().for_each(|(slot, _)| _ = record.fact(slot));

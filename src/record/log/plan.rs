@@ -15,6 +15,8 @@ pub struct LogPlan {
     pub(super) nodes: Vec<Node>,
     /// The wanted names; the first ones are the slots, in order.
     pub(super) leaves: Vec<Leaf>,
+    /// The places of the leaves in a line that has none of them: 0, or [`ELSEWHERE`].
+    pub(super) places: Vec<u16>,
     /// How many of them are slots.
     pub(super) slots: LeafId,
     /// The slots for which another leaf is looked at, too.
@@ -62,6 +64,9 @@ fn length_bit(key: &str) -> u64 {
 pub(super) type NodeId = usize;
 /// Index into [`LogPlan::leaves`].
 pub(super) type LeafId = usize;
+
+/// The place of a leaf that the line does not have, so that another is to be looked at.
+pub(super) const ELSEWHERE: u16 = u16::MAX;
 
 /// A name of more words is looked for as one key only. The longest name of ours and of the usual logs has six; a plan
 /// has an edge for each pair of dots in a name.
@@ -121,11 +126,21 @@ impl LogPlan {
             let node = builder.node(name);
             builder.plan.nodes[node].time.get_or_insert(rank);
         }
+        let place = |leaf: &Leaf| if leaf.instead.is_some() { ELSEWHERE } else { 0 };
+        builder.plan.places = builder.plan.leaves.iter().map(place).collect();
         builder.plan
     }
 
     fn empty(keywords: bool) -> Self {
-        Self { nodes: vec![Node::default()], leaves: Vec::new(), slots: 0, aliases: Vec::new(), keywords, guard: None }
+        Self {
+            nodes: vec![Node::default()],
+            leaves: Vec::new(),
+            places: Vec::new(),
+            slots: 0,
+            aliases: Vec::new(),
+            keywords,
+            guard: None,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The walk through one line: serde's visitors, which follow the plan's nodes beside the JSON.
 
 use super::LogRecord;
-use super::plan::{LeafId, LogPlan, NodeId, ROOT};
-use crate::record::{Fact, List, moment};
+use super::plan::{ELSEWHERE, LeafId, LogPlan, NodeId, ROOT};
+use crate::record::{Fact, List, Slot, moment};
 use crate::time::Timestamp;
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
@@ -16,17 +16,32 @@ pub(super) struct Reader<'a> {
     arena: &'a Bump,
     places: &'a mut [u16],
     found: Vec<'a, Fact<'a>>,
-    /// The leaf of each of `found`.
-    leaves: Vec<'a, LeafId>,
-    /// How deep each of `found` stood.
-    depths: Vec<'a, u8>,
+    /// Where each of `found` stood.
+    origins: Vec<'a, Origin>,
     /// Wanted values inside arrays that are not at their end yet; those of one element stand together.
     pending: Vec<'a, Pending<'a>>,
     /// Where in `pending` the element begins that is being read; none outside of arrays.
     element: Option<usize>,
-    values: Vec<'a, Fact<'a>>,
+    values: Vec<'a, Noted<'a>>,
     /// The best time and its rank.
     time: Option<(u8, Timestamp)>,
+}
+
+/// A value of the line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noted<'a> {
+    pub(super) fact: Fact<'a>,
+    /// The wanted field of which it is the fact, as it stands.
+    pub(super) slot: Option<Slot>,
+}
+
+/// Where a fact stood.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) leaf: LeafId,
+    depth: u8,
+    /// Its place among the values, if it is told there.
+    pub(super) noted: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,10 +58,9 @@ impl<'a> Reader<'a> {
         Self {
             plan,
             arena,
-            places: arena.alloc_slice_fill_copy(plan.leaves.len(), 0),
+            places: arena.alloc_slice_copy(&plan.places),
             found: Vec::with_capacity_in(USUAL, arena),
-            leaves: Vec::with_capacity_in(USUAL, arena),
-            depths: Vec::with_capacity_in(USUAL, arena),
+            origins: Vec::with_capacity_in(USUAL, arena),
             pending: Vec::new_in(arena),
             element: None,
             values: Vec::new_in(arena),
@@ -68,7 +82,7 @@ impl<'a> Reader<'a> {
             plan: self.plan,
             places: self.places,
             found: self.found.into_bump_slice(),
-            leaves: self.leaves.into_bump_slice(),
+            origins: self.origins.into_bump_slice(),
             values: self.values.into_bump_slice(),
             time: self.time.map(|(_, time)| time),
         }
@@ -88,27 +102,47 @@ impl<'a> Reader<'a> {
     fn store_found(&mut self, leaf: LeafId, depth: u8, fact: Fact<'a>) {
         let fact = flat(fact, self.arena);
         let typing = self.plan.leaves.get(leaf).and_then(|leaf| leaf.typing.as_ref());
+        // A value that is neither a list nor an object was noted last.
+        let is_noted = self.plan.keywords
+            && leaf < self.plan.slots
+            && typing.is_none()
+            && !matches!(fact, Fact::List(_) | Fact::Object);
+        let noted = if is_noted { self.values.len().checked_sub(1) } else { None };
         let fact = typing.map_or(fact, |typing| typing.apply(fact, self.arena));
+        let origin = Origin { leaf, depth, noted };
         let Some(place) = self.places.get_mut(leaf) else { return };
-        let Some(at) = usize::from(*place).checked_sub(1) else {
-            self.found.push(fact);
-            self.depths.push(depth);
-            self.leaves.push(leaf);
-            // A leaf has one place, and there are at most as many leaves as slots and schema fields.
-            *place = u16::try_from(self.found.len()).unwrap_or_default();
-            return;
+        let old = match *place {
+            ELSEWHERE => None,
+            place => usize::from(place).checked_sub(1),
         };
-        if let (Some(old), Some(old_depth)) = (self.found.get_mut(at), self.depths.get_mut(at))
-            && *old_depth >= depth
+        let Some(at) = old else {
+            self.found.push(fact);
+            self.origins.push(origin);
+            // A leaf has one place, and there are at most as many leaves as slots and schema fields.
+            *place = u16::try_from(self.found.len()).ok().filter(|place| *place != ELSEWHERE).unwrap_or_default();
+            return self.mark(noted, Some(Slot(leaf as u16)));
+        };
+        if let (Some(old), Some(old_origin)) = (self.found.get_mut(at), self.origins.get_mut(at))
+            && old_origin.depth >= depth
         {
-            (*old, *old_depth) = (fact, depth);
+            *old = fact;
+            let before = std::mem::replace(old_origin, origin).noted;
+            self.mark(before, None);
+            self.mark(noted, Some(Slot(leaf as u16)));
+        }
+    }
+
+    /// Says of which field a value is the fact.
+    fn mark(&mut self, noted: Option<usize>, slot: Option<Slot>) {
+        if let Some(value) = noted.and_then(|at| self.values.get_mut(at)) {
+            value.slot = slot;
         }
     }
 
     /// Notes a value for keywords.
     fn note(&mut self, fact: Fact<'a>) -> Fact<'a> {
         if self.plan.keywords {
-            self.values.push(fact);
+            self.values.push(Noted { fact, slot: None });
         }
         fact
     }
