@@ -128,6 +128,10 @@ impl<S: Default> Groups<S> {
                 at
             }
             None => {
+                // Half of a table of many could lie idle if it grew by as much as it holds.
+                if self.places.len() == self.places.capacity() {
+                    self.places.reserve_exact(4 + self.places.len() / 4);
+                }
                 self.places.push(place);
                 self.places.len() as u32 - 1
             }

@@ -4,9 +4,9 @@ use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 
 /// Bytes that are kept in place; of a longer key, all stand elsewhere.
-const NEAR: usize = 22;
+const NEAR: usize = 30;
 
-/// Encoded values, one after the other. Most are two addresses, which stand where they are compared.
+/// Encoded values, one after the other. Most are two addresses and perhaps two numbers, which stand where they are compared.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
     /// So many of these.
