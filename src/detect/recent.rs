@@ -19,8 +19,8 @@ pub(super) struct Recents<R> {
 struct Recent<R> {
     /// It waits in line.
     first: R,
-    /// It does not wait yet.
-    last: Option<R>,
+    /// It does not wait yet, unless it is the first.
+    last: R,
 }
 
 impl<R: Copy + Ord> Recents<R> {
@@ -33,40 +33,34 @@ impl<R: Copy + Ord> Recents<R> {
     /// whether two are near enough for what is between them not to matter.
     pub(super) fn add(&mut self, key: &[u8], hit: R, joins: impl Fn(R, R) -> bool) -> [Option<R>; 2] {
         let Some(recent) = self.groups.get_mut(key) else {
-            self.groups.insert(key.into(), Recent { first: hit, last: None });
+            self.groups.insert(key.into(), Recent { first: hit, last: hit });
             return [Some(hit), None];
         };
-        if hit < recent.last.unwrap_or(recent.first) {
+        let Recent { first, last } = *recent;
+        if hit < last {
             return [Some(hit), None];
         }
-        if joins(recent.first, hit) {
-            recent.last = Some(hit);
+        if joins(first, hit) {
+            recent.last = hit;
             return [None, None];
         }
-        match recent.last.take() {
-            Some(last) if joins(last, hit) => {
-                *recent = Recent { first: last, last: Some(hit) };
-                [Some(last), None]
-            }
-            last => {
-                recent.first = hit;
-                [last, Some(hit)]
-            }
+        let last = (last != first).then_some(last);
+        if let Some(last) = last.filter(|last| joins(*last, hit)) {
+            *recent = Recent { first: last, last: hit };
+            return [Some(last), None];
         }
+        *recent = Recent { first: hit, last: hit };
+        [last, Some(hit)]
     }
 
     /// A hit waits no longer; tells the one that must wait in its place.
     pub(super) fn take(&mut self, key: &[u8], hit: R) -> Option<R> {
         let recent = self.groups.get_mut(key).filter(|recent| recent.first == hit)?;
-        match recent.last.take() {
-            Some(last) => {
-                recent.first = last;
-                Some(last)
-            }
-            None => {
-                self.groups.remove(key);
-                None
-            }
+        if recent.last == hit {
+            self.groups.remove(key);
+            return None;
         }
+        recent.first = recent.last;
+        Some(recent.last)
     }
 }
