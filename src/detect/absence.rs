@@ -396,7 +396,8 @@ impl Watch {
     /// The chain of hits that one at `step` ends.
     fn chain(&self, step: usize, time: Timestamp, place: Place) -> Chain {
         let before = step.checked_sub(1).and_then(|before| self.chains.get(before)?.clone());
-        let mut chain = before.unwrap_or_else(|| Chain { began: time, places: Vec::new() });
+        // Mostly it is one.
+        let mut chain = before.unwrap_or_else(|| Chain { began: time, places: Vec::with_capacity(1) });
         chain.add(place);
         chain
     }

@@ -5,17 +5,15 @@
 //! time, whatever lies after it had the earlier one before in time. So of each group's newest hits only the first waits
 //! in line, and the last takes the place of those between.
 
-use super::key::Key;
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use super::groups::Groups;
 
 /// The newest hits of each group.
 #[derive(Clone, Debug)]
 pub(super) struct Recents<R> {
-    groups: HashMap<Key, Recent<R>, RandomState>,
+    groups: Groups<Recent<R>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Recent<R> {
     /// It waits in line.
     first: R,
@@ -23,17 +21,17 @@ struct Recent<R> {
     last: R,
 }
 
-impl<R: Copy + Ord> Recents<R> {
+impl<R: Copy + Default + Ord> Recents<R> {
     /// None.
     pub(super) fn new() -> Self {
-        Self { groups: HashMap::with_hasher(RandomState::default()) }
+        Self { groups: Groups::new() }
     }
 
     /// Takes a hit of a group; tells which must wait in line now: none, this one, or first the last one. `joins` tells
     /// whether two are near enough for what is between them not to matter.
     pub(super) fn add(&mut self, key: &[u8], hit: R, joins: impl Fn(R, R) -> bool) -> [Option<R>; 2] {
-        let Some(recent) = self.groups.get_mut(key) else {
-            self.groups.insert(key.into(), Recent { first: hit, last: hit });
+        let Some((_, recent)) = self.groups.touch_known(key) else {
+            *self.groups.touch(key).1 = Recent { first: hit, last: hit };
             return [Some(hit), None];
         };
         let Recent { first, last } = *recent;
@@ -55,9 +53,9 @@ impl<R: Copy + Ord> Recents<R> {
 
     /// A hit waits no longer; tells the one that must wait in its place.
     pub(super) fn take(&mut self, key: &[u8], hit: R) -> Option<R> {
-        let recent = self.groups.get_mut(key).filter(|recent| recent.first == hit)?;
+        let (at, recent) = self.groups.touch_known(key).filter(|(_, recent)| recent.first == hit)?;
         if recent.last == hit {
-            self.groups.remove(key);
+            self.groups.remove(at);
             return None;
         }
         recent.first = recent.last;

@@ -91,7 +91,7 @@ pub(super) enum Tally {
     /// How many of each rule, and of how many there are any.
     Rules(Box<[u32]>, u32),
     /// How far the rules were hit in order.
-    Order(Arc<Ways>, Box<Chains>),
+    Order(Arc<Ways>, Chains),
     /// How many rules were hit in order, whichever they are.
     Ladder(Box<Ladder>),
     /// The figures' sum.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The order in which events are taken: by time, by the order of their rules, then by where they are. The last number
 /// keeps alerts of one record apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     pub(super) time: Timestamp,
     pub(super) step: u32,
