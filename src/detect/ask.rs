@@ -72,9 +72,22 @@ struct Side {
 }
 
 impl Ask {
-    /// Compiles `test`.
-    pub(super) fn new(test: &Test, slots: &mut Slots) -> Result<Self, Problem> {
-        Ok(match test {
+    /// Refuses a test that asks for too much. The other field that one looks at becomes wanted.
+    pub(super) fn admit(test: &Test, slots: &mut Slots) -> Result<(), Problem> {
+        match test {
+            Test::Text(pattern) => admit_pattern(pattern),
+            Test::Regex(regex) => LateRegex::admit(regex),
+            Test::FieldRef { field, .. } => match slots.want(field) {
+                Some(_) => Ok(()),
+                None => Err(Problem::Fields { field: field.to_string() }),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Compiles a test that was admitted; `None` if it was not.
+    pub(super) fn new(test: &Test, slots: &Slots) -> Option<Self> {
+        Some(match test {
             Test::Exists => Self::Exists,
             Test::Null => Self::Null,
             Test::Bool(value) => Self::Bool(*value),
@@ -87,13 +100,12 @@ impl Ask {
                 }
                 Self::Number(value, text.into())
             }
-            Test::Text(pattern) => Self::Text(matcher(pattern)?),
-            Test::Regex(regex) => Self::Regex(LateRegex::new(regex)?),
+            Test::Text(pattern) => Self::Text(Matcher::new(pattern)),
+            Test::Regex(regex) => Self::Regex(LateRegex::new(regex)),
             Test::Cidr(network) => Self::Cidr(network.trunc()),
             Test::Compare(order, bound) => Self::Compare([(*order, number::normal(*bound))].into()),
             Test::FieldRef { field, place, cased } => {
-                let other = slots.want(field).ok_or_else(|| Problem::Fields { field: field.to_string() })?;
-                Self::FieldRef { other, place: *place, cased: *cased }
+                Self::FieldRef { other: slots.find(field)?, place: *place, cased: *cased }
             }
             Test::TimePart { part, order, value } => Self::TimePart(*part, *order, *value),
         })
@@ -179,7 +191,7 @@ pub(super) fn address(text: Option<&str>) -> Option<IpAddr> {
     if first.is_ascii_hexdigit() || first == b':' { text.parse().ok() } else { None }
 }
 
-fn matcher(pattern: &Pattern) -> Result<Matcher, Problem> {
+fn admit_pattern(pattern: &Pattern) -> Result<(), Problem> {
     let pieces = pattern.pieces.len();
     let literals = pattern.pieces.iter().map(|piece| match piece {
         Piece::Literal(literal) => literal.len(),
@@ -189,7 +201,7 @@ fn matcher(pattern: &Pattern) -> Result<Matcher, Problem> {
     if pieces > MAX_PIECES || bytes > MAX_PATTERN {
         return Err(Problem::Pattern { pieces, bytes, max_pieces: MAX_PIECES, max_bytes: MAX_PATTERN });
     }
-    Ok(Matcher::new(pattern))
+    Ok(())
 }
 
 /// Whether the text of `other`, or of any of its values, lies so in what was read.

@@ -67,7 +67,7 @@ impl<'r> Explainer<'r> {
         let known = slots.clone();
         let mut interner = Interner::new(slots, &domain);
         let root = node(condition, &known, &mut interner)?;
-        Ok(Self { root, predicates: interner.all })
+        Ok(Self { root, predicates: interner.predicates() })
     }
 
     /// The answers for `record`.

@@ -24,11 +24,14 @@ pub(super) struct LateRegex {
 }
 
 impl LateRegex {
-    /// One that was not measured is compiled now.
-    pub(super) fn new(source: &Regex) -> Result<Self, Problem> {
-        let compiled =
-            if source.measured { OnceLock::new() } else { OnceLock::from(Some(compile(source, MAX_REGEX)?)) };
-        Ok(Self { source: source.clone(), required: required::text(source), compiled })
+    /// Refuses one that is wrong or too large; what was measured is neither.
+    pub(super) fn admit(source: &Regex) -> Result<(), Problem> {
+        if source.measured { Ok(()) } else { compile(source, MAX_REGEX).map(drop) }
+    }
+
+    /// One that was admitted.
+    pub(super) fn new(source: &Regex) -> Self {
+        Self { source: source.clone(), required: required::text(source), compiled: OnceLock::new() }
     }
 
     /// A text that is in every text which holds a match, folded.
@@ -38,7 +41,7 @@ impl LateRegex {
 
     /// Whether `text` holds a match.
     pub(super) fn is_match(&self, text: &str) -> bool {
-        // What was measured is known to be one, and small.
+        // What was admitted is known to be one, and small.
         let compiled = self.compiled.get_or_init(|| compile(&self.source, usize::MAX).ok());
         compiled.as_ref().is_some_and(|regex| regex.is_match(text))
     }

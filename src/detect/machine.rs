@@ -124,7 +124,7 @@ impl Machine {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let predicates = interner.all;
+        let predicates = interner.predicates();
         Self::assemble(&nodes, predicates, slots, most).map_err(|error| vec![error])
     }
 

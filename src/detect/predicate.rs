@@ -15,14 +15,15 @@ use super::set::{Ints, Ranges};
 use crate::record::{Domain, Fact, Facts, Slot, Slots, Vocabulary};
 use crate::sigma::ir::{Number, Order, Target, Test};
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use ipnet::IpNet;
-use std::hash::{BuildHasher, Hash, Hasher};
+use rayon::prelude::*;
+use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many predicates may have a string test tried on all values of a 16-bit field; further ones are asked when a
 /// record comes. A rule set cannot make loading slow.
-const MAX_TRIALS: u32 = 200;
+const MAX_TRIALS: usize = 200;
 
 /// A predicate by its number.
 pub(super) type PredicateIx = u32;
@@ -72,7 +73,7 @@ pub(super) struct Bare {
 }
 
 impl Predicate {
-    fn new(slot: Option<Slot>, domain: Option<Domain>, asks: Vec<Ask>, trials: &mut u32) -> Self {
+    fn new(slot: Option<Slot>, domain: Option<Domain>, asks: Vec<Ask>) -> Self {
         let mut predicate = Self {
             slot,
             domain,
@@ -101,28 +102,29 @@ impl Predicate {
                 let answers = [false, true].map(|value| predicate.tests(Fact::Bool(value), &Nothing, &mut buffers));
                 predicate.bools = Some(answers);
             }
-            predicate.resolve_ints(trials, &mut buffers);
+            predicate.resolve_ints(&mut buffers);
             predicate.resolve_words(&mut buffers);
             predicate.addresses = address_ranges(&predicate.asks);
         }
         predicate
     }
 
-    fn resolve_ints(&mut self, trials: &mut u32, buffers: &mut Buffers) {
+    fn resolve_ints(&mut self, buffers: &mut Buffers) {
         let by_form: Option<Vec<_>> = self.asks.iter().map(int_ranges).collect();
         if let Some(ranges) = by_form {
             self.known = ALL;
             self.ints = Ints::new(ranges.concat());
-            return;
+        } else if self.domain == Some(Domain::U8) {
+            self.try_up_to(i64::from(u8::MAX), buffers);
         }
-        let highest = match self.domain {
-            Some(Domain::U8) => 255,
-            Some(Domain::U16 | Domain::U16List) if *trials < MAX_TRIALS => {
-                *trials += 1;
-                65_535
-            }
-            _ => return,
-        };
+    }
+
+    /// Whether only trying tells its answers for 16-bit values.
+    fn needs_trial(&self) -> bool {
+        matches!(self.domain, Some(Domain::U16 | Domain::U16List)) && !self.relative && self.known == NOTHING
+    }
+
+    fn try_up_to(&mut self, highest: i64, buffers: &mut Buffers) {
         self.known = (0, highest);
         let tried = (0..=highest).filter(|value| self.tests(Fact::Int(*value), &Nothing, buffers));
         self.ints = Ints::new(tried.map(|value| (value, value)).collect());
@@ -218,25 +220,22 @@ enum Question<'r> {
     Within(&'r Target, Vec<(Order, Number)>),
 }
 
-/// A question and its hash: to reckon one takes a walk through all its texts.
-#[derive(Debug, PartialEq, Eq)]
-struct Hashed<'r> {
-    hash: u64,
+/// A question that has its number.
+struct Asked<'r> {
     question: Question<'r>,
-}
-
-impl Hash for Hashed<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
+    slot: Option<Slot>,
+    domain: Option<Domain>,
+    /// Its tests in the order of the rule that asked first.
+    tests: Vec<&'r Test>,
 }
 
 /// Gives each predicate its number.
 pub(super) struct Interner<'a, 'r> {
     /// In the order of their numbers.
-    pub(super) all: Vec<Predicate>,
-    known: HashMap<Hashed<'r>, PredicateIx, RandomState>,
-    trials: u32,
+    asked: Vec<Asked<'r>>,
+    /// Their numbers, with hashes: to reckon one takes a walk through all texts of a question.
+    known: HashTable<(u64, PredicateIx)>,
+    hasher: RandomState,
     slots: &'a mut Slots,
     domain: DomainOf<'a>,
 }
@@ -244,37 +243,35 @@ pub(super) struct Interner<'a, 'r> {
 impl<'a, 'r> Interner<'a, 'r> {
     /// No predicates yet. Their fields become wanted.
     pub(super) fn new(slots: &'a mut Slots, domain: DomainOf<'a>) -> Self {
-        Self { all: Vec::new(), known: HashMap::default(), trials: 0, slots, domain }
+        Self { asked: Vec::new(), known: HashTable::new(), hasher: RandomState::default(), slots, domain }
     }
 
     /// The predicate that holds if any of `tests` holds of `target`.
     pub(super) fn any(&mut self, target: &'r Target, tests: &[&'r Test]) -> Result<PredicateIx, Problem> {
-        let hasher = self.known.hasher();
         // In an order of their own, so that lists of the same are one.
-        let mut sorted: Vec<(u64, &Test)> = tests.iter().map(|test| (hasher.hash_one(test), *test)).collect();
+        let mut sorted: Vec<(u64, &Test)> = tests.iter().map(|test| (self.hasher.hash_one(test), *test)).collect();
         sorted.sort_by_key(|(hash, _)| *hash);
         sorted.dedup_by(|a, b| a.1 == b.1);
         let (hashes, sorted): (Vec<u64>, Vec<&Test>) = sorted.into_iter().unzip();
-        let hash = hasher.hash_one((target, hashes));
-        self.intern(target, Hashed { hash, question: Question::Any(target, sorted) }, |slots| {
-            tests.iter().map(|test| Ask::new(test, slots)).collect()
-        })
+        let hash = self.hasher.hash_one((target, hashes));
+        self.intern(target, hash, Question::Any(target, sorted), tests)
     }
 
     /// The predicate that holds if one value of `target` compares so with all of these bounds.
     pub(super) fn within(&mut self, target: &'r Target, bounds: &[(Order, Number)]) -> Result<PredicateIx, Problem> {
-        let hash = self.known.hasher().hash_one((target, bounds));
-        let question = Question::Within(target, bounds.to_vec());
-        self.intern(target, Hashed { hash, question }, |_| Ok(vec![Ask::Compare(bounds.into())]))
+        let hash = self.hasher.hash_one((target, bounds));
+        self.intern(target, hash, Question::Within(target, bounds.to_vec()), &[])
     }
 
     fn intern(
         &mut self,
         target: &Target,
-        question: Hashed<'r>,
-        asks: impl FnOnce(&mut Slots) -> Result<Vec<Ask>, Problem>,
+        hash: u64,
+        question: Question<'r>,
+        tests: &[&'r Test],
     ) -> Result<PredicateIx, Problem> {
-        if let Some(known) = self.known.get(&question) {
+        let is_asked = |ix: PredicateIx| self.asked.get(ix as usize).is_some_and(|asked| asked.question == question);
+        if let Some((_, known)) = self.known.find(hash, |(other, ix)| *other == hash && is_asked(*ix)) {
             return Ok(*known);
         }
         let slot = match target {
@@ -283,12 +280,32 @@ impl<'a, 'r> Interner<'a, 'r> {
                 Some(self.slots.want(name).ok_or_else(|| Problem::Fields { field: name.to_string() })?)
             }
         };
-        let asks = asks(self.slots)?;
+        tests.iter().try_for_each(|test| Ask::admit(test, self.slots))?;
         let domain = slot.and_then(|slot| (self.domain)(self.slots, slot));
-        let ix = self.all.len() as PredicateIx;
-        self.all.push(Predicate::new(slot, domain, asks, &mut self.trials));
-        self.known.insert(question, ix);
+        let ix = self.asked.len() as PredicateIx;
+        self.asked.push(Asked { question, slot, domain, tests: tests.to_vec() });
+        self.known.insert_unique(hash, (hash, ix), |(hash, _)| *hash);
         Ok(ix)
+    }
+
+    /// All predicates by their numbers, compiled side by side.
+    pub(super) fn predicates(self) -> Vec<Predicate> {
+        let slots: &Slots = self.slots;
+        let mut all: Vec<Predicate> = self.asked.par_iter().map(|asked| asked.predicate(slots)).collect();
+        let tried: Vec<&mut Predicate> = all.iter_mut().filter(|it| it.needs_trial()).take(MAX_TRIALS).collect();
+        let room = Buffers::default;
+        tried.into_par_iter().for_each_init(room, |room, it| it.try_up_to(i64::from(u16::MAX), room));
+        all
+    }
+}
+
+impl Asked<'_> {
+    fn predicate(&self, slots: &Slots) -> Predicate {
+        let asks = match &self.question {
+            Question::Any(..) => self.tests.iter().filter_map(|test| Ask::new(test, slots)).collect(),
+            Question::Within(_, bounds) => vec![Ask::Compare(bounds.as_slice().into())],
+        };
+        Predicate::new(self.slot, self.domain, asks)
     }
 }
 
