@@ -4,6 +4,7 @@ use super::window::Window;
 use super::{History, Repeat, Scoreboard};
 use crate::time::{LEAP, Span, Timestamp};
 use hashbrown::HashMap;
+use std::cmp::Reverse;
 
 /// How many entities a board remembers at most; those that scored longest ago make room.
 pub const ENTITIES: usize = 65_536;
@@ -50,6 +51,9 @@ pub struct Threat {
     /// What made it, oldest first.
     pub findings: Vec<Scored>,
 }
+
+/// An entity, its peak score, how many threats it raised, and how its score went.
+pub type Peak<'a> = (&'a [u8], i64, u32, &'a History);
 
 /// The scores of one scoreboard's entities.
 #[derive(Debug)]
@@ -140,13 +144,18 @@ impl Board {
         self.let_go
     }
 
-    /// The `count` entities with the highest peak scores: entity, peak, threats, history. Equal peaks are ordered by entity.
+    /// The `count` entities with the highest peak scores, the highest first. Equal peaks are ordered by entity.
     #[must_use]
-    pub fn top(&self, count: usize) -> Vec<(&[u8], i64, u32, &History)> {
-        let mut all: Vec<_> =
-            self.entities.iter().map(|(key, state)| (&**key, state.peak, state.threats, &state.history)).collect();
-        all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        all.truncate(count);
+    pub fn top<'a>(&'a self, count: usize) -> Vec<Peak<'a>> {
+        let told =
+            |(key, state): (&'a Vec<u8>, &'a Entity)| (key.as_slice(), state.peak, state.threats, &state.history);
+        let mut all: Vec<Peak<'a>> = self.entities.iter().map(told).collect();
+        let order = |(key, peak, ..): &Peak<'a>| (Reverse(*peak), *key);
+        if count < all.len() {
+            all.select_nth_unstable_by_key(count, order);
+            all.truncate(count);
+        }
+        all.sort_unstable_by_key(order);
         all
     }
 
@@ -156,13 +165,17 @@ impl Board {
 
     /// Forgets the quarter of the entities that scored longest ago.
     fn make_room(&mut self) {
-        let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.window.latest, key.clone())).collect();
         // Equal times are told apart by the key, so that the choice does not depend on hash order.
-        ages.sort_unstable();
-        for (_, key) in ages.iter().take(self.rule.entities.div_ceil(4)) {
-            self.entities.remove(key);
-            self.evicted += 1;
+        let mut ages: Vec<_> = self.entities.iter().map(|(key, state)| (state.window.latest, key.as_slice())).collect();
+        let share = self.rule.entities.div_ceil(4);
+        if share >= ages.len() {
+            self.evicted += ages.len() as u64;
+            return self.entities.clear();
         }
+        let (_, (time, key), _) = ages.select_nth_unstable(share);
+        let first_kept = (*time, key.to_vec());
+        self.entities.retain(|key, state| (state.window.latest, key) >= (first_kept.0, &first_kept.1));
+        self.evicted += share as u64;
     }
 }
 

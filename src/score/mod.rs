@@ -12,7 +12,7 @@ mod history;
 mod points;
 mod window;
 
-pub use board::{Board, Change, ENTITIES, Scored, Threat};
+pub use board::{Board, Change, ENTITIES, Peak, Scored, Threat};
 pub use expression::{Expression, ExpressionError};
 pub use history::History;
 pub use points::{MAX_POINTS, Points, RuleWorth, Worth};
