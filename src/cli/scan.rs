@@ -163,6 +163,8 @@ impl Stored {
         } else {
             run.finish(printer.sink())
         };
+        // Nor is what was remembered taken apart: there may be a hundred thousand conversations.
+        std::mem::forget(run);
         let mut summary = summary.map_err(|error| Failure::output(&error))?;
         outcome = delivered(&mut summary, &mut printer, outcome);
         summary.configuration = configuration.map(|path| path.display().to_string());

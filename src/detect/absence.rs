@@ -1,7 +1,7 @@
 //! What did not happen, before events or after them: correlations of which one rule must not be hit.
 //!
 //! ```text
-//!  an event -> waits until no earlier one can come (`waiting`) -> is taken in the order of time, so that the order of
+//!  an event -> waits until no earlier one can come (`turns`) -> is taken in the order of time, so that the order of
 //!              arrival does not matter -> its group (`Watch`)
 //!
 //!  before:  the absent one, last seen at a  ...  the others done at t    told at t      unless t - a <= timespan
@@ -17,17 +17,16 @@ use super::groups::Groups;
 use super::recent::Recents;
 use super::refusal::{CorrelationIx, Reason};
 use super::tally::Datum;
+use super::turns::{Rank, Turns, Waiting};
 use super::{Place, RuleIx};
 use crate::sigma::ir::{Absent, Correlation, Number, Side};
 use crate::time::{LEAP, Span, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Rules that must be hit beside one that must not.
 pub(super) const MAX_PRESENT: usize = 64;
 /// Bytes of events that wait for earlier ones; beyond, the earliest wait no longer.
 const MAX_WAITING_BYTES: usize = 48 << 20;
-/// Bytes reckoned for an event that waits, beside its group and values.
-const WAITING_BYTES: usize = 256;
 /// Bytes reckoned for a place of an event.
 const PLACE_BYTES: usize = size_of::<Place>();
 
@@ -44,10 +43,9 @@ pub(super) struct Absence {
     watermark: Option<Timestamp>,
     /// Events before it were taken.
     settled: Timestamp,
-    waiting: BTreeMap<Rank, Waiting>,
+    waiting: Turns,
     /// Of those by the absent rule, the newest of each group.
     recents: Recents<Rank>,
-    waiting_bytes: usize,
     /// How many events came so far.
     count: u64,
     groups: Groups<Watch>,
@@ -56,20 +54,8 @@ pub(super) struct Absence {
     /// Bytes that the groups take.
     held: usize,
     swept: Option<Timestamp>,
-}
-
-/// The order in which events are taken: by time, by the order of their rules, then by where they are. The last number
-/// keeps alerts of one record apart.
-type Rank = (Timestamp, usize, Place, u64);
-
-/// An event whose turn has not come.
-#[derive(Clone, Debug)]
-struct Waiting {
-    /// The encoded values of its group.
-    key: Box<[u8]>,
-    rule: RuleIx,
-    /// What its hit carried; nothing where only its time counts.
-    values: Box<[u8]>,
+    /// For what the event tells whose turn it is.
+    room: Vec<u8>,
 }
 
 /// What is known of a group.
@@ -127,14 +113,14 @@ impl Absence {
             lateness,
             watermark: None,
             settled: Timestamp::MIN,
-            waiting: BTreeMap::new(),
+            waiting: Turns::default(),
             recents: Recents::new(),
-            waiting_bytes: 0,
             count: 0,
             groups: Groups::new(),
             ends: BTreeSet::new(),
             held: 0,
             swept: None,
+            room: Vec::new(),
         }))
     }
 
@@ -153,16 +139,16 @@ impl Absence {
             return;
         }
         self.count += 1;
-        let rank = (time, step, counted.event.place, self.count);
+        let rank = Rank::new(time, step, counted.event.place, self.count);
+        let Counted { key, rule, values, .. } = *counted;
         if self.is_absent(step) {
             let timespan = self.timespan;
-            let wait = self.recents.add(counted.key, rank, |one, later| later.0.since(one.0) <= timespan);
-            wait.into_iter().flatten().for_each(|rank| self.wait(rank, Waiting::absent(counted.key, counted.rule)));
+            let wait = self.recents.add(key, rank, |one, later| later.time.since(one.time) <= timespan);
+            wait.into_iter().flatten().for_each(|rank| self.waiting.add(rank, absent(key, rule)));
         } else {
-            let Counted { key, rule, values, .. } = *counted;
-            self.wait(rank, Waiting { key: key.into(), rule, values: values.into() });
+            self.waiting.add(rank, Waiting { key, rule, values });
         }
-        while self.waiting_bytes > MAX_WAITING_BYTES {
+        while self.waiting.bytes() > MAX_WAITING_BYTES {
             self.relieve(losses, out);
         }
     }
@@ -174,27 +160,21 @@ impl Absence {
         }
     }
 
-    fn wait(&mut self, rank: Rank, event: Waiting) {
-        self.waiting_bytes += event.weight();
-        self.waiting.insert(rank, event);
-    }
-
     /// Takes the earliest event before its turn, or forgets one whose time is far ahead of all others': it must not make
     /// those late.
     fn relieve(&mut self, losses: &mut Losses, out: &mut Vec<Correlated>) {
         let far = self.watermark.map_or(Timestamp::MAX, |watermark| watermark.plus(LEAP));
-        if self.waiting.last_key_value().is_some_and(|(rank, _)| rank.0 > far) {
-            if let Some((rank, event)) = self.waiting.pop_last() {
-                self.waiting_bytes -= event.weight();
+        if self.waiting.last().is_some_and(|time| time > far) {
+            if let Some((rank, event)) = self.waiting.take_last(&mut self.room) {
                 let mut forgotten = Some(rank);
                 while let Some(rank) = forgotten {
                     losses.dropped_events += 1;
-                    forgotten = self.recents.take(&event.key, rank);
+                    forgotten = self.recents.take(event.key, rank);
                 }
             }
             return;
         }
-        if let Some(time) = self.waiting.first_key_value().map(|(rank, _)| rank.0) {
+        if let Some(time) = self.waiting.first() {
             self.close(|end| end < time, out);
             self.settled = time;
             self.take_first(losses, out);
@@ -245,7 +225,7 @@ impl Absence {
 
     /// Takes events and ends that are `due`, in the order of time; at one time events come first, since they still count.
     fn settle(&mut self, due: impl Fn(Timestamp) -> bool, losses: &mut Losses, out: &mut Vec<Correlated>) {
-        while let Some(time) = self.waiting.first_key_value().map(|(rank, _)| rank.0).filter(|time| due(*time)) {
+        while let Some(time) = self.waiting.first().filter(|time| due(*time)) {
             self.close(|end| end < time, out);
             self.take_first(losses, out);
         }
@@ -253,19 +233,21 @@ impl Absence {
     }
 
     fn take_first(&mut self, losses: &mut Losses, out: &mut Vec<Correlated>) {
-        let Some((rank, event)) = self.waiting.pop_first() else { return };
-        let (time, step, place, _) = rank;
-        self.waiting_bytes -= event.weight();
-        if self.is_absent(step) {
-            if let Some(last) = self.recents.take(&event.key, rank) {
-                self.wait(last, Waiting::absent(&event.key, event.rule));
+        let mut room = std::mem::take(&mut self.room);
+        if let Some((rank, event)) = self.waiting.take_first(&mut room) {
+            let step = rank.step as usize;
+            if self.is_absent(step) {
+                if let Some(last) = self.recents.take(event.key, rank) {
+                    self.waiting.add(last, absent(event.key, event.rule));
+                }
+                self.clear(rank.time, event.key);
+            } else {
+                let step = if self.absent.side == Side::Before { step - 1 } else { step };
+                self.advance((rank.time, step, rank.place()), event, out);
             }
-            self.clear(time, &event.key);
-        } else {
-            let step = if self.absent.side == Side::Before { step - 1 } else { step };
-            self.advance((time, step, place), event, out);
+            self.make_room(losses);
         }
-        self.make_room(losses);
+        self.room = room;
     }
 
     /// The absent rule was hit: nothing is missed.
@@ -293,35 +275,40 @@ impl Absence {
     }
 
     /// The rule at `step` of those that must be hit was.
-    fn advance(&mut self, (time, step, place): (Timestamp, usize, Place), event: Waiting, out: &mut Vec<Correlated>) {
+    fn advance(
+        &mut self,
+        (time, step, place): (Timestamp, usize, Place),
+        event: Waiting<'_>,
+        out: &mut Vec<Correlated>,
+    ) {
         let Self { absent: Absent { side, once }, present, timespan, .. } = *self;
         let Waiting { key, rule, values } = event;
-        let (at, watch) = self.groups.touch(&key);
+        let (at, watch) = self.groups.touch(key);
         let before = watch.weight(key.len());
-        match watch.chain(step, time, time.minus(timespan), place) {
-            None => {}
-            Some(chain) if step + 1 < present => watch.keep(step, chain, present),
-            Some(chain) if side == Side::Before => {
-                let missed = watch.is_missed_before(time, timespan, once);
-                out.extend(missed.then(|| Correlated {
+        let from = time.minus(timespan);
+        if !watch.comes_to(step, from) {
+            // What must be hit before was not.
+        } else if step + 1 < present {
+            watch.keep(step, time, place, present);
+        } else if side == Side::Before {
+            if watch.is_missed_before(time, timespan, once) {
+                out.push(Correlated {
                     correlation: self.correlation,
                     time,
-                    window: chain.measure(time, present, present),
+                    window: watch.chain(step, time, place).measure(time, present, present),
                     group: key.to_vec(),
                     rule,
                     place,
-                    values: values.into(),
-                }));
+                    values: values.to_vec(),
+                });
             }
-            Some(chain) => match &mut watch.open {
-                Some(open) => open.add(time, place),
-                None if watch.told.is_some() => {}
-                None => {
-                    let open = Open { chain, since: time, rule, place, values, last: time, events: present };
-                    self.ends.insert((open.end(timespan), at));
-                    watch.open = Some(open);
-                }
-            },
+        } else if let Some(open) = &mut watch.open {
+            open.add(time, place);
+        } else if watch.told.is_none() {
+            let chain = watch.chain(step, time, place);
+            let open = Open { chain, since: time, rule, place, values: values.into(), last: time, events: present };
+            self.ends.insert((open.end(timespan), at));
+            watch.open = Some(open);
         }
         self.held = self.held + watch.weight(key.len()) - before;
         self.forget_idle(at);
@@ -369,16 +356,9 @@ impl Absence {
     }
 }
 
-impl Waiting {
-    /// An absent one never raises anything, so nobody will ask what it carried.
-    fn absent(key: &[u8], rule: RuleIx) -> Self {
-        Self { key: key.into(), rule, values: Box::default() }
-    }
-
-    /// Bytes that it is reckoned to take.
-    fn weight(&self) -> usize {
-        WAITING_BYTES + 2 * self.key.len() + self.values.len()
-    }
+/// A hit of the absent rule never raises anything, so nobody will ask what it carried.
+fn absent(key: &[u8], rule: RuleIx) -> Waiting<'_> {
+    Waiting { key, rule, values: &[] }
 }
 
 impl Watch {
@@ -407,18 +387,24 @@ impl Watch {
         GROUP_BYTES + key + chains.sum::<usize>() + open
     }
 
-    /// The chain of hits that the one at `step` ends, if it began at `from` or later.
-    fn chain(&self, step: usize, time: Timestamp, from: Timestamp, place: Place) -> Option<Chain> {
-        let mut chain = match step.checked_sub(1) {
-            None => Chain { began: time, places: Vec::new() },
-            Some(before) => self.chains.get(before)?.clone().filter(|chain| chain.began >= from)?,
-        };
+    /// Whether a chain of hits that began at `from` or later goes on with one at `step`.
+    fn comes_to(&self, step: usize, from: Timestamp) -> bool {
+        let Some(before) = step.checked_sub(1) else { return true };
+        self.chains.get(before).is_some_and(|chain| chain.as_ref().is_some_and(|chain| chain.began >= from))
+    }
+
+    /// The chain of hits that one at `step` ends.
+    fn chain(&self, step: usize, time: Timestamp, place: Place) -> Chain {
+        let before = step.checked_sub(1).and_then(|before| self.chains.get(before)?.clone());
+        // Mostly it is one.
+        let mut chain = before.unwrap_or_else(|| Chain { began: time, places: Vec::with_capacity(1) });
         chain.add(place);
-        Some(chain)
+        chain
     }
 
     /// Keeps the chain that came to `step` of so many.
-    fn keep(&mut self, step: usize, chain: Chain, steps: usize) {
+    fn keep(&mut self, step: usize, time: Timestamp, place: Place, steps: usize) {
+        let chain = self.chain(step, time, place);
         self.chains.resize_with(steps - 1, || None);
         if let Some(slot) = self.chains.get_mut(step) {
             *slot = Some(chain);
@@ -693,13 +679,13 @@ mod tests {
         bench.expire(1);
         assert_eq!((bench.absence.groups(), bench.absence.ends.len()), (MAX_GROUPS, MAX_GROUPS));
         assert_eq!((bench.losses.evicted_groups, bench.expire(11).len()), (10, MAX_GROUPS));
-        assert_eq!((bench.absence.groups(), bench.absence.held, bench.absence.waiting_bytes), (0, 0, 0));
+        assert_eq!((bench.absence.groups(), bench.absence.held, bench.absence.waiting.bytes()), (0, 0, 0));
         let mut bench = Bench::new(Asked { lateness: 60, ..AFTER });
         bench.expire(0);
         let values = vec![0; 1 << 20];
         bench.event(seconds(9_000_000_000), 0, b"g", &values);
         (0..60).for_each(|_| bench.event(seconds(1), 0, b"g", &values));
-        assert!(bench.absence.waiting_bytes <= MAX_WAITING_BYTES);
+        assert!(bench.absence.waiting.bytes() <= MAX_WAITING_BYTES);
         assert_eq!((bench.losses.dropped_events, bench.losses.late), (1, 0), "what is far ahead goes first");
         bench.event(seconds(0), 0, b"g", b"");
         assert_eq!(bench.losses.late, 1, "the earliest wait no longer");

@@ -13,7 +13,7 @@ const FREE: u64 = 0;
 /// A state for each key. Keys come from traffic, so the hash is seeded.
 #[derive(Clone, Debug)]
 pub(super) struct Groups<S> {
-    table: HashTable<u32>,
+    table: HashTable<Seat>,
     hasher: RandomState,
     places: Vec<Place<S>>,
     free: Vec<u32>,
@@ -21,6 +21,27 @@ pub(super) struct Groups<S> {
     uses: u64,
     /// Groups by their use when this was written, the latest first. Those that are not here were touched since.
     quiet: Vec<(u64, u32)>,
+}
+
+/// Where a group is. With its hash beside it, neither a table that grows nor a look-up for another group touches the group.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    hash: u32,
+    at: u32,
+}
+
+impl Seat {
+    /// The hash by which the table finds it.
+    #[inline]
+    fn hash(self) -> u64 {
+        spread(self.hash)
+    }
+}
+
+/// A hash that is as good in its high bits as in its low ones.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +72,7 @@ impl<S: Default> Groups<S> {
 
     /// The state of `key`, new if need be, as the one used latest, and its place.
     pub(super) fn touch(&mut self, key: &[u8]) -> (u32, &mut S) {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let at = match self.locate(hash, key) {
             Some(at) => at,
             None => self.insert(hash, key),
@@ -61,19 +82,25 @@ impl<S: Default> Groups<S> {
 
     /// The same of a group that there is.
     pub(super) fn touch_known(&mut self, key: &[u8]) -> Option<(u32, &mut S)> {
-        let at = self.locate(self.hasher.hash_one(key), key)?;
+        let at = self.locate(self.hash(key), key)?;
         Some(self.used(at))
     }
 
     /// The state of `key`, if there is one.
     pub(super) fn find(&self, key: &[u8]) -> Option<&S> {
-        let at = self.locate(self.hasher.hash_one(key), key)?;
+        let at = self.locate(self.hash(key), key)?;
         Some(&self.places[at as usize].state)
     }
 
     #[inline]
-    fn locate(&self, hash: u64, key: &[u8]) -> Option<u32> {
-        self.table.find(hash, |at| self.places[*at as usize].key.bytes() == key).copied()
+    fn hash(&self, key: &[u8]) -> u32 {
+        self.hasher.hash_one(key) as u32
+    }
+
+    #[inline]
+    fn locate(&self, hash: u32, key: &[u8]) -> Option<u32> {
+        let is = |seat: &Seat| seat.hash == hash && self.places[seat.at as usize].key.bytes() == key;
+        self.table.find(spread(hash), is).map(|seat| seat.at)
     }
 
     #[inline]
@@ -120,7 +147,7 @@ impl<S: Default> Groups<S> {
         }
     }
 
-    fn insert(&mut self, hash: u64, key: &[u8]) -> u32 {
+    fn insert(&mut self, hash: u32, key: &[u8]) -> u32 {
         let place = Place { used: FREE, key: key.into(), state: S::default() };
         let at = match self.free.pop() {
             Some(at) => {
@@ -128,12 +155,15 @@ impl<S: Default> Groups<S> {
                 at
             }
             None => {
+                // Half of a table of many could lie idle if it grew by as much as it holds.
+                if self.places.len() == self.places.capacity() {
+                    self.places.reserve_exact(4 + self.places.len() / 4);
+                }
                 self.places.push(place);
                 self.places.len() as u32 - 1
             }
         };
-        let (hasher, places) = (&self.hasher, &self.places);
-        self.table.insert_unique(hash, at, |at| hasher.hash_one(places[*at as usize].key.bytes()));
+        self.table.insert_unique(spread(hash), Seat { hash, at }, |seat| seat.hash());
         at
     }
 
@@ -143,7 +173,8 @@ impl<S: Default> Groups<S> {
         let key = std::mem::take(&mut place.key);
         let state = std::mem::take(&mut place.state);
         place.used = FREE;
-        if let Ok(entry) = self.table.find_entry(self.hasher.hash_one(key.bytes()), |other| *other == at) {
+        let hash = spread(self.hash(key.bytes()));
+        if let Ok(entry) = self.table.find_entry(hash, |seat| seat.at == at) {
             entry.remove();
         }
         self.free.push(at);

@@ -1,12 +1,9 @@
 //! The bytes that tell a group from others.
 
-use std::borrow::Borrow;
-use std::hash::{Hash, Hasher};
-
 /// Bytes that are kept in place; of a longer key, all stand elsewhere.
-const NEAR: usize = 22;
+const NEAR: usize = 30;
 
-/// Encoded values, one after the other. Most are two addresses, which stand where they are compared.
+/// Encoded values, one after the other. Most are two addresses and perhaps two numbers, which stand where they are compared.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
     /// So many of these.
@@ -43,23 +40,3 @@ impl From<&[u8]> for Key {
         }
     }
 }
-
-impl Borrow<[u8]> for Key {
-    fn borrow(&self) -> &[u8] {
-        self.bytes()
-    }
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.bytes().hash(state);
-    }
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.bytes() == other.bytes()
-    }
-}
-
-impl Eq for Key {}

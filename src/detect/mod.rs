@@ -62,6 +62,7 @@ mod set;
 mod stab;
 mod sum;
 mod tally;
+mod turns;
 mod value;
 mod watcher;
 mod ways;

@@ -43,9 +43,9 @@ struct Step {
 #[derive(Clone, Debug)]
 pub(super) struct Chains {
     /// By step.
-    reached: Vec<Reached>,
-    /// Which places were hit.
-    seen: Vec<bool>,
+    reached: Box<[Reached]>,
+    /// Which places were hit; nothing where none must not be.
+    seen: Box<[bool]>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,7 +94,9 @@ impl Ways {
 
     /// No hits yet.
     pub(super) fn begin(&self) -> Chains {
-        Chains { reached: vec![Reached::default(); self.len], seen: vec![false; self.steps.len()] }
+        let is_asked = self.ways.iter().any(|way| !way.never.is_empty());
+        let seen = if is_asked { vec![false; self.steps.len()] } else { Vec::new() };
+        Chains { reached: vec![Reached::default(); self.len].into(), seen: seen.into() }
     }
 
     /// Bytes that the chains of one window take.

@@ -82,7 +82,10 @@ impl Question {
     }
 
     fn ordered(temporal: &Temporal, rules: usize) -> Result<Self, Reason> {
-        let blank = |ways: Ways| Tally::Order(Arc::new(ways.clone()), Box::new(ways.begin()));
+        let blank = |ways: Ways| {
+            let chains = ways.begin();
+            Tally::Order(Arc::new(ways), chains)
+        };
         match temporal {
             // To the end of the list there is one way, which costs a step a hit.
             Temporal::Count(criteria) if wants_all(criteria, rules) => {

@@ -5,68 +5,60 @@
 //! time, whatever lies after it had the earlier one before in time. So of each group's newest hits only the first waits
 //! in line, and the last takes the place of those between.
 
-use super::key::Key;
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use super::groups::Groups;
 
 /// The newest hits of each group.
 #[derive(Clone, Debug)]
 pub(super) struct Recents<R> {
-    groups: HashMap<Key, Recent<R>, RandomState>,
+    groups: Groups<Recent<R>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Recent<R> {
     /// It waits in line.
     first: R,
-    /// It does not wait yet.
-    last: Option<R>,
+    /// It does not wait yet, unless it is the first.
+    last: R,
 }
 
-impl<R: Copy + Ord> Recents<R> {
+impl<R: Copy + Default + Ord> Recents<R> {
     /// None.
     pub(super) fn new() -> Self {
-        Self { groups: HashMap::with_hasher(RandomState::default()) }
+        Self { groups: Groups::new() }
     }
 
     /// Takes a hit of a group; tells which must wait in line now: none, this one, or first the last one. `joins` tells
     /// whether two are near enough for what is between them not to matter.
     pub(super) fn add(&mut self, key: &[u8], hit: R, joins: impl Fn(R, R) -> bool) -> [Option<R>; 2] {
-        let Some(recent) = self.groups.get_mut(key) else {
-            self.groups.insert(key.into(), Recent { first: hit, last: None });
+        let Some((_, recent)) = self.groups.touch_known(key) else {
+            *self.groups.touch(key).1 = Recent { first: hit, last: hit };
             return [Some(hit), None];
         };
-        if hit < recent.last.unwrap_or(recent.first) {
+        let Recent { first, last } = *recent;
+        if hit < last {
             return [Some(hit), None];
         }
-        if joins(recent.first, hit) {
-            recent.last = Some(hit);
+        if joins(first, hit) {
+            recent.last = hit;
             return [None, None];
         }
-        match recent.last.take() {
-            Some(last) if joins(last, hit) => {
-                *recent = Recent { first: last, last: Some(hit) };
-                [Some(last), None]
-            }
-            last => {
-                recent.first = hit;
-                [last, Some(hit)]
-            }
+        let last = (last != first).then_some(last);
+        if let Some(last) = last.filter(|last| joins(*last, hit)) {
+            *recent = Recent { first: last, last: hit };
+            return [Some(last), None];
         }
+        *recent = Recent { first: hit, last: hit };
+        [last, Some(hit)]
     }
 
     /// A hit waits no longer; tells the one that must wait in its place.
     pub(super) fn take(&mut self, key: &[u8], hit: R) -> Option<R> {
-        let recent = self.groups.get_mut(key).filter(|recent| recent.first == hit)?;
-        match recent.last.take() {
-            Some(last) => {
-                recent.first = last;
-                Some(last)
-            }
-            None => {
-                self.groups.remove(key);
-                None
-            }
+        let (at, recent) = self.groups.touch_known(key).filter(|(_, recent)| recent.first == hit)?;
+        if recent.last == hit {
+            self.groups.remove(at);
+            return None;
         }
+        recent.first = recent.last;
+        Some(recent.last)
     }
 }

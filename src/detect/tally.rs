@@ -34,6 +34,30 @@ pub(super) enum Datum {
     Tuple(Tuple),
 }
 
+impl From<()> for Datum {
+    fn from((): ()) -> Self {
+        Self::Nothing
+    }
+}
+
+impl From<u32> for Datum {
+    fn from(rule: u32) -> Self {
+        Self::Rule(rule)
+    }
+}
+
+impl From<Figure> for Datum {
+    fn from(figure: Figure) -> Self {
+        Self::Figure(figure)
+    }
+}
+
+impl From<Tuple> for Datum {
+    fn from(tuple: Tuple) -> Self {
+        Self::Tuple(tuple)
+    }
+}
+
 /// Encoded values, one after the other: the bytes themselves if they are few, otherwise their SHA-256, cut off. So a
 /// window takes the same room for any values, and who sends them cannot make two look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +91,7 @@ pub(super) enum Tally {
     /// How many of each rule, and of how many there are any.
     Rules(Box<[u32]>, u32),
     /// How far the rules were hit in order.
-    Order(Arc<Ways>, Box<Chains>),
+    Order(Arc<Ways>, Chains),
     /// How many rules were hit in order, whichever they are.
     Ladder(Box<Ladder>),
     /// The figures' sum.

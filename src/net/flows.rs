@@ -286,11 +286,7 @@ impl Flows {
         let flow =
             Flow { slot, serial: 0, transport: route.transport, client: client_endpoint, server: server_endpoint };
         match self.slots.get_mut(slot as usize) {
-            Some(old) => {
-                let streams = std::mem::take(&mut old.streams);
-                let waiting = old.waiting;
-                *old = Conversation { streams, waiting, ..Conversation::new(flow, key, hash, client, carrier) };
-            }
+            Some(old) => old.begin(flow, key, hash, client, carrier),
             None => {
                 self.slots.push(Conversation::new(flow, key, hash, client, carrier));
                 self.links.push(Link { newer: NONE, older: NONE, class: Class::Fleeting });
@@ -369,6 +365,14 @@ impl Conversation {
             streams: Default::default(),
             waiting: false,
         }
+    }
+
+    /// Begins anew in the slot of one that was forgotten: its streams were left as new ones, and its place in the list of
+    /// those that wait stays.
+    fn begin(&mut self, flow: Flow, key: Key, hash: u64, client: End, carrier: &Carrier) {
+        (self.flow, self.key, self.hash, self.client, self.last) = (flow, key, hash, client, *carrier);
+        (self.roles, self.doubt, self.seen) = (Roles::Handshake, None, 0);
+        (self.open, self.talked, self.steady) = (false, false, false);
     }
 }
 

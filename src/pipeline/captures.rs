@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// When the sink cannot be written.
-    pub fn finish(mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
+    pub fn finish(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         self.close(sink)?;
         self.engine.finish(sink)
     }
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// When the sink cannot be written.
-    pub fn stop(mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
+    pub fn stop(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         self.close(sink)?;
         self.engine.stop(sink)
     }

@@ -339,7 +339,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the sink cannot write.
-    pub fn finish(self, sink: &mut dyn Sink) -> io::Result<Summary> {
+    pub fn finish(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         let now = self.clock.latest();
         self.end(Ending::Complete(now), sink)
     }
@@ -348,7 +348,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the sink cannot write.
-    pub fn stop(self, sink: &mut dyn Sink) -> io::Result<Summary> {
+    pub fn stop(&mut self, sink: &mut dyn Sink) -> io::Result<Summary> {
         let now = self.clock.latest();
         self.end(Ending::Cut(now), sink)
     }
@@ -365,7 +365,7 @@ impl Engine {
         self.summary.learned = Some(Learned { baseline, news: std::mem::take(&mut self.news) });
     }
 
-    fn end(mut self, ending: Ending, sink: &mut dyn Sink) -> io::Result<Summary> {
+    fn end(&mut self, ending: Ending, sink: &mut dyn Sink) -> io::Result<Summary> {
         let mut closed = Vec::new();
         self.correlator.finish(ending, &mut closed);
         self.tell(&closed, None, sink)?;
@@ -395,6 +395,6 @@ impl Engine {
                 ("correlation windows left open", losses.unclosed),
             ],
         );
-        Ok(self.summary)
+        Ok(std::mem::take(&mut self.summary))
     }
 }
